@@ -1,0 +1,33 @@
+"""The one error that the user of the library or of the command is meant to read."""
+
+from collections.abc import Iterable
+
+
+class CmcslError(ValueError):
+    """Wrong input, told in one sentence: what was wrong, where, and what would be right.
+
+    The command ``cmcsl`` prints the sentence and exits with code 2.
+    """
+
+
+def check_choice(value: str, valid: Iterable[str], what: str) -> str:
+    """Return `value` if it is one of `valid`, else raise with the list of valid values.
+
+    Parameters
+    ----------
+    value : str
+        The value to check.
+    valid : iterable of str
+        Admissible values, in the order in which the message lists them.
+    what : str
+        What the value names, as it stands in the message, for example ``"corpus"``.
+
+    Raises
+    ------
+    CmcslError
+        If `value` is not admissible.
+    """
+    valid = list(valid)
+    if value not in valid:
+        raise CmcslError(f"Unknown {what} {value!r}: choose from {', '.join(map(str, valid))}.")
+    return value

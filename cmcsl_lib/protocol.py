@@ -1,0 +1,161 @@
+"""How an experiment is run: two protocols as data, and the choices that they make.
+
+``paper`` repeats what the published code does, ``strict`` is what a careful reader would ask for. Every
+difference is one field of `Protocol`, so that one choice at a time can be changed.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+
+import numpy as np
+from sklearn.model_selection import RepeatedStratifiedKFold
+
+from .errors import CmcslError, check_choice
+from .labeling import labeling
+from .preprocessing import preprocessor
+
+RANDOM_STATE = 1410
+REPETITIONS, FOLDS = 5, 2
+BUDGETS = tuple(range(1, 21))
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """Choices of one way to run the experiments.
+
+    Parameters
+    ----------
+    name : str
+        Its name in the scores table.
+    seeds : {"nested", "replacement"}
+        ``nested``: each class's training rows are put in random order once per fold, and a budget takes
+        the first ones. ``replacement``: as published, a generator made afresh for every budget draws with
+        replacement, so that a budget of b can hold fewer than b distinct seeds.
+    scaling : {"training", "each half"}
+        Which rows preprocessing is fitted on: the training half alone, or, as published, the training half
+        and again the test half (each standardised by its own mean and deviation).
+    class_weights : {"given", "hidden"}
+        Sample weights are 1 - (share of the class), looked up by the (pseudo-)label. The shares are those
+        among the labels that a method was given (all of them for FULL, EF, LF; the seeds for the others),
+        or, as published, those among all true training labels, which a self-labelling method can't know.
+    late_fusion : {"mean", "maximum"}
+        Rule that combines the class probabilities of both modalities: their mean, which is the support
+        accumulation that the paper names, or their maximum, as published.
+    """
+
+    name: str
+    seeds: str = "nested"
+    scaling: str = "training"
+    class_weights: str = "given"
+    late_fusion: str = "mean"
+
+    def __post_init__(self):
+        for field, choices in CHOICES.items():
+            check_choice(getattr(self, field), choices, field.replace("_", " "))
+
+    def described(self) -> dict[str, str]:
+        """The choices as a dictionary."""
+        return asdict(self)
+
+
+CHOICES = {
+    "seeds": ("nested", "replacement"),
+    "scaling": ("training", "each half"),
+    "class_weights": ("given", "hidden"),
+    "late_fusion": ("mean", "maximum"),
+}
+
+PROTOCOLS = {
+    "strict": Protocol("strict"),
+    "paper": Protocol("paper", seeds="replacement", scaling="each half", class_weights="hidden",
+                      late_fusion="maximum"),
+}
+
+
+def protocol(name: str) -> Protocol:
+    """The protocol of that name, ``strict`` or ``paper``.
+
+    Raises
+    ------
+    CmcslError
+        If the name is unknown.
+    """
+    return PROTOCOLS[check_choice(name, PROTOCOLS, "protocol")]
+
+
+def splits(y: np.ndarray) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+    """The 5x2 stratified cross-validation of Section IV-A.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,), dtype int64
+        Class of each row.
+
+    Yields
+    ------
+    repetition, fold : int
+        The two folds of one repetition are the two halves of one division.
+    training, test : ndarray of int64
+        Row numbers.
+    """
+    halves = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPETITIONS, random_state=RANDOM_STATE)
+    for number, (training, test) in enumerate(halves.split(np.zeros((len(y), 1)), y)):
+        yield number // FOLDS, number % FOLDS, training, test
+
+
+def check_budgets(y: np.ndarray, budgets: tuple[int, ...], where: str) -> None:
+    """Raise unless every budget can be drawn from every class in every training half.
+
+    Raises
+    ------
+    CmcslError
+        If a budget is below 1 or above the size of the smallest class of a training half.
+    """
+    largest = min(np.bincount(y[training]).min() for _, _, training, _ in splits(y))
+    wrong = [budget for budget in budgets if not 1 <= budget <= largest]
+    if wrong or not budgets:
+        raise CmcslError(
+            f"Budgets of {where} must lie in 1..{largest}, as many as its smallest class has rows in a "
+            f"training half, got {', '.join(map(str, wrong)) or 'none'}."
+        )
+
+
+def seed_rows(y: np.ndarray, budget: int, protocol: Protocol, repetition: int, fold: int) -> np.ndarray:
+    """Seeds of one training half for one budget, as row numbers of that half, class by class.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,), dtype int64
+        Class of each training row.
+    """
+    if protocol.seeds == "replacement":
+        return labeling(y, budget, np.random.RandomState(RANDOM_STATE), replacement=True)
+    return labeling(y, budget, np.random.default_rng([RANDOM_STATE, repetition, fold]))
+
+
+def preprocess(training: np.ndarray, test: np.ndarray, name: str,
+               protocol: Protocol) -> tuple[np.ndarray, np.ndarray]:
+    """Preprocessed training and test rows of one modality."""
+    transformer = preprocessor(name)
+    transformed = transformer.fit_transform(training)
+    if protocol.scaling == "each half":
+        return transformed, preprocessor(name).fit_transform(test)
+    return transformed, transformer.transform(test)
+
+
+def class_weights(true: np.ndarray, given: np.ndarray, protocol: Protocol) -> np.ndarray:
+    """Weight of each class, 1 - (its share).
+
+    Parameters
+    ----------
+    true : ndarray of int64
+        All true training labels.
+    given : ndarray of int64
+        The labels that the method was given; every class is among them.
+
+    Returns
+    -------
+    ndarray of shape (k,), dtype float64
+    """
+    counts = np.bincount(true if protocol.class_weights == "hidden" else given)
+    return 1 - counts / counts.sum()
