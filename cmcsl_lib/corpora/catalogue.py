@@ -1,5 +1,7 @@
 """The datasets of each corpus: 20 subsets, named by the first letters of their classes."""
 
+from collections.abc import Iterable
+
 from ..errors import check_choice
 
 #: Table I of the paper, in its order; class order gives the class index.
@@ -60,15 +62,15 @@ def kind(classes: tuple[str, ...]) -> str:
     return "binary" if len(classes) == 2 else "multiclass"
 
 
-def datasets(corpus: str, names: list[str] | None = None) -> dict[str, tuple[str, ...]]:
+def datasets(corpus: str, names: Iterable[str] | str | None = None) -> dict[str, tuple[str, ...]]:
     """Datasets of a corpus with their classes, all of them or those in `names`, in catalogue order.
 
     Parameters
     ----------
     corpus : str
         A key of `DATASETS`.
-    names : list of str, optional
-        Dataset names; None means all.
+    names : iterable of str or str, optional
+        Dataset names, or one string of them divided by blanks; None means all.
 
     Returns
     -------
@@ -83,6 +85,7 @@ def datasets(corpus: str, names: list[str] | None = None) -> dict[str, tuple[str
     catalogue = DATASETS[check_choice(corpus, DATASETS, "corpus")]
     if names is None:
         return dict(catalogue)
+    names = names.split() if isinstance(names, str) else list(names)
     for name in names:
         check_choice(name, catalogue, f"dataset of corpus {corpus}")
     return {name: classes for name, classes in catalogue.items() if name in set(names)}

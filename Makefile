@@ -1,0 +1,25 @@
+# `make book` and `make test` set up what they need in .venv and may be repeated.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: book test clean
+
+book: .venv/installed-book
+	@$(BIN)/cmcsl book
+
+test: .venv/installed-test
+	$(BIN)/python -m pytest
+
+.venv/installed-book: requirements/book.txt pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cmcsl needs Python 3.11 or newer: make PYTHON=python3.11")'
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/book.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
+
+.venv/installed-test: requirements/test.txt .venv/installed-book
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/test.txt
+	@touch $@
+
+clean:
+	rm -rf .venv _build book/notebooks .doit.db*

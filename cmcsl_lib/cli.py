@@ -1,0 +1,121 @@
+"""The command `cmcsl`.
+
+argparse rather than click, since options that take several values (``--datasets AF AFP``) are its own.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from . import __version__
+from .corpora import LOADERS, datasets, kind, load, subset
+from .errors import CmcslError
+from .protocol import BUDGETS, PROTOCOLS
+
+
+def corpora(arguments: argparse.Namespace) -> None:
+    """List the corpora, their datasets and classes."""
+    for name in LOADERS:
+        corpus = load(name)
+        print(f"{name}: {len(corpus.items)} items")
+        for dataset, classes in datasets(name).items():
+            divided = subset(corpus, dataset)
+            size = len(divided.rows) + len(divided.finetuning_rows)
+            print(f"  {dataset:10} {kind(classes):10} {size:5} items  {', '.join(classes)}")
+
+
+def extract(arguments: argparse.Namespace) -> None:
+    """Make the features of datasets."""
+    from .extraction import extract as extract_features
+
+    for path in extract_features(arguments.corpus, arguments.datasets or None, start=arguments.start,
+                                 folder=arguments.to, device=arguments.device):
+        print(path)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run an experiment, or find its scores where they are kept."""
+    from .experiments import load_scores
+    from .protocol import protocol
+
+    scores = load_scores(arguments.corpus, protocol(arguments.protocol), arguments.experiment,
+                         datasets=arguments.datasets, classifiers=tuple(arguments.classifier),
+                         budgets=tuple(arguments.budgets), workers=arguments.workers)
+    means = scores.pivot_table(index=["dataset", "modality"], columns="method", values="balanced_accuracy", sort=False)
+    print(means.to_string(float_format="{:.3f}".format, na_rep=""))
+
+
+def table(arguments: argparse.Namespace) -> None:
+    """Print a table of the paper."""
+    from .experiments import load_scores
+    from .protocol import protocol
+    from .tables import csv_text
+    from .tables import table as make_table
+
+    scores = load_scores(arguments.source, protocol(arguments.protocol), datasets=arguments.datasets, compute=False)
+    made = make_table(arguments.number, scores, arguments.statistics)
+    print(csv_text(made) if arguments.csv else made.to_string(index=False, float_format="{:.3f}".format, na_rep=""))
+
+
+def book(arguments: argparse.Namespace) -> None:
+    """Execute the notebooks that changed and build the HTML book."""
+    from .book import build
+
+    print(build(workers=arguments.workers))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command's arguments; values are checked where they are used, so that messages agree everywhere."""
+    top = argparse.ArgumentParser(prog="cmcsl", description="Cross-modality clustering-based self-labeling.")
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(function, name: str) -> argparse.ArgumentParser:
+        added = commands.add_parser(name, help=function.__doc__, description=function.__doc__)
+        added.set_defaults(function=function)
+        return added
+
+    command(corpora, "corpora")
+
+    extracting = command(extract, "extract")
+    extracting.add_argument("corpus", metavar="CORPUS")
+    extracting.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all of the corpus")
+    extracting.add_argument("--start", default="auto", help="weights that ResNet-18 starts from: auto, imagenet, pooled")
+    extracting.add_argument("--to", type=Path, metavar="FOLDER", help="default: features/CORPUS in CMCSL_HOME")
+    extracting.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+    running = command(run, "run")
+    running.add_argument("experiment", metavar="EXPERIMENT", help="number of the paper's experiment")
+    running.add_argument("--corpus", default="openclipart")
+    running.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
+    running.add_argument("--protocol", default="strict", help=" or ".join(PROTOCOLS))
+    running.add_argument("--classifier", nargs="+", default=["GNB"], help="GNB, LR, CART")
+    running.add_argument("--budgets", nargs="+", type=int, default=list(BUDGETS), help="seeds per class; default 1 to 20")
+    running.add_argument("--workers", type=int, default=1, help="processes")
+
+    printing = command(table, "table")
+    printing.add_argument("number", metavar="NUMBER", help="number of the paper's table")
+    printing.add_argument("--source", default="openclipart", help="corpus whose scores are shown")
+    printing.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
+    printing.add_argument("--protocol", default="strict", help=" or ".join(PROTOCOLS))
+    printing.add_argument("--statistics", default="corrected", help="corrected or published")
+    printing.add_argument("--csv", action="store_true", help="comma-separated values, as the paper prints them")
+
+    building = command(book, "book")
+    building.add_argument("--workers", type=int, default=2, help="notebooks executed at the same time")
+    return top
+
+
+def main(words: list[str] | None = None) -> int:
+    """Run the command; wrong input gives one sentence on standard error and exit code 2."""
+    arguments = parser().parse_args(words)
+    try:
+        arguments.function(arguments)
+    except CmcslError as error:
+        print(f"cmcsl: {error}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,134 @@
+"""A corpus of items with an image, a text and labels, and its division into datasets."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from sklearn.model_selection import train_test_split
+
+from ..errors import CmcslError
+from .catalogue import datasets, kind
+
+RANDOM_STATE = 1410
+FINETUNING_SHARE = 0.2
+#: Label sets with fewer items are stratified together: a set must be able to give both parts something.
+RARE = 5
+
+
+@dataclass(frozen=True)
+class Corpus:
+    """Items of one corpus.
+
+    Parameters
+    ----------
+    name : str
+    items : DataFrame
+        One row per item: id (str, unique), text (str), labels (sequence of str), image (bytes of a file in a
+        format that Pillow reads), and whatever else the corpus tells.
+    """
+
+    name: str
+    items: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Subset:
+    """One dataset: the items with exactly one of its classes, in two parts.
+
+    Attributes
+    ----------
+    finetuning_rows, finetuning_y : ndarray of int64
+        Row numbers in the corpus, and classes, of the 20 % that the visual encoder is fine-tuned on.
+    rows, y : ndarray of int64
+        The same of the 80 % that features are extracted from and experiments run on.
+    """
+
+    corpus: str
+    dataset: str
+    classes: tuple[str, ...]
+    finetuning_rows: np.ndarray
+    finetuning_y: np.ndarray
+    rows: np.ndarray
+    y: np.ndarray
+
+
+def divide(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """Rows that carry exactly one of the classes (Section IV-A), and the index of that class.
+
+    Parameters
+    ----------
+    labels : sequence of sequence of str
+        Labels of each item.
+    classes : sequence of str
+        Classes of the dataset.
+
+    Returns
+    -------
+    rows, y : ndarray of shape (n,), dtype int64
+
+    Raises
+    ------
+    CmcslError
+        If a class has no item.
+    """
+    index = {label: number for number, label in enumerate(classes)}
+    found = [[index[label] for label in item if label in index] for item in labels]
+    rows = np.array([row for row, numbers in enumerate(found) if len(numbers) == 1], dtype=np.int64)
+    y = np.array([numbers[0] for numbers in found if len(numbers) == 1], dtype=np.int64)
+    for number, label in enumerate(classes):
+        if not (y == number).any():
+            raise CmcslError(f"No item has {label!r} as its only label among {', '.join(classes)}.")
+    return rows, y
+
+
+def finetuning_split(corpus: Corpus) -> np.ndarray:
+    """The 20 % of the corpus that visual encoders may be trained on, stratified by label set.
+
+    It is made once for the whole corpus, so that no item of any dataset's 80 %, nor its label, reaches a
+    training that pools the datasets.
+
+    Returns
+    -------
+    ndarray of shape (n_items,), dtype bool
+        True for fine-tuning items.
+    """
+    sets = ["+".join(sorted(labels)) for labels in corpus.items.labels]
+    counts = Counter(sets)
+    strata = [name if counts[name] >= RARE else "rare" for name in sets]
+    chosen, _ = train_test_split(
+        np.arange(len(sets)), train_size=FINETUNING_SHARE, stratify=strata, random_state=RANDOM_STATE
+    )
+    return np.isin(np.arange(len(sets)), chosen)
+
+
+def subset(corpus: Corpus, dataset: str) -> Subset:
+    """A dataset of the catalogue, divided by the paper's rule and by `finetuning_split`.
+
+    Raises
+    ------
+    CmcslError
+        If the dataset is unknown, or one of its classes has no item.
+    """
+    classes = datasets(corpus.name, [dataset])[dataset]
+    rows, y = divide(corpus.items.labels, classes)
+    finetuning = finetuning_split(corpus)[rows]
+    return Subset(corpus.name, dataset, classes, rows[finetuning], y[finetuning], rows[~finetuning], y[~finetuning])
+
+
+def class_counts(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd.DataFrame:
+    """Table I: how many items each class of each dataset has.
+
+    Returns
+    -------
+    DataFrame
+        One row per class: dataset, kind, class, samples (all items), extracted (those of the 80 %).
+    """
+    rows = []
+    for dataset, classes in datasets(corpus.name, names).items():
+        divided = subset(corpus, dataset)
+        finetuning, extracted = np.bincount(divided.finetuning_y, minlength=len(classes)), np.bincount(divided.y)
+        for index, label in enumerate(classes):
+            rows.append((dataset, kind(classes), label, int(finetuning[index] + extracted[index]), int(extracted[index])))
+    return pd.DataFrame(rows, columns=["dataset", "kind", "class", "samples", "extracted"])

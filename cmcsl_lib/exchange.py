@@ -1,0 +1,60 @@
+"""Algorithm 1 on one training half, row by row: what each modality said and who decided."""
+
+import pandas as pd
+
+from .features import MODALITIES, Features
+from .labeling import clustering, nearest, propagate
+from .protocol import Protocol, check_budgets, preprocess, seed_rows, splits
+
+
+def exchange_table(features: Features, protocol: Protocol, budget: int, preprocessing: str = "L2STD") -> pd.DataFrame:
+    """Pseudo-labels of the first training half of a dataset.
+
+    Parameters
+    ----------
+    budget : int
+        Seeds per class.
+    preprocessing : {"RAW", "L2", "STD", "MM", "L2STD"}
+
+    Returns
+    -------
+    DataFrame
+        One row per training row: id, true, seed (bool), for each modality M the columns M_label, M_distance and
+        M_seed (id of the nearest seed), then label (cross-modal), decided_by, agree, right. Labels are class names.
+    """
+    check_budgets(features.y, (budget,), f"{features.corpus}/{features.dataset}")
+    repetition, fold, training, test = next(splits(features.y))
+    y, ids = features.y[training], features.ids[training]
+    names = pd.Index(features.classes)
+    seeds = seed_rows(y, budget, protocol, repetition, fold)
+    table = pd.DataFrame({"id": ids, "true": names[y], "seed": False})
+    table.loc[seeds, "seed"] = True
+    labels, distances = [], []
+    for modality, matrix in zip(MODALITIES, features.modalities, strict=True):
+        X, _ = preprocess(matrix[training], matrix[test], preprocessing, protocol)
+        clusters = clustering(X, seeds)
+        labels.append(propagate(clusters, y[seeds]))
+        distances.append(clusters.distance)
+        table[f"{modality}_label"] = names[labels[-1]]
+        table[f"{modality}_distance"] = clusters.distance
+        table[f"{modality}_seed"] = ids[seeds[clusters.seed]]
+    kept = nearest(labels, distances)
+    table["label"] = names[kept.label]
+    table["decided_by"] = pd.Index(MODALITIES)[kept.modality]
+    table["agree"] = labels[0] == labels[1]
+    table["right"] = kept.label == y
+    return table
+
+
+def exchange_counts(table: pd.DataFrame) -> pd.DataFrame:
+    """Where the modalities differed: how many labels each gave to the other, and how many of them were right.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `exchange_table`.
+    """
+    differing = table[~table.agree]
+    told = differing.groupby("decided_by").right.agg(labels="size", right="sum").reindex(MODALITIES, fill_value=0)
+    told["wrong"] = told.labels - told.right
+    return told.rename_axis("decided by").reset_index()

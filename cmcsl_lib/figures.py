@@ -1,0 +1,164 @@
+"""One function per figure of the paper, and those of the algorithm's page; each returns a Matplotlib figure."""
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import seaborn as sns
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.patches import FancyBboxPatch
+from PIL import Image
+
+from .corpora import Corpus
+from .features import MODALITIES
+
+#: Okabe and Ito's colours, told apart by colour-blind readers; line styles and markers say the same again.
+PALETTE = {"PRE": "#D55E00", "UNI": "#0072B2", "CMCSL": "#009E73", "FULL": "#000000", "EF": "#CC79A7", "LF": "#E69F00"}
+MODALITY_COLOURS = {"visual": "#0072B2", "text": "#E69F00"}
+CURVES = {"PRE": "^", "UNI": "s", "CMCSL": "o"}
+LINES = {"FULL": "-", "EF": "--", "LF": ":"}
+
+
+def _subplots(lines: int = 1, columns: int = 1, *, figsize: tuple[float, float], **options) -> tuple[Figure, Axes]:
+    # Not pyplot's: a figure that pyplot knows is shown twice in a notebook, and stays in memory.
+    figure = Figure(figsize=figsize, dpi=100)
+    return figure, figure.subplots(lines, columns, **options)
+
+
+def scheme() -> Figure:
+    """Figure 1, our own drawing: from images and texts to one classifier per modality."""
+    figure, axes = _subplots(figsize=(10, 3.4))
+    boxes = {
+        "20 % of the images\nfine-tune ResNet-18": (0.0, 0.78), "80 % images": (0.0, 0.44), "80 % texts": (0.0, 0.08),
+        "ResNet-18\n512 features": (2.3, 0.44), "MiniLM-L6-v2\n384 features": (2.3, 0.08),
+        "L2STD,\nnearest seed": (4.6, 0.44), "L2STD,\n nearest seed": (4.6, 0.08),
+        "Exchange:\nsmaller distance\ngives the label": (6.9, 0.26),
+        "Classifier\nof images": (9.2, 0.44), "Classifier\nof texts": (9.2, 0.08),
+    }
+    arrows = [(0, 3), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7), (6, 7), (7, 8), (7, 9)]
+    places = list(boxes.values())
+    for text, (x, y) in boxes.items():
+        axes.add_patch(FancyBboxPatch((x, y), 1.6, 0.2, boxstyle="round,pad=0.04", fc="#F2F2F2", ec="#444444"))
+        axes.text(x + 0.8, y + 0.1, text, ha="center", va="center", fontsize=9)
+    for start, end in arrows:
+        (x0, y0), (x1, y1) = places[start], places[end]
+        axes.annotate("", (x1 - 0.06, y1 + 0.1), (x0 + 1.66, y0 + 0.1), arrowprops={"arrowstyle": "->"})
+    axes.set(xlim=(-0.1, 11), ylim=(0, 1.05))
+    axes.axis("off")
+    return figure
+
+
+def class_bars(counts: pd.DataFrame) -> Figure:
+    """Figure 2: how many items each class of one dataset has.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        Columns dataset, class, samples, as in Table I; one dataset.
+    """
+    figure, axes = _subplots(figsize=(6, 0.6 + 0.5 * len(counts)))
+    sns.barplot(counts, x="samples", y="class", color=MODALITY_COLOURS["visual"], ax=axes)
+    axes.bar_label(axes.containers[0], padding=3)
+    axes.set(title=f"Classes of {counts.dataset.iloc[0]}", xlabel="Items", ylabel="")
+    sns.despine(figure)
+    return figure
+
+
+def training_curves(losses: dict[str, Sequence[float]], title: str) -> Figure:
+    """Mean training loss of each epoch.
+
+    Parameters
+    ----------
+    losses : dict of str to sequence of float
+        Name of each curve and its losses.
+    """
+    figure, axes = _subplots(figsize=(6, 3.4))
+    for (name, values), marker in zip(losses.items(), "os^Dv*" * len(losses), strict=False):
+        axes.plot(range(1, len(values) + 1), values, marker=marker, markersize=4, label=name)
+    axes.set(title=title, xlabel="Epoch", ylabel="Mean loss")
+    axes.legend(frameon=False, ncols=2)
+    sns.despine(figure)
+    return figure
+
+
+def gallery(corpus: Corpus, rows: Sequence[int], captions: Sequence[str], columns: int = 6) -> Figure:
+    """Images of items with a caption below each.
+
+    Parameters
+    ----------
+    rows : sequence of int
+        Row numbers of the corpus.
+    captions : sequence of str
+        One per row.
+    """
+    lines = max(1, -(-len(rows) // columns))
+    figure, axes = _subplots(lines, columns, figsize=(1.8 * columns, 2.3 * lines), squeeze=False)
+    for place in axes.flat:
+        place.axis("off")
+    for place, row, caption in zip(axes.flat, rows, captions, strict=False):
+        with Image.open(io.BytesIO(corpus.items.image.iloc[row])) as image:
+            place.imshow(image.convert("RGB"))
+        place.set_title(caption, fontsize=8, y=-0.02, va="top")
+    figure.tight_layout()
+    return figure
+
+
+def distances(labeled: pd.DataFrame) -> Figure:
+    """Distance of each row to its nearest seed in both modalities; below the diagonal the text decides.
+
+    Parameters
+    ----------
+    labeled : DataFrame
+        From `exchange.exchange_table`: columns visual_distance, text_distance, agree, right.
+    """
+    outcome = np.select([labeled.agree, labeled.right], ["modalities agree", "differ, right label kept"],
+                        "differ, wrong label kept")
+    figure, axes = _subplots(figsize=(5.4, 5))
+    order = ["modalities agree", "differ, right label kept", "differ, wrong label kept"]
+    sns.scatterplot(x=labeled.visual_distance, y=labeled.text_distance, hue=outcome, style=outcome, hue_order=order,
+                    style_order=order, palette=["#BBBBBB", "#009E73", "#D55E00"], s=28, ax=axes)
+    both = labeled[["visual_distance", "text_distance"]].to_numpy()
+    ends = [both.min(), both.max()]
+    axes.plot(ends, ends, color="black", linewidth=0.8)
+    axes.set(xlabel="Distance to the nearest seed, visual", ylabel="Distance to the nearest seed, text")
+    axes.legend(frameon=False, title=None)
+    sns.despine(figure)
+    return figure
+
+
+def budget_curves(scores: pd.DataFrame, datasets: Sequence[str]) -> Figure:
+    """Figure 4: balanced accuracy against the budget, one row per dataset and one column per modality.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table of one protocol and classifier.
+    datasets : sequence of str
+        Datasets to draw, one row each.
+    """
+    figure, axes = _subplots(len(datasets), 2, figsize=(9, 2.6 * len(datasets)), sharex=True, sharey="row",
+                                squeeze=False)
+    for line, dataset in zip(axes, datasets, strict=True):
+        for place, modality in zip(line, MODALITIES, strict=True):
+            chosen = scores[(scores.dataset == dataset) & scores.modality.isin([modality, "both"])]
+            _draw_budgets(place, chosen)
+            place.set_title(f"{dataset}, {modality}", fontsize=10)
+    for place in axes[-1]:
+        place.set_xlabel("Labelled samples per class")
+    handles, names = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, names, loc="upper center", ncols=6, frameon=False, bbox_to_anchor=(0.5, 1.0))
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
+    sns.despine(figure)
+    return figure
+
+
+def _draw_budgets(place: Axes, scores: pd.DataFrame) -> None:
+    means = scores.groupby(["method", "budget"]).balanced_accuracy.mean()
+    for method, style in LINES.items():
+        place.axhline(means[method].item(), color=PALETTE[method], linestyle=style, linewidth=1, label=method)
+    for method, marker in CURVES.items():
+        place.plot(means[method], color=PALETTE[method], marker=marker, markersize=4, linewidth=1.2, label=method)
+    place.set_ylabel("Balanced accuracy", fontsize=9)
+    place.xaxis.get_major_locator().set_params(integer=True)
