@@ -9,7 +9,7 @@ from pathlib import Path
 
 from . import __version__
 from .corpora import LOADERS, datasets, kind, load, subset
-from .errors import CmcslError
+from .errors import CmcslError, check_choice
 from .protocol import BUDGETS, PROTOCOLS
 
 
@@ -49,11 +49,12 @@ def table(arguments: argparse.Namespace) -> None:
     """Print a table of the paper."""
     from .experiments import load_scores
     from .protocol import protocol
-    from .tables import csv_text
+    from .tables import TABLES, csv_text
     from .tables import table as make_table
 
+    check_choice(arguments.number, TABLES, "table")
     scores = load_scores(arguments.source, protocol(arguments.protocol), datasets=arguments.datasets, compute=False)
-    made = make_table(arguments.number, scores, arguments.statistics)
+    made = make_table(arguments.number, scores)
     print(csv_text(made) if arguments.csv else made.to_string(index=False, float_format="{:.3f}".format, na_rep=""))
 
 
@@ -98,7 +99,6 @@ def parser() -> argparse.ArgumentParser:
     printing.add_argument("--source", default="openclipart", help="corpus whose scores are shown")
     printing.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
     printing.add_argument("--protocol", default="strict", help=" or ".join(PROTOCOLS))
-    printing.add_argument("--statistics", default="corrected", help="corrected or published")
     printing.add_argument("--csv", action="store_true", help="comma-separated values, as the paper prints them")
 
     building = command(book, "book")

@@ -1,0 +1,22 @@
+"""Small hand-made data with known answers."""
+
+import numpy as np
+import pytest
+
+from cmcsl_lib.features import Features
+
+
+@pytest.fixture
+def make_features():
+    """Make features of well separated classes: a function of classes, rows per class and a seed."""
+
+    def make(classes=("animal", "food"), rows=40, seed=0, dataset="AF") -> Features:
+        random = np.random.default_rng(seed)
+        y = np.repeat(np.arange(len(classes)), rows)
+        matrices = {}
+        for name, width, strength in (("visual", 512, 0.15), ("text", 384, 0.25)):
+            centres = random.normal(size=(len(classes), width))
+            matrices[name] = random.normal(size=(len(y), width)) + strength * centres[y]
+        return Features("openclipart", dataset, tuple(classes), np.arange(len(y)).astype(str), y, **matrices)
+
+    return make

@@ -1,0 +1,64 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.protocol import PROTOCOLS, check_budgets, class_weights, preprocess, protocol, seed_rows, splits
+
+STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
+Y = np.repeat([0, 1], [40, 60])
+
+
+def test_five_repetitions_of_two_halves():
+    folds = list(splits(Y))
+    assert [(repetition, fold) for repetition, fold, _, _ in folds] == [(r, f) for r in range(5) for f in range(2)]
+    for (_, _, training, test), (_, _, other_training, _) in zip(folds[::2], folds[1::2], strict=True):
+        assert sorted([*training, *test]) == list(range(100))
+        assert (test == other_training).all()
+        assert np.bincount(Y[training]).tolist() == [20, 30]
+
+
+def test_strict_seeds_differ_between_folds_and_are_nested():
+    first, second = seed_rows(Y, 5, STRICT, 0, 0), seed_rows(Y, 5, STRICT, 0, 1)
+    assert set(first) != set(second)
+    assert set(seed_rows(Y, 4, STRICT, 0, 0)) < set(first)
+
+
+def test_published_seeds_come_from_a_generator_made_afresh():
+    expected = np.random.RandomState(1410)
+    rows = np.concatenate([expected.choice(np.flatnonzero(Y == label), 7) for label in (0, 1)])
+    assert (seed_rows(Y, 7, PAPER, 3, 1) == rows).all()
+
+
+def test_scaling_of_the_test_half():
+    random = np.random.default_rng(0)
+    training, test = random.normal(0, 1, (50, 3)), random.normal(9, 1, (50, 3))
+    _, strict = preprocess(training, test, "STD", STRICT)
+    _, paper = preprocess(training, test, "STD", PAPER)
+    assert (strict.mean(axis=0) > 5).all()
+    assert np.allclose(paper.mean(axis=0), 0)
+
+
+def test_class_weights_see_the_labels_given_or_all():
+    given = np.array([0, 0, 1, 1])
+    assert class_weights(Y, given, STRICT).tolist() == [0.5, 0.5]
+    assert np.allclose(class_weights(Y, given, PAPER), [0.6, 0.4])
+
+
+def test_every_choice_can_be_changed_alone():
+    assert replace(STRICT, seeds="replacement").scaling == "training"
+    with pytest.raises(CmcslError, match="nested, replacement"):
+        replace(STRICT, seeds="stratified")
+
+
+def test_unknown_protocol_lists_the_valid_ones():
+    with pytest.raises(CmcslError, match="strict, paper"):
+        protocol("loose")
+
+
+@pytest.mark.parametrize("budgets", [(21,), (0,), ()])
+def test_budgets_beyond_the_smallest_class(budgets):
+    with pytest.raises(CmcslError, match=r"1\.\.20"):
+        check_budgets(Y, budgets, "openclipart/AF")
+    check_budgets(Y, (1, 20), "openclipart/AF")
