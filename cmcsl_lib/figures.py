@@ -21,9 +21,20 @@ CURVES = {"PRE": "^", "UNI": "s", "CMCSL": "o"}
 LINES = {"FULL": "-", "EF": "--", "LF": ":"}
 
 
+class PageFigure(Figure):
+    """A figure that a notebook shows by itself, whatever Matplotlib's backend.
+
+    pyplot stays out: a figure that it knows is shown twice in a notebook, and stays in memory.
+    """
+
+    def _repr_png_(self) -> bytes:
+        content = io.BytesIO()
+        self.savefig(content, format="png", bbox_inches="tight")
+        return content.getvalue()
+
+
 def _subplots(lines: int = 1, columns: int = 1, *, figsize: tuple[float, float], **options) -> tuple[Figure, Axes]:
-    # Not pyplot's: a figure that pyplot knows is shown twice in a notebook, and stays in memory.
-    figure = Figure(figsize=figsize, dpi=100)
+    figure = PageFigure(figsize=figsize, dpi=100)
     return figure, figure.subplots(lines, columns, **options)
 
 

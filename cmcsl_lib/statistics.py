@@ -113,7 +113,8 @@ def better_by_wilcoxon(values: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (methods, methods), dtype bool
-        [a, b] is True where a has the higher median difference's sign and the corrected p-value is below `ALPHA`.
+        [a, b] is True where the ranks of differences in favour of a outweigh the others and the corrected p-value
+        is below `ALPHA`.
         Zero differences count for neither side (zero_method "zsplit"); where all are zero nothing is better.
     """
     methods = values.shape[1]

@@ -108,6 +108,49 @@ def table(number: str | int, scores: pd.DataFrame) -> pd.DataFrame:
     return TABLES[check_choice(str(number), TABLES, "table")](scores)
 
 
+def readable(made: pd.DataFrame) -> pd.DataFrame:
+    """A methods table for reading: three decimals, and each verdict beside the value it belongs to.
+
+    Returns
+    -------
+    DataFrame of str
+        Indexed by dataset and modality; "0.632 > PRE" is a value that is significantly better than PRE's.
+    """
+    shown = made.set_index(["dataset", "modality"])
+    text = pd.DataFrame({name: shown[name].map("{:.3f}".format, na_action="ignore") for name in (*SUPERVISED, *COMPARED)})
+    for method in COMPARED:
+        verdict = shown[f"{method}_better_than"]
+        text[method] += verdict.where(verdict == "", " > " + verdict)
+    return text.fillna("")
+
+
+def table_or_note(number: str | int, scores: pd.DataFrame) -> pd.DataFrame | str:
+    """A table for reading, or the sentence that says why these scores can't fill it."""
+    try:
+        return readable(table(number, scores))
+    except CmcslError as error:
+        return str(error)
+
+
+def datasets_table(counts: pd.DataFrame) -> pd.DataFrame:
+    """Table I: one row per dataset with its classes and how many items they have.
+
+    Parameters
+    ----------
+    counts : DataFrame
+        Columns dataset, kind, class, samples, extracted, one row per class.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by dataset: kind, "classes (samples)", total samples, extracted.
+    """
+    named = counts.assign(classes=counts["class"] + " (" + counts.samples.astype(str) + ")")
+    grouped = named.groupby("dataset", sort=False)
+    return pd.DataFrame({"kind": grouped.kind.first(), "classes (samples)": grouped.classes.agg(", ".join),
+                         "total samples": grouped.samples.sum(), "extracted": grouped.extracted.sum()})
+
+
 def csv_text(made: pd.DataFrame) -> str:
     """Comma-separated values with the paper's three decimals."""
     return made.to_csv(index=False, float_format="%.3f").rstrip("\n")

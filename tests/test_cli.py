@@ -1,0 +1,94 @@
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cmcsl_lib import cli
+from cmcsl_lib.features import read_features, write_features
+
+
+def run(capsys, *words):
+    code = cli.main(list(words))
+    told = capsys.readouterr()
+    return code, told.out, told.err
+
+
+def test_corpora_lists_every_dataset(capsys):
+    code, out, _ = run(capsys, "corpora")
+    assert code == 0
+    assert "openclipart" in out and "ACFOPSTT" in out and "animal, food" in out
+
+
+@pytest.mark.parametrize(("number", "rows"), [("5", 22), ("6", 22)])
+def test_table_as_csv_has_the_papers_columns(capsys, number, rows):
+    code, out, _ = run(capsys, "table", number, "--source", "openclipart", "--csv")
+    lines = out.splitlines()
+    assert code == 0
+    assert lines[0].startswith("dataset,modality,FULL,EF,LF,PRE,UNI,CMCSL")
+    assert len(lines) == 1 + rows
+
+
+def test_run_keeps_scores_and_prints_their_means(capsys, tmp_path, monkeypatch, make_features):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    write_features(make_features(), tmp_path / "features" / "openclipart" / "AF.parquet")
+    code, out, _ = run(capsys, "run", "3", "--datasets", "AF", "--protocol", "paper", "--budgets", "1", "2")
+    assert code == 0
+    assert "CMCSL" in out and "AF" in out
+    assert (tmp_path / "scores" / "openclipart" / "paper" / "experiment_3" / "AF.parquet").is_file()
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (("run", "3", "--corpus", "nowhere"), "Unknown corpus 'nowhere': choose from openclipart"),
+    (("run", "3", "--datasets", "AF", "XX"), "Unknown dataset of corpus openclipart 'XX': choose from AF, PT"),
+    (("run", "7"), "Unknown experiment '7': choose from"),
+    (("run", "3", "--protocol", "loose"), "Unknown protocol 'loose': choose from strict, paper"),
+    (("run", "3", "--datasets", "HP", "--budgets", "400"), "Budgets of openclipart/HP must lie in 1.."),
+    (("run", "3", "--datasets", "AF", "--classifier", "SVM", "--budgets", "1"), "Unknown classifier 'SVM'"),
+    (("table", "99"), "Unknown table '99': choose from"),
+    (("extract", "openclipart", "XX"), "Unknown dataset of corpus openclipart 'XX'"),
+    (("extract", "openclipart", "--start", "hope"), "Unknown start 'hope': choose from auto, imagenet, pooled"),
+])
+def test_bad_input_gives_one_sentence_and_code_2(capsys, words, told):
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert err.startswith(f"cmcsl: {told}")
+    assert err.count("\n") == 1
+
+
+def damage(path: Path, column: str) -> None:
+    """Rewrite a features file with a column that can't be right."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pq.read_table(path)
+    wrong = np.full((table.num_rows, 384 if column == "text" else 5), np.nan, dtype=np.float32)
+    values = pa.FixedSizeListArray.from_arrays(pa.array(wrong.ravel()), wrong.shape[1])
+    pq.write_table(table.set_column(table.column_names.index(column), column, values), path)
+
+
+@pytest.mark.parametrize(("column", "told"), [("text", "must be finite"), ("visual", "must have 512 columns")])
+def test_bad_features_give_one_sentence_and_code_2(capsys, tmp_path, monkeypatch, make_features, column, told):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    path = tmp_path / "features" / "openclipart" / "AF.parquet"
+    write_features(make_features(), path)
+    read_features(path)
+    damage(path, column)
+    code, _, err = run(capsys, "run", "3", "--datasets", "AF")
+    assert code == 2
+    assert told in err and str(path) in err and err.count("\n") == 1
+
+
+def test_a_missing_extra_names_the_pip_command(capsys, monkeypatch):
+    from cmcsl_lib import extraction
+
+    monkeypatch.setattr(extraction, "MISSING", "torch")
+    code, _, err = run(capsys, "extract", "openclipart", "AF")
+    assert code == 2
+    assert 'pip install -e ".[extract]"' in err
+
+
+def test_reading_and_running_need_no_torch():
+    code = "import sys; from cmcsl_lib import cli, experiments, tables, book, figures; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
