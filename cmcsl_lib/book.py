@@ -101,8 +101,8 @@ def tasks() -> Iterator[dict]:
     pages = [path for path in (REPOSITORY / "book").rglob("*") if path.is_file()]
     executed = [executed_path(notebook) for notebook in source_notebooks()]
     own = [path for path in pages if executed_path(path) != path]
-    arguments = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(REPOSITORY), "--warningiserror", "--nitpick",
-                 "--keep-going", "--all"]
+    jupyter_book = Path(sys.executable).with_name("jupyter-book")
+    arguments = [str(jupyter_book), "build", str(REPOSITORY), "--warningiserror", "--nitpick", "--keep-going", "--all"]
     yield {
         "basename": "html",
         "actions": [CmdAction(arguments, shell=False)],

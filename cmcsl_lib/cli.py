@@ -81,7 +81,7 @@ def parser() -> argparse.ArgumentParser:
     extracting = command(extract, "extract")
     extracting.add_argument("corpus", metavar="CORPUS")
     extracting.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all of the corpus")
-    extracting.add_argument("--start", default="auto", help="weights that ResNet-18 starts from: auto, imagenet, pooled")
+    extracting.add_argument("--start", default="auto", help="weights of ResNet-18: auto, imagenet, pooled")
     extracting.add_argument("--to", type=Path, metavar="FOLDER", help="default: features/CORPUS in CMCSL_HOME")
     extracting.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
@@ -91,7 +91,7 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
     running.add_argument("--protocol", default="strict", help=" or ".join(PROTOCOLS))
     running.add_argument("--classifier", nargs="+", default=["GNB"], help="GNB, LR, CART")
-    running.add_argument("--budgets", nargs="+", type=int, default=list(BUDGETS), help="seeds per class; default 1 to 20")
+    running.add_argument("--budgets", nargs="+", type=int, default=list(BUDGETS), help="default 1 to 20")
     running.add_argument("--workers", type=int, default=1, help="processes")
 
     printing = command(table, "table")

@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import io
 import math
+import pickle
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path

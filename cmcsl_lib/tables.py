@@ -1,4 +1,8 @@
-"""One function per table of the paper, on the tidy scores table of any source."""
+"""One function per table of the paper, on the tidy scores table of any source.
+
+Verdict columns are named X_better_than and hold the names of the columns, separated by spaces, that X is significantly
+better than, or "all". Numbers are not rounded; `csv_text` rounds where a table is printed.
+"""
 
 from collections.abc import Callable
 
@@ -8,132 +12,48 @@ import pandas as pd
 from .corpora.catalogue import datasets, kind
 from .errors import CmcslError, check_choice
 from .features import MODALITIES
-from .statistics import better_by_f_test, better_by_wilcoxon, ranks
+from .published import AVERAGE_RANK, printed_table
+from .statistics import Statistics, better_by_f_test, better_by_wilcoxon, ranks, variant
 
-#: Methods that Tables V and VI compare with each other; the others know all labels.
+#: Methods that Tables V to IX compare with each other; the others know all labels.
 COMPARED = ("PRE", "UNI", "CMCSL")
 SUPERVISED = ("FULL", "EF", "LF")
+CLASSIFIERS = ("GNB", "LR", "CART")
+PREPROCESSINGS = ("RAW", "L2", "STD", "MM", "L2STD")
+GROUPS = ("binary", "multiclass")
+#: What names a row of any table, and the end of the name of a verdict column.
+KEYS = ("group", "classifier", "dataset", "kind", "class", "modality", "budget")
+VERDICT = "_better_than"
+#: Experiment whose scores a table shows; Table I shows none.
+EXPERIMENTS = {"2": 1, "3": 2, "4": 2, "5": 3, "6": 3, "7": 3, "8": 3, "9": 3}
 
 
-def methods_table(scores: pd.DataFrame, group: str) -> pd.DataFrame:
-    """Tables V and VI: balanced accuracy of every method, averaged over budgets and folds.
+def classes_table(counts: pd.DataFrame) -> pd.DataFrame:
+    """Table I: classes of every dataset and their sizes, one row per class; `datasets_table` is for reading.
 
     Parameters
     ----------
-    scores : DataFrame
-        The tidy scores table of Experiment 3, one protocol and classifier.
-    group : {"binary", "multiclass"}
+    counts : DataFrame
+        Columns dataset, kind, class, samples, one row per dataset and class.
 
     Returns
     -------
     DataFrame
-        One row per dataset and modality: dataset, modality, FULL, EF, LF, PRE, UNI, CMCSL, then for each compared
-        method M the column M_better_than: names of the compared methods, or "all", that it is significantly better
-        than by the combined 5x2 CV F test. EF and LF are one classifier for both modalities, so their value stands
-        in both rows. Last, one row per modality with dataset "average_rank": mean ranks of the compared methods,
-        and verdicts by Wilcoxon signed-rank tests over datasets with Holm's correction.
+        The same rows with a column total, the size of the dataset.
 
     Raises
     ------
     CmcslError
-        If no dataset of the group is in the scores, or a compared method or a fold is missing.
+        If a column is missing.
     """
-    names = _datasets_of(scores, group)
-    rows, ranked = [], []
-    for modality in MODALITIES:
-        folds = np.stack([_fold_scores(scores, dataset, modality) for dataset in names])
-        means = folds.mean(axis=(-2, -1))
-        for dataset, mean, fold in zip(names, means, folds, strict=True):
-            rows.append(_method_row(scores, dataset, modality, mean) | _verdicts(better_by_f_test(fold)))
-        ranked.append({"dataset": "average_rank", "modality": modality}
-                      | dict(zip(COMPARED, ranks(means).mean(axis=0), strict=True))
-                      | _verdicts(better_by_wilcoxon(means)))
-    # The paper prints both modalities of a dataset below each other.
-    order = sorted(rows, key=lambda row: (names.index(row["dataset"]), MODALITIES.index(row["modality"])))
-    verdicts = [f"{method}_better_than" for method in COMPARED]
-    return pd.DataFrame([*order, *ranked], columns=["dataset", "modality", *SUPERVISED, *COMPARED, *verdicts])
-
-
-def _datasets_of(scores: pd.DataFrame, group: str) -> list[str]:
-    catalogue = datasets(scores.corpus.iloc[0])
-    present = set(scores.dataset)
-    names = [name for name, classes in catalogue.items() if name in present and kind(classes) == group]
-    if not names:
-        raise CmcslError(f"There are no scores of any {group} dataset: run some of "
-                         f"{', '.join(name for name, classes in catalogue.items() if kind(classes) == group)}.")
-    return names
-
-
-def _fold_scores(scores: pd.DataFrame, dataset: str, modality: str) -> np.ndarray:
-    """Scores of the compared methods, averaged over budgets: shape (3, 5, 2)."""
-    chosen = scores[(scores.dataset == dataset) & (scores.modality == modality) & scores.method.isin(COMPARED)]
-    folds = chosen.groupby(["method", "repetition", "fold"]).balanced_accuracy.mean()
-    try:
-        return np.stack([folds[method].to_numpy().reshape(5, 2) for method in COMPARED])
-    except (KeyError, ValueError):
-        raise CmcslError(
-            f"Scores of {dataset}, {modality}, must hold {', '.join(COMPARED)} on 5 repetitions of 2 folds."
-        ) from None
-
-
-def _method_row(scores: pd.DataFrame, dataset: str, modality: str, compared: np.ndarray) -> dict[str, object]:
-    chosen = scores[(scores.dataset == dataset) & scores.modality.isin([modality, "both"])]
-    supervised = chosen[chosen.method.isin(SUPERVISED)].groupby("method").balanced_accuracy.mean()
-    return ({"dataset": dataset, "modality": modality} | supervised.to_dict()
-            | dict(zip(COMPARED, compared, strict=True)))
-
-
-def _verdicts(better: np.ndarray) -> dict[str, str]:
-    told = {}
-    for method, row in zip(COMPARED, better, strict=True):
-        beaten = [other for other, wins in zip(COMPARED, row, strict=True) if wins]
-        told[f"{method}_better_than"] = "all" if len(beaten) == len(COMPARED) - 1 else " ".join(beaten)
-    return told
-
-
-TABLES: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
-    "5": lambda scores: methods_table(scores, "binary"),
-    "6": lambda scores: methods_table(scores, "multiclass"),
-}
-
-
-def table(number: str | int, scores: pd.DataFrame) -> pd.DataFrame:
-    """A table of the paper by its number.
-
-    Raises
-    ------
-    CmcslError
-        If there is no such table here, or the scores can't fill it.
-    """
-    return TABLES[check_choice(str(number), TABLES, "table")](scores)
-
-
-def readable(made: pd.DataFrame) -> pd.DataFrame:
-    """A methods table for reading: three decimals, and each verdict beside the value it belongs to.
-
-    Returns
-    -------
-    DataFrame of str
-        Indexed by dataset and modality; "0.632 > PRE" is a value that is significantly better than PRE's.
-    """
-    shown = made.set_index(["dataset", "modality"])
-    text = pd.DataFrame({name: shown[name].map("{:.3f}".format, na_action="ignore") for name in (*SUPERVISED, *COMPARED)})
-    for method in COMPARED:
-        verdict = shown[f"{method}_better_than"]
-        text[method] += verdict.where(verdict == "", " > " + verdict)
-    return text.fillna("")
-
-
-def table_or_note(number: str | int, scores: pd.DataFrame) -> pd.DataFrame | str:
-    """A table for reading, or the sentence that says why these scores can't fill it."""
-    try:
-        return readable(table(number, scores))
-    except CmcslError as error:
-        return str(error)
+    wanted = ["dataset", "kind", "class", "samples"]
+    if missing := [column for column in wanted if column not in counts]:
+        raise CmcslError(f"Table 1 needs the columns {', '.join(wanted)}; {', '.join(missing)} is missing.")
+    return counts[wanted].assign(total=counts.groupby("dataset").samples.transform("sum")).reset_index(drop=True)
 
 
 def datasets_table(counts: pd.DataFrame) -> pd.DataFrame:
-    """Table I: one row per dataset with its classes and how many items they have.
+    """Table I for reading: one row per dataset with its classes and how many items they have.
 
     Parameters
     ----------
@@ -151,6 +71,390 @@ def datasets_table(counts: pd.DataFrame) -> pd.DataFrame:
                          "total samples": grouped.samples.sum(), "extracted": grouped.extracted.sum()})
 
 
+def classifiers_table(scores: pd.DataFrame, statistics: str | Statistics = "corrected") -> pd.DataFrame:
+    """Table II: GNB, LR and CART on all labels, without preprocessing.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table of Experiment 1.
+    statistics : str or Statistics
+
+    Returns
+    -------
+    DataFrame
+        group, then as `methods_table`, with columns GNB, LR, CART. The paper prints the averaged ranks only.
+    """
+    chosen = _chosen(scores, "Table 2", method="FULL", preprocessing="RAW")
+    return pd.concat([
+        _comparison(chosen, group, "classifier", CLASSIFIERS, statistics).assign(group=group)
+        for group in _groups(chosen)
+    ], ignore_index=True).pipe(_first, "group")
+
+
+def preprocessing_table(scores: pd.DataFrame, group: str, statistics: str | Statistics = "corrected") -> pd.DataFrame:
+    """Tables III and IV: GNB trained on CMCSL's pseudo-labels, by preprocessing, averaged over budgets.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table of Experiment 2.
+    group : {"binary", "multiclass"}
+    statistics : str or Statistics
+
+    Returns
+    -------
+    DataFrame
+        As `methods_table`, with columns RAW, L2, STD, MM, L2STD. Table IV prints the averaged ranks only.
+    """
+    chosen = _chosen(scores, f"Table {'3' if group == 'binary' else '4'}", method="CMCSL", classifier="GNB")
+    return _comparison(chosen, group, "preprocessing", PREPROCESSINGS, statistics)
+
+
+def methods_table(scores: pd.DataFrame, group: str, statistics: str | Statistics = "corrected",
+                  classifier: str = "GNB") -> pd.DataFrame:
+    """Tables V and VI: balanced accuracy of every method, averaged over budgets and folds.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table of Experiment 3, one corpus and protocol, any of its datasets and budgets.
+    group : {"binary", "multiclass"}
+    statistics : str or Statistics
+        ``corrected`` or ``published``.
+    classifier : {"GNB", "LR", "CART"}
+        The paper shows GNB.
+
+    Returns
+    -------
+    DataFrame
+        One row per dataset and modality: dataset, modality, FULL, EF, LF, PRE, UNI, CMCSL, then the verdicts of the
+        compared methods by the combined 5x2 CV F test. EF and LF are one classifier for both modalities, so their value
+        stands in both rows; a method with all labels that the scores lack is NaN. Last, one row per modality
+        with dataset "average_rank": mean ranks of the compared methods, and verdicts by Wilcoxon signed-rank tests
+        over datasets. With `modalities_apart` off it is one row with modality "both". Over fewer than six datasets a
+        two-sided Wilcoxon test can't be significant.
+
+    Raises
+    ------
+    CmcslError
+        If no dataset of the group is in the scores, or a compared method, a budget or a fold is missing somewhere.
+    """
+    chosen = _chosen(scores, f"Table {'5' if group == 'binary' else '6'}", preprocessing="L2STD", classifier=classifier)
+    made = _comparison(chosen, group, "method", COMPARED, statistics, other_rows=True)
+    for place, method in enumerate(SUPERVISED, start=2):
+        its = chosen[chosen.method == method].groupby(["dataset", "modality"]).balanced_accuracy.mean()
+        made.insert(place, method, [its.get((dataset, modality), its.get((dataset, "both"), np.nan))
+                                    for dataset, modality in zip(made.dataset, made.modality, strict=True)])
+    return made
+
+
+def other_classifiers_table(scores: pd.DataFrame, statistics: str | Statistics = "corrected") -> pd.DataFrame:
+    """Table VII: Tables V and VI with CART and LR.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table of Experiment 3 with both classifiers.
+    statistics : str or Statistics
+
+    Returns
+    -------
+    DataFrame
+        group, classifier, then as `methods_table`, without the methods that know all labels. The paper prints the
+        averaged ranks only.
+    """
+    chosen = _chosen(scores, "Table 7", preprocessing="L2STD")
+    parts = []
+    for group in _groups(chosen):
+        for classifier in ("CART", "LR"):
+            part = _comparison(_chosen(chosen, "Table 7", classifier=classifier), group, "method", COMPARED, statistics,
+                               other_rows=True)
+            parts.append(part.assign(group=group, classifier=classifier))
+    return pd.concat(parts, ignore_index=True).pipe(_first, "group", "classifier")
+
+
+def budgets_table(scores: pd.DataFrame, group: str, statistics: str | Statistics = "corrected") -> pd.DataFrame:
+    """Tables VIII and IX: balanced accuracy of PRE, UNI and CMCSL by budget, averaged over datasets.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table of Experiment 3.
+    group : {"binary", "multiclass"}
+    statistics : str or Statistics
+
+    Returns
+    -------
+    DataFrame
+        One row per budget (as text): budget, visual_PRE, visual_UNI, visual_CMCSL, text_PRE, text_UNI, text_CMCSL, and
+        verdicts by the combined F test on scores that are averaged over datasets fold by fold. Last the row
+        "average_rank": mean ranks over budgets, and verdicts by Wilcoxon tests over budgets. Budgets of one dataset
+        are far from independent, so these verdicts say little.
+    """
+    chosen = _chosen(scores, f"Table {'8' if group == 'binary' else '9'}", preprocessing="L2STD", classifier="GNB")
+    values, budgets = _values(chosen, _datasets_of(chosen, group), "method", COMPARED)
+    folds = values.mean(axis=0).swapaxes(1, 2)
+    means = _fold_means(folds)
+    parts = [pd.DataFrame({"budget": [*map(str, budgets), AVERAGE_RANK]})]
+    verdicts = []
+    for modality, its, mean in zip(MODALITIES, folds, means, strict=True):
+        names = [f"{modality}_{method}" for method in COMPARED]
+        rows = np.vstack([mean, ranks(mean).mean(axis=0)])
+        better = [*better_by_f_test(its, statistics), better_by_wilcoxon(mean, statistics)]
+        parts.append(pd.DataFrame(rows, columns=names))
+        verdicts.append(pd.DataFrame([_verdicts(each, names, COMPARED) for each in better]))
+    return pd.concat([*parts, *verdicts], axis=1)
+
+
+TABLES: dict[str, Callable[[pd.DataFrame, str | Statistics], pd.DataFrame]] = {
+    "1": lambda counts, _: classes_table(counts),
+    "2": classifiers_table,
+    "3": lambda scores, statistics: preprocessing_table(scores, "binary", statistics),
+    "4": lambda scores, statistics: preprocessing_table(scores, "multiclass", statistics),
+    "5": lambda scores, statistics: methods_table(scores, "binary", statistics),
+    "6": lambda scores, statistics: methods_table(scores, "multiclass", statistics),
+    "7": other_classifiers_table,
+    "8": lambda scores, statistics: budgets_table(scores, "binary", statistics),
+    "9": lambda scores, statistics: budgets_table(scores, "multiclass", statistics),
+}
+
+
+def table(number: int | str, scores: pd.DataFrame, statistics: str | Statistics = "corrected") -> pd.DataFrame:
+    """A table of the paper by its number.
+
+    Parameters
+    ----------
+    number : int or str
+        1 to 9.
+    scores : DataFrame
+        The tidy scores table of the experiment in `EXPERIMENTS`; for Table I the counts that `classes_table` takes.
+    statistics : str or Statistics
+        ``corrected`` or ``published``.
+
+    Raises
+    ------
+    CmcslError
+        If there is no such table or variant, or the scores can't fill the table.
+    """
+    return TABLES[check_choice(str(number), TABLES, "table")](scores, variant(statistics))
+
+
+def readable(made: pd.DataFrame) -> pd.DataFrame:
+    """A table for reading: three decimals, and each verdict beside the value it belongs to.
+
+    Parameters
+    ----------
+    made : DataFrame
+        A table of this module, II to IX.
+
+    Returns
+    -------
+    DataFrame of str
+        Indexed by what names a row, for example dataset and modality; "0.632 > PRE" is a value that is significantly
+        better than PRE's.
+    """
+    shown = made.set_index([key for key in KEYS if key in made])
+    values = [name for name in shown if not name.endswith(VERDICT)]
+    text = pd.DataFrame({name: shown[name].map("{:.3f}".format, na_action="ignore") for name in values})
+    for name in values:
+        if name + VERDICT in shown:
+            verdict = shown[name + VERDICT]
+            text[name] += verdict.where(verdict == "", " > " + verdict)
+    return text.fillna("")
+
+
+def table_or_note(number: int | str, scores: pd.DataFrame,
+                  statistics: str | Statistics = "corrected") -> pd.DataFrame | str:
+    """A table for reading, or the sentence that says why these scores can't fill it."""
+    try:
+        return readable(table(number, scores, statistics))
+    except CmcslError as error:
+        return str(error)
+
+
 def csv_text(made: pd.DataFrame) -> str:
     """Comma-separated values with the paper's three decimals."""
-    return made.to_csv(index=False, float_format="%.3f").rstrip("\n")
+    return made.to_csv(index=False, float_format="%.3f", lineterminator="\n").rstrip("\n")
+
+
+def count_better(made: pd.DataFrame, column: str, than: str) -> tuple[int, int]:
+    """In how many rows of a table a column is significantly better than another, and how many rows there are.
+
+    Rows of averaged ranks are not counted.
+
+    Parameters
+    ----------
+    made : DataFrame
+        A table of this module.
+    column : str
+        A compared column, for example ``"CMCSL"`` or in Tables VIII and IX ``"visual_CMCSL"``.
+    than : str
+        A name as it stands in the verdicts, for example ``"UNI"``.
+
+    Raises
+    ------
+    CmcslError
+        If the column has no verdicts.
+    """
+    check_choice(column, [name.removesuffix(VERDICT) for name in made if name.endswith(VERDICT)], "compared column")
+    rows = made[made["budget" if "budget" in made else "dataset"] != AVERAGE_RANK]
+    wins = rows[column + VERDICT].map(lambda names: names == "all" or than in names.split())
+    return int(wins.sum()), len(rows)
+
+
+def compare_with_printed(number: int | str, made: pd.DataFrame) -> pd.DataFrame:
+    """Numbers of a table beside those that the paper prints.
+
+    Parameters
+    ----------
+    number : int or str
+        1 to 9.
+    made : DataFrame
+        That table from scores on MM-IMDb.
+
+    Returns
+    -------
+    DataFrame
+        One row per number that both tables hold: the keys of its row, column, printed, ours (not rounded), and
+        difference (ours, rounded to the printed precision, minus printed).
+    """
+    pairs = _beside_printed(number, made, lambda column, name: pd.api.types.is_numeric_dtype(column))
+    return pairs.assign(difference=(pairs.ours.round(3) - pairs.printed).round(3))
+
+
+def compare_verdicts(number: int | str, made: pd.DataFrame) -> pd.DataFrame:
+    """Verdicts of a table beside those that could be read in the paper.
+
+    Parameters
+    ----------
+    number : int or str
+        2 to 9.
+    made : DataFrame
+        That table from scores on MM-IMDb.
+
+    Returns
+    -------
+    DataFrame
+        One row per verdict that both tables hold: the keys of its row, column, printed, ours, same.
+    """
+    pairs = _beside_printed(number, made, lambda column, name: name.endswith(VERDICT))
+    return pairs.assign(same=pairs.ours == pairs.printed)
+
+
+def _beside_printed(number: int | str, made: pd.DataFrame, wanted: Callable[[pd.Series, str], bool]) -> pd.DataFrame:
+    printed = printed_table(number)
+    keys = [key for key in KEYS if key in printed]
+    columns = [name for name in printed if name not in keys and name in made and wanted(printed[name], name)]
+    ours, theirs = (
+        each.melt(keys, columns, var_name="column", value_name=name).dropna(subset=name)
+        for each, name in ((made, "ours"), (printed, "printed"))
+    )
+    return theirs.merge(ours, on=[*keys, "column"])
+
+
+def _chosen(scores: pd.DataFrame, title: str, **values: str) -> pd.DataFrame:
+    """Rows that hold the given values, of one corpus and protocol."""
+    for column in ("corpus", "protocol"):
+        found = scores[column].unique()
+        if len(found) > 1:
+            raise CmcslError(f"A table shows one {column}, but the scores hold {', '.join(found)}.")
+    chosen = scores
+    for column, value in values.items():
+        chosen = chosen[chosen[column] == value]
+    if chosen.empty:
+        wanted = ", ".join(f"{column} {value}" for column, value in values.items())
+        raise CmcslError(f"{title} needs scores with {wanted}, but there are none.")
+    return chosen
+
+
+def _groups(scores: pd.DataFrame) -> list[str]:
+    present = set(scores.dataset)
+    kinds = {kind(classes) for name, classes in datasets(scores.corpus.iloc[0]).items() if name in present}
+    return [group for group in GROUPS if group in kinds]
+
+
+def _datasets_of(scores: pd.DataFrame, group: str) -> list[str]:
+    catalogue = datasets(scores.corpus.iloc[0])
+    present = set(scores.dataset)
+    names = [name for name, classes in catalogue.items() if name in present and kind(classes) == group]
+    if not names:
+        raise CmcslError(f"There are no scores of any {group} dataset: run some of "
+                         f"{', '.join(name for name, classes in catalogue.items() if kind(classes) == group)}.")
+    return names
+
+
+def _values(scores: pd.DataFrame, names: list[str], column: str, compared: tuple[str, ...]) -> tuple[np.ndarray, list]:
+    """Balanced accuracies, shape (datasets, 2 modalities, compared, budgets, 5, 2), and the budgets."""
+    rows = scores[scores[column].isin(compared) & scores.dataset.isin(names) & scores.modality.isin(MODALITIES)]
+    absent = [name for name in compared if name not in set(rows[column])]
+    if absent:
+        raise CmcslError(f"The scores of {', '.join(names)} must hold {', '.join(compared)}, but lack "
+                         f"{', '.join(absent)}.")
+    keys = ["dataset", "modality", column, "budget", "repetition", "fold"]
+    # Experiments share some of their fits; equal rows are one.
+    rows = rows.drop_duplicates([*keys, "balanced_accuracy"])
+    twice = rows.duplicated(keys)
+    if twice.any():
+        raise CmcslError(f"The scores hold two balanced accuracies for {_told(keys, rows[twice][keys].iloc[0])}: "
+                         "give the scores of one run.")
+    budgets = sorted(rows.budget.unique())
+    axes = [names, MODALITIES, compared, budgets, range(5), range(2)]
+    values = rows.set_index(keys).balanced_accuracy.reindex(pd.MultiIndex.from_product(axes, names=keys))
+    missing = values.isna()
+    if missing.any():
+        raise CmcslError(f"The scores lack the balanced accuracy of {_told(keys, values.index[missing][0])}: "
+                         f"a table needs every {column}, budget and fold for all of its datasets.")
+    if len(rows) > len(values):
+        raise CmcslError("The scores hold more than the 5 repetitions (0 to 4) of 2 folds that the F test takes.")
+    return values.to_numpy().reshape([len(axis) for axis in axes]), budgets
+
+
+def _told(keys: list[str], values: tuple) -> str:
+    return ", ".join(f"{key} {value}" for key, value in zip(keys, values, strict=True))
+
+
+def _fold_means(folds: np.ndarray) -> np.ndarray:
+    return folds.reshape(*folds.shape[:-2], 10).mean(axis=-1)
+
+
+def _comparison(scores: pd.DataFrame, group: str, column: str, compared: tuple[str, ...],
+                statistics: str | Statistics, other_rows: bool = False) -> pd.DataFrame:
+    """Rows per dataset and modality with verdicts, then averaged ranks with verdicts.
+
+    Parameters
+    ----------
+    other_rows : bool
+        Whether the paper takes the verdicts of this multiclass table from the binary datasets by a slip.
+    """
+    chosen = variant(statistics)
+    names = _datasets_of(scores, group)
+    folds = _values(scores, names, column, compared)[0].mean(axis=3)
+    means = tested = _fold_means(folds)
+    if other_rows and not chosen.own_rows and group == "multiclass":
+        tested = _fold_means(_values(scores, _datasets_of(scores, "binary"), column, compared)[0].mean(axis=3))
+    better = better_by_f_test(folds, chosen)
+    rows = [{"dataset": dataset, "modality": modality} | dict(zip(compared, means[i, j], strict=True))
+            | _verdicts(better[i, j], compared)
+            for i, dataset in enumerate(names) for j, modality in enumerate(MODALITIES)]
+    if chosen.modalities_apart:
+        parts = [(modality, means[:, j], tested[:, j]) for j, modality in enumerate(MODALITIES)]
+    else:
+        parts = [("both", means.reshape(-1, len(compared)), tested.reshape(-1, len(compared)))]
+    rows += [{"dataset": AVERAGE_RANK, "modality": modality} | dict(zip(compared, ranks(its).mean(axis=0), strict=True))
+             | _verdicts(better_by_wilcoxon(others, chosen), compared) for modality, its, others in parts]
+    return pd.DataFrame(rows)
+
+
+def _verdicts(better: np.ndarray, names: tuple[str, ...] | list[str],
+              told: tuple[str, ...] | None = None) -> dict[str, str]:
+    """Verdict columns of one row; `told` are the names that verdicts use where columns are called otherwise."""
+    verdicts = {}
+    for name, row in zip(names, better, strict=True):
+        beaten = [other for other, wins in zip(told or names, row, strict=True) if wins]
+        verdicts[name + VERDICT] = "all" if len(beaten) == len(names) - 1 else " ".join(beaten)
+    return verdicts
+
+
+def _first(made: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    return made[[*columns, *(name for name in made if name not in columns)]]

@@ -2,66 +2,247 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cmcsl_lib.corpora.catalogue import MM_IMDB, OPENCLIPART, kind
 from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.paths import shipped
+from cmcsl_lib.published import AVERAGE_RANK, available, load_published, printed_table
 from cmcsl_lib.scores import COLUMNS
+from cmcsl_lib.statistics import Statistics, wilcoxon_p_values
 from cmcsl_lib.summaries import answer_rq2, example_datasets, gains
-from cmcsl_lib.tables import csv_text, datasets_table, readable, table, table_or_note
+from cmcsl_lib.tables import (
+    EXPERIMENTS,
+    TABLES,
+    compare_verdicts,
+    compare_with_printed,
+    count_better,
+    csv_text,
+    datasets_table,
+    methods_table,
+    readable,
+    table,
+    table_or_note,
+)
 
-LEVEL = {"FULL": 0.9, "EF": 0.8, "LF": 0.85, "PRE": 0.5, "UNI": 0.6, "CMCSL": 0.7}
-
-
-def made_scores(datasets=("AF", "PT", "AFP")):
-    """Scores that differ from `LEVEL` by little noise, with budgets 1 and 2."""
-    random = np.random.default_rng(0)
-    rows = []
-    for dataset in datasets:
-        for method, level in LEVEL.items():
-            modalities = ("both",) if method in ("EF", "LF") else ("visual", "text")
-            budgets = (1, 2) if method in ("PRE", "UNI", "CMCSL") else (0,)
-            rows += [("openclipart", "strict", dataset, modality, method, "L2STD", "GNB", budget, repetition, fold,
-                      level + random.normal(0, 1e-4), np.nan)
-                     for modality in modalities for budget in budgets for repetition in range(5) for fold in range(2)]
-    return pd.DataFrame(rows, columns=list(COLUMNS))
-
-
-def test_table_5_has_means_ranks_and_verdicts():
-    made = table(5, made_scores())
-    assert made.dataset.tolist() == ["AF", "AF", "PT", "PT", "average_rank", "average_rank"]
-    assert made.loc[:3, list(LEVEL)].to_numpy() == pytest.approx(np.tile(list(LEVEL.values()), (4, 1)), abs=1e-3)
-    assert made.loc[:3, "CMCSL_better_than"].tolist() == ["all"] * 4
-    assert made.loc[:3, "UNI_better_than"].tolist() == ["PRE"] * 4
-    assert made.loc[4:, ["PRE", "UNI", "CMCSL"]].to_numpy().tolist() == [[1, 2, 3]] * 2
-    # Two datasets can't show anything by a signed-rank test.
-    assert made.loc[4:, "CMCSL_better_than"].tolist() == ["", ""]
+originals = pytest.mark.skipif(
+    not available(), reason="the authors' score arrays are absent: set CMCSL_PUBLISHED_SCORES or fetch them"
+)
+BINARY = [name for name, classes in OPENCLIPART.items() if kind(classes) == "binary"]
+MULTICLASS = [name for name in OPENCLIPART if name not in BINARY]
 
 
-def test_csv_has_the_papers_columns_and_decimals():
-    lines = csv_text(table("5", made_scores())).splitlines()
-    assert lines[0].startswith("dataset,modality,FULL,EF,LF,PRE,UNI,CMCSL,")
-    assert lines[1].startswith("AF,visual,0.900,0.800,0.850,0.500,0.600,0.700,,PRE,all")
+def made_up(datasets, *, means, modalities=("visual", "text"), budgets=(0,), classifiers=("GNB",), seed=0):
+    """Scores around the given means, {(method, preprocessing): mean}, in the store's columns."""
+    axes = {"dataset": datasets, "modality": modalities, "case": list(means), "classifier": classifiers,
+            "budget": budgets, "repetition": range(5), "fold": range(2)}
+    scores = pd.MultiIndex.from_product(axes.values(), names=axes).to_frame(index=False)
+    scores["method"], scores["preprocessing"] = scores.case.str[0], scores.case.str[1]
+    noise = np.random.default_rng(seed).normal(scale=0.005, size=len(scores))
+    scores["balanced_accuracy"] = scores.case.map(means) + noise
+    return scores.assign(corpus="openclipart", protocol="strict", pseudo_label_accuracy=np.nan)[list(COLUMNS)]
 
 
-def test_table_6_holds_the_multiclass_datasets():
-    assert table("6", made_scores()).dataset.tolist() == ["AFP", "AFP", "average_rank", "average_rank"]
+def experiment_3(datasets, budgets=(1, 2), classifiers=("GNB",), pre=0.6, uni=0.7, cmcsl=0.8):
+    compared = {("PRE", "L2STD"): pre, ("UNI", "L2STD"): uni, ("CMCSL", "L2STD"): cmcsl}
+    return pd.concat([
+        made_up(datasets, means={("FULL", "L2STD"): 0.9}, classifiers=classifiers),
+        made_up(datasets, means={("EF", "L2STD"): 0.92, ("LF", "L2STD"): 0.94}, modalities=["both"],
+                classifiers=classifiers),
+        made_up(datasets, means=compared, budgets=budgets, classifiers=classifiers),
+    ], ignore_index=True)
 
 
-def test_a_table_that_can_not_be_filled():
-    with pytest.raises(CmcslError, match="no scores of any multiclass dataset"):
-        table("6", made_scores(["AF"]))
-    assert "no scores of any multiclass" in table_or_note("6", made_scores(["AF"]))
-    with pytest.raises(CmcslError, match="must hold PRE, UNI, CMCSL"):
-        table("5", made_scores().query("method != 'UNI'"))
-    with pytest.raises(CmcslError, match="Unknown table '12': choose from 5, 6"):
-        table("12", made_scores())
+def experiment_scores(number):
+    if number == 1:
+        return pd.concat([made_up(OPENCLIPART, means={("FULL", "RAW"): mean}, classifiers=[classifier])
+                          for classifier, mean in (("GNB", 0.8), ("LR", 0.7), ("CART", 0.6))])
+    if number == 2:
+        means = {("CMCSL", name): 0.5 + 0.05 * place for place, name in enumerate(("RAW", "L2", "STD", "MM", "L2STD"))}
+        return made_up(OPENCLIPART, means=means, budgets=(1, 5))
+    return experiment_3(OPENCLIPART, classifiers=("GNB", "LR", "CART"))
+
+
+def test_methods_table_averages_budgets_and_folds():
+    scores = experiment_3(["PT", "AF"])
+    made = table(5, scores)
+    assert list(made.columns) == ["dataset", "modality", "FULL", "EF", "LF", "PRE", "UNI", "CMCSL",
+                                  "PRE_better_than", "UNI_better_than", "CMCSL_better_than"]
+    assert list(made.dataset) == ["AF", "AF", "PT", "PT", AVERAGE_RANK, AVERAGE_RANK]
+    assert list(made.modality) == ["visual", "text"] * 3
+    its = scores[(scores.dataset == "PT") & (scores.modality == "text") & (scores.method == "UNI")]
+    assert len(its) == 20
+    assert made.UNI[3] == pytest.approx(its.balanced_accuracy.mean())
+    assert (made.PRE_better_than[:4] == "").all() and (made.UNI_better_than[:4] == "PRE").all()
+    assert (made.CMCSL_better_than[:4] == "all").all()
+
+
+def test_fusion_stands_in_both_rows_and_may_be_absent():
+    scores = experiment_3(["AF"])
+    made = table(5, scores)
+    fused = scores[scores.method == "LF"].balanced_accuracy.mean()
+    assert list(made.LF[:2]) == pytest.approx([fused, fused])
+    assert made[["FULL", "EF", "LF"]][2:].isna().all(axis=None)
+    without = table(5, scores[~scores.method.isin(["FULL", "EF"])])
+    assert without[["FULL", "EF"]].isna().all(axis=None) and list(without.LF[:2]) == list(made.LF[:2])
+
+
+def test_verdicts_over_datasets_need_enough_of_them():
+    few, enough = table(5, experiment_3(BINARY[:5])), table(5, experiment_3(BINARY))
+    assert (few.CMCSL_better_than[-2:] == "").all()
+    assert list(enough.CMCSL_better_than[-2:]) == ["all", "all"]
+    assert list(enough.CMCSL[-2:]) == [3, 3] and list(enough.PRE[-2:]) == [1, 1]
+
+
+def test_modalities_apart():
+    scores = experiment_3(BINARY)
+    # CMCSL is the best in the visual modality and the worst in the text modality.
+    scores.loc[(scores.modality == "text") & (scores.method == "CMCSL"), "balanced_accuracy"] -= 0.3
+    apart = table(5, scores)[-2:]
+    assert list(apart.modality) == ["visual", "text"] and list(apart.CMCSL) == [3, 1]
+    assert list(apart.CMCSL_better_than) == ["all", ""] and list(apart.UNI_better_than) == ["PRE", "all"]
+    together = table(5, scores, Statistics(modalities_apart=False)).iloc[-1]
+    assert (together.modality, together.CMCSL, together.UNI) == ("both", 2, 2.5)
+    assert (together.CMCSL_better_than, together.UNI_better_than) == ("", "PRE")
+
+
+@pytest.mark.parametrize("number, classifier", [(6, "GNB"), (7, "LR")])
+def test_own_rows(number, classifier):
+    # CMCSL is the best of binary datasets and the worst of multiclass ones.
+    scores = pd.concat([experiment_3(BINARY, classifiers=("GNB", "LR", "CART")),
+                        experiment_3(MULTICLASS, classifiers=("GNB", "LR", "CART"), cmcsl=0.5)])
+    for own, cmcsl, uni in ((True, "", "all"), (False, "all", "PRE")):
+        row = table(number, scores, Statistics(own_rows=own)).iloc[-1]
+        assert (row.CMCSL, row.UNI) == (1, 3)
+        assert (row.CMCSL_better_than, row.UNI_better_than) == (cmcsl, uni)
+
+
+def test_own_rows_off_needs_the_binary_datasets():
+    scores = experiment_3(MULTICLASS[:2])
+    assert len(table(6, scores)) == 6
+    with pytest.raises(CmcslError, match="no scores of any binary dataset"):
+        table(6, scores, "published")
+
+
+def test_published_and_corrected_f_test():
+    scores = experiment_3(["AF"], budgets=(1,), uni=0.6, cmcsl=0.6)
+    chosen = (scores.method == "CMCSL") & (scores.modality == "text")
+    uni = scores[(scores.method == "UNI") & (scores.modality == "text")]
+    # Differences 0 and 5, 1 and 6, ... are equal, so that the published pairing sees no variance; in fact f is 1.
+    scores.loc[chosen, "balanced_accuracy"] = uni.balanced_accuracy.to_numpy() + np.tile([0, 0.1, 0, 0.1, 0], 2)
+    assert "UNI" in table(5, scores, "published").CMCSL_better_than[1].replace("all", "PRE UNI")
+    assert "UNI" not in table(5, scores, "corrected").CMCSL_better_than[1].replace("all", "PRE UNI")
+
+
+@pytest.mark.parametrize("number, rows, columns", [
+    (2, 2 * (20 + 2), ["group", "dataset", "modality", "GNB", "LR", "CART"]),
+    (3, 20 + 2, ["dataset", "modality", "RAW", "L2", "STD", "MM", "L2STD"]),
+    (4, 20 + 2, ["dataset", "modality", "RAW", "L2", "STD", "MM", "L2STD"]),
+    (6, 20 + 2, ["dataset", "modality", "FULL", "EF", "LF", "PRE", "UNI", "CMCSL"]),
+    (7, 4 * (20 + 2), ["group", "classifier", "dataset", "modality", "PRE", "UNI", "CMCSL"]),
+    (8, 2 + 1, ["budget", "visual_PRE", "visual_UNI", "visual_CMCSL", "text_PRE", "text_UNI", "text_CMCSL"]),
+    (9, 2 + 1, ["budget", "visual_PRE", "visual_UNI", "visual_CMCSL", "text_PRE", "text_UNI", "text_CMCSL"]),
+])
+def test_full_tables(number, rows, columns):
+    made = table(number, experiment_scores(EXPERIMENTS[str(number)]))
+    assert len(made) == rows
+    assert [name for name in made if not name.endswith("_better_than")] == columns
+    assert made.drop(columns=["FULL", "EF", "LF"], errors="ignore").notna().all(axis=None)
+
+
+@pytest.mark.parametrize("number", range(2, 10))
+def test_order_of_rows_does_not_matter(number):
+    scores = experiment_scores(EXPERIMENTS[str(number)])
+    pd.testing.assert_frame_equal(table(number, scores.sample(frac=1, random_state=0)), table(number, scores))
+
+
+def test_table_7_holds_both_classifiers():
+    scores = experiment_3(BINARY[:1], classifiers=("LR", "CART"))
+    scores.loc[scores.classifier == "CART", "balanced_accuracy"] -= 0.1
+    made = table(7, scores).set_index(["group", "classifier", "dataset", "modality"]).UNI
+    assert made["binary", "CART", "AF", "text"] == pytest.approx(0.6, abs=0.01)
+    assert made["binary", "LR", "AF", "text"] == pytest.approx(0.7, abs=0.01)
+
+
+def test_budgets_table_averages_datasets():
+    scores = experiment_3(["AF", "PT"], budgets=(3, 11))
+    made = table(8, scores)
+    assert list(made.budget) == ["3", "11", AVERAGE_RANK]
+    its = scores[(scores.method == "CMCSL") & (scores.modality == "visual") & (scores.budget == 11)]
+    assert made.visual_CMCSL[1] == pytest.approx(its.balanced_accuracy.mean())
+    assert list(made.visual_CMCSL_better_than[:2]) == ["all", "all"]
+    assert list(made.text_UNI_better_than[:2]) == ["PRE", "PRE"]
+    assert made.text_CMCSL[2] == 3
+
+
+def test_methods_table_of_another_classifier():
+    made = methods_table(experiment_3(["AF"], classifiers=("LR",), uni=0.65), "binary", classifier="LR")
+    assert made.UNI[0] == pytest.approx(0.65, abs=0.01)
+
+
+def test_equal_rows_of_two_experiments_are_one():
+    scores = experiment_3(["AF"])
+    pd.testing.assert_frame_equal(table(5, pd.concat([scores, scores])), table(5, scores))
+
+
+@pytest.mark.parametrize("change, message", [
+    (lambda s: s[s.method != "UNI"], "must hold PRE, UNI, CMCSL, but lack UNI"),
+    (lambda s: s[(s.budget != 2) | (s.dataset != "PT")], "dataset PT, .*budget 2"),
+    (lambda s: s[(s.repetition != 4) | (s.fold != 1)], "repetition 4, fold 1"),
+    (lambda s: pd.concat([s, s.assign(balanced_accuracy=0.5)]), "two balanced accuracies"),
+    (lambda s: s.assign(balanced_accuracy=s.balanced_accuracy.where(s.budget != 1)), "method PRE, budget 1"),
+    (lambda s: pd.concat([s, s.assign(repetition=s.repetition + 5)]), "5 repetitions"),
+    (lambda s: pd.concat([s, s.assign(protocol="paper")]), "one protocol"),
+    (lambda s: pd.concat([s, s.assign(corpus="mm-imdb")]), "one corpus"),
+    (lambda s: s.assign(dataset="AFP"), "any binary dataset"),
+    (lambda s: s.assign(classifier="LR"), "classifier GNB"),
+    (lambda s: s[:0], "none"),
+])
+def test_scores_that_cannot_fill_the_table(change, message):
+    with pytest.raises(CmcslError, match=message):
+        table(5, change(experiment_3(["AF", "PT"])))
+
+
+def test_unknown_table_and_statistics():
+    with pytest.raises(CmcslError, match=", ".join(TABLES)):
+        table(10, experiment_3(["AF"]))
+    with pytest.raises(CmcslError, match="corrected, published"):
+        table(5, experiment_3(["AF"]), "right")
+
+
+def test_table_1_adds_totals():
+    made = table(1, printed_table(1))
+    assert made[made.dataset == "FMSW"].total.unique() == [4098]
+    assert (compare_with_printed(1, made).difference == 0).all()
+    with pytest.raises(CmcslError, match="samples is missing"):
+        table(1, printed_table(1).drop(columns="samples"))
+
+
+def test_csv_text_rounds_to_three_decimals():
+    text = csv_text(table(5, experiment_3(["AF"]))).splitlines()
+    assert text[0].startswith("dataset,modality,FULL,EF,LF,PRE,UNI,CMCSL,PRE_better_than")
+    assert text[1].startswith("AF,visual,0.") and text[1].endswith(",,PRE,all")
+    assert text[3].startswith("average_rank,visual,,,,1.000,2.000,3.000,")
 
 
 def test_readable_puts_verdicts_beside_values():
-    shown = readable(table("5", made_scores()))
-    assert shown.loc[("AF", "text"), ["PRE", "UNI", "CMCSL"]].tolist() == ["0.500", "0.600 > PRE", "0.700 > all"]
-    assert shown.loc[("average_rank", "text"), ["FULL", "CMCSL"]].tolist() == ["", "3.000"]
+    shown = readable(table(5, experiment_3(["AF"], pre=0.6001)))
+    assert shown.loc[("AF", "text"), "UNI"].endswith(" > PRE") and shown.loc[("AF", "text"), "CMCSL"].endswith(" > all")
+    assert len(shown.loc[("AF", "text"), "FULL"]) == len(shown.loc[("AF", "text"), "PRE"]) == len("0.600")
+    assert shown.loc[(AVERAGE_RANK, "text"), ["FULL", "CMCSL"]].tolist() == ["", "3.000"]
 
 
-def test_table_1_has_one_row_per_dataset():
+@pytest.mark.parametrize("number", range(2, 10))
+def test_every_table_is_readable(number):
+    shown = readable(table(number, experiment_scores(EXPERIMENTS[str(number)])))
+    assert not any(name.endswith("_better_than") for name in shown)
+    assert shown.index.is_unique
+
+
+def test_table_or_note():
+    assert "no scores of any multiclass" in table_or_note(6, experiment_3(["AF"]))
+    assert table_or_note(5, experiment_3(["AF"]), "published").index[-1] == (AVERAGE_RANK, "both")
+
+
+def test_table_1_for_reading_has_one_row_per_dataset():
     counts = pd.DataFrame({"dataset": ["B", "B", "A"], "kind": "binary", "class": ["x", "y", "z"],
                            "samples": [3, 4, 5], "extracted": [2, 3, 4]})
     made = datasets_table(counts)
@@ -70,15 +251,86 @@ def test_table_1_has_one_row_per_dataset():
 
 
 def test_gains_count_datasets_and_average_differences():
-    made = gains(made_scores())
+    made = gains(experiment_3(["AF", "PT", "AFP"]))
     assert made[["better", "datasets"]].to_numpy().tolist() == [[3, 3]] * 4
-    assert made.gain.to_numpy() == pytest.approx([0.1] * 4, abs=1e-3)
+    assert made.gain.to_numpy() == pytest.approx([0.1] * 4, abs=5e-3)
 
 
 def test_the_answer_is_computed():
-    assert "In the text modality CMCSL is above UNI in 3 of 3 datasets at 1 seed per class" in answer_rq2(made_scores())
-    assert "and in 3 of 3 at 2 seeds (+0.1" in answer_rq2(made_scores())
+    answer = answer_rq2(experiment_3(["AF", "PT", "AFP"], cmcsl=0.804))
+    assert "In the text modality CMCSL is above UNI in 3 of 3 datasets at 1 seed per class" in answer
+    assert "(mean difference +0.10" in answer and "and in 3 of 3 at 2 seeds (+0.10" in answer
 
 
 def test_examples_are_of_both_kinds():
-    assert example_datasets(made_scores(["AF", "PT", "CO", "AFP"])) == ["AF", "PT", "AFP"]
+    assert example_datasets(experiment_3(["AF", "PT", "CO", "AFP"])) == ["AF", "PT", "AFP"]
+
+
+def test_count_better_leaves_averaged_ranks_out():
+    made = table(5, experiment_3(BINARY))
+    assert count_better(made, "CMCSL", "UNI") == (20, 20)
+    assert count_better(made, "UNI", "PRE") == (20, 20)
+    assert count_better(made, "UNI", "CMCSL") == (0, 20)
+    assert count_better(table(8, experiment_3(BINARY)), "visual_CMCSL", "UNI") == (2, 2)
+    with pytest.raises(CmcslError, match="PRE, UNI, CMCSL"):
+        count_better(made, "FULL", "UNI")
+
+
+def test_comparison_shows_what_differs():
+    made = printed_table(5)
+    made.loc[3, "UNI"] += 0.0024
+    made.loc[19, "UNI_better_than"] = "all"
+    numbers = compare_with_printed(5, made)
+    assert len(numbers) == 20 * 6 + 3
+    wrong = numbers[numbers.difference != 0]
+    assert wrong[["dataset", "modality", "column", "difference"]].to_numpy().tolist() == [["DS", "text", "UNI", 0.002]]
+    verdicts = compare_verdicts(5, made)
+    assert verdicts[~verdicts.same][["dataset", "printed", "ours"]].to_numpy().tolist() == [["AT", "PRE", "all"]]
+
+
+@pytest.fixture(scope="module")
+def original():
+    return {experiment: load_published(experiment) for experiment in (1, 2, 3)}
+
+
+@originals
+@pytest.mark.parametrize("number, numbers, verdicts", [
+    (2, 6, 6), (3, 105, 23), (4, 5, 5), (5, 123, 4), (6, 3, 3), (7, 12, 4), (8, 66, 39), (9, 6, 4),
+])
+def test_published_statistics_meet_every_printed_number_and_verdict(original, number, numbers, verdicts):
+    made = table(number, original[EXPERIMENTS[str(number)]], "published")
+    compared, told = compare_with_printed(number, made), compare_verdicts(number, made)
+    assert (len(compared), len(told)) == (numbers, verdicts)
+    assert compared[compared.difference != 0].empty
+    assert told[~told.same].empty
+
+
+@originals
+def test_published_statistics_meet_the_complete_table_8(original):
+    expected = (shipped() / "paper" / "table_8_complete.csv").read_text().rstrip("\n")
+    assert csv_text(table(8, original[3], "published")) == expected
+
+
+@originals
+@pytest.mark.parametrize("number, column, published, corrected", [
+    (5, "CMCSL", 5, 1), (6, "CMCSL", 11, 9), (8, "visual_CMCSL", 15, 5), (8, "text_CMCSL", 20, 3),
+    (9, "visual_CMCSL", 20, 19), (9, "text_CMCSL", 3, 1),
+])
+def test_verdicts_that_fall_with_the_right_statistics(original, number, column, published, corrected):
+    for statistics, wins in (("published", published), ("corrected", corrected)):
+        assert count_better(table(number, original[3], statistics), column, "UNI") == (wins, 20)
+
+
+@originals
+def test_global_claim_over_datasets(original):
+    parts = [table(number, original[3]) for number in (5, 6)]
+    rows = pd.concat([part[part.dataset != AVERAGE_RANK] for part in parts])
+    alone = Statistics(holm=False)
+
+    def p_value(modality, datasets):
+        chosen = rows[(rows.modality == modality) & rows.dataset.isin(datasets)]
+        return wilcoxon_p_values(chosen[["UNI", "CMCSL"]].to_numpy(), alone)[0, 1]
+
+    assert p_value("visual", MM_IMDB) < 0.001 and p_value("text", MM_IMDB) < 0.001
+    multiclass = [name for name, classes in MM_IMDB.items() if kind(classes) == "multiclass"]
+    assert p_value("text", multiclass) == pytest.approx(0.084, abs=5e-4)

@@ -7,7 +7,9 @@ from .catalogue import datasets, kind
 
 LOADERS = {"openclipart": openclipart.load}
 
-__all__ = ["LOADERS", "Corpus", "Subset", "class_counts", "datasets", "divide", "finetuning_split", "kind", "load", "subset"]
+__all__ = [
+    "LOADERS", "Corpus", "Subset", "class_counts", "datasets", "divide", "finetuning_split", "kind", "load", "subset",
+]
 
 
 def load(name: str) -> Corpus:

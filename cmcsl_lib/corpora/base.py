@@ -130,5 +130,6 @@ def class_counts(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd
         divided = subset(corpus, dataset)
         finetuning, extracted = np.bincount(divided.finetuning_y, minlength=len(classes)), np.bincount(divided.y)
         for index, label in enumerate(classes):
-            rows.append((dataset, kind(classes), label, int(finetuning[index] + extracted[index]), int(extracted[index])))
+            samples = int(finetuning[index] + extracted[index])
+            rows.append((dataset, kind(classes), label, samples, int(extracted[index])))
     return pd.DataFrame(rows, columns=["dataset", "kind", "class", "samples", "extracted"])

@@ -1,0 +1,194 @@
+import hashlib
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from cmcsl_lib.corpora import load, subset
+from cmcsl_lib.corpora.catalogue import datasets
+from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.features import WIDTHS, Features, features_path, load_features, read_features, write_features
+from cmcsl_lib.paths import shipped
+
+SHIPPED = shipped() / "openclipart" / "features"
+ALL = list(datasets("openclipart"))
+
+
+def made(n=6, **changed):
+    generator = np.random.default_rng(0)
+    given = {
+        "corpus": "openclipart", "dataset": "AF", "classes": ("animal", "food"),
+        "ids": np.array([f"item/{row}" for row in range(n)]), "y": np.arange(n) % 2,
+        "visual": generator.random((n, WIDTHS["visual"])), "text": generator.normal(size=(n, WIDTHS["text"])),
+        "metadata": {"visual": {"start": "pooled", "finetuning_loss": [0.7, 0.25]}},
+    }
+    return Features(**given | changed)
+
+
+def test_features_come_back_as_they_were_written_but_for_rounding(tmp_path):
+    features = made()
+    path = tmp_path / "new folder" / "AF.parquet"
+    write_features(features, path)
+    back = read_features(path)
+    assert (back.corpus, back.dataset, back.classes) == (features.corpus, features.dataset, features.classes)
+    assert back.metadata == features.metadata
+    np.testing.assert_array_equal(back.ids, features.ids)
+    np.testing.assert_array_equal(back.y, features.y)
+    for got, expected in zip(back.modalities, features.modalities, strict=True):
+        assert got.dtype == np.float64
+        np.testing.assert_allclose(got, expected, rtol=2**-12, atol=0)
+    assert back.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
+    assert [file.name for file in path.parent.iterdir()] == ["AF.parquet"]
+
+
+def test_same_features_give_the_same_file(tmp_path):
+    for name in ("a", "b"):
+        write_features(made(), tmp_path / name)
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+@pytest.mark.parametrize("modality", ["visual", "text"])
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_value_that_is_not_finite_is_refused_with_its_row(modality, value):
+    matrix = getattr(made(), modality).copy()
+    matrix[4, 7] = value
+    with pytest.raises(CmcslError, match=f"{modality} matrix must be finite, but row 4"):
+        made(**{modality: matrix})
+
+
+@pytest.mark.parametrize("modality", ["visual", "text"])
+def test_a_wrong_width_is_refused(modality):
+    told = rf"{modality} matrix must have {WIDTHS[modality]} columns, got shape \(6, 5\)"
+    with pytest.raises(CmcslError, match=told):
+        made(**{modality: np.zeros((6, 5))})
+
+
+@pytest.mark.parametrize("column", ["ids", "y", "visual", "text"])
+def test_unequal_lengths_are_refused(column):
+    with pytest.raises(CmcslError, match=f"equally many rows.*{column} 5"):
+        made(**{column: getattr(made(), column)[:5]})
+
+
+@pytest.mark.parametrize("wrong", [-1, 2])
+def test_a_class_index_that_no_class_has_is_refused(wrong):
+    with pytest.raises(CmcslError, match=r"y must lie in 0\.\.1"):
+        made(y=np.array([0, 1, 0, 1, 0, wrong]))
+
+
+def test_tiny_features_keep_their_digits(tmp_path):
+    tiny = made().text * 1e-33
+    write_features(made(text=tiny), tmp_path / "tiny")
+    np.testing.assert_allclose(read_features(tmp_path / "tiny").text, tiny, rtol=2**-12, atol=0)
+
+
+def test_a_value_beyond_single_precision_is_refused_and_leaves_no_file(tmp_path):
+    large = made().visual.copy()
+    large[2, 3] = 1e39
+    with pytest.raises(CmcslError, match="single precision.*visual matrix must be finite, but row 2"):
+        write_features(made(visual=large), tmp_path / "overflows")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_missing_file_is_told_with_the_command_that_makes_it(tmp_path):
+    with pytest.raises(CmcslError, match=r"no features file .*AF\.parquet: make it with `cmcsl extract"):
+        read_features(tmp_path / "AF.parquet")
+
+
+def _cut(path):
+    path.write_bytes(path.read_bytes()[:-100])
+
+
+def _other_content(path):
+    path.write_text("id,label\n1,animal\n")
+
+
+def _empty(path):
+    path.write_bytes(b"")
+
+
+def _without_metadata(path):
+    pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
+
+
+def _without_text(path):
+    pq.write_table(pq.read_table(path).drop_columns(["text"]), path)
+
+
+def _with_unknown_label(path):
+    table = pq.read_table(path)
+    labels = pa.array(["mineral"] * len(table))
+    pq.write_table(table.set_column(1, "label", labels), path)
+
+
+@pytest.mark.parametrize(
+    "damage", [_cut, _other_content, _empty, _without_metadata, _without_text, _with_unknown_label]
+)
+def test_a_damaged_file_is_told_by_its_path(tmp_path, damage):
+    path = tmp_path / "AF.parquet"
+    write_features(made(), path)
+    damage(path)
+    with pytest.raises(CmcslError, match=r"AF\.parquet.*can't be read"):
+        read_features(path)
+
+
+def test_a_file_with_nan_or_empty_rows_is_refused(tmp_path):
+    path = tmp_path / "AF.parquet"
+    write_features(made(), path)
+    table = pq.read_table(path)
+    values = made().text.astype(np.float16)
+    values[1, 0] = np.nan
+    with_nan = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), WIDTHS["text"])
+    with_none = pa.array([None, *values[1:].tolist()], type=pa.list_(pa.float16(), WIDTHS["text"]))
+    for column, told in ((with_nan, "row 1 holds NaN"), (with_none, "1 empty rows")):
+        pq.write_table(table.set_column(table.schema.get_field_index("text"), "text", column), path)
+        with pytest.raises(CmcslError, match=rf"{told}.*The file is .*AF\.parquet"):
+            read_features(path)
+
+
+def test_the_users_own_features_come_before_those_shipped(tmp_path, monkeypatch):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    assert features_path("openclipart", "AF") == SHIPPED / "AF.parquet"
+    own = tmp_path / "features" / "openclipart" / "AF.parquet"
+    write_features(made(), own)
+    assert features_path("openclipart", "AF") == own
+    assert len(load_features("openclipart", "AF").y) == 6
+
+
+@pytest.mark.parametrize(("corpus", "dataset"), [("nowhere", "AF"), ("openclipart", "XX")])
+def test_unknown_names_are_refused_with_the_valid_ones(corpus, dataset):
+    with pytest.raises(CmcslError, match="choose from"):
+        load_features(corpus, dataset)
+
+
+def test_the_readme_tells_the_sha256_of_every_shipped_file():
+    lines = (SHIPPED / "README.md").read_text(encoding="utf-8").splitlines()
+    rows = [line.split("|")[1:3] for line in lines if ".parquet |" in line]
+    told = {name.strip(): value.strip().strip("`") for name, value in rows}
+    files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in SHIPPED.glob("*.parquet")}
+    assert sorted(files) == sorted(f"{name}.parquet" for name in ALL)
+    assert told == files
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return load("openclipart")
+
+
+@pytest.mark.parametrize("dataset", ALL)
+def test_shipped_rows_are_the_80_percent_of_the_dataset(corpus, dataset):
+    features = read_features(SHIPPED / f"{dataset}.parquet")
+    expected = subset(corpus, dataset)
+    assert (features.corpus, features.dataset, features.classes) == ("openclipart", dataset, expected.classes)
+    np.testing.assert_array_equal(features.ids, corpus.items.id.to_numpy(dtype=str)[expected.rows])
+    np.testing.assert_array_equal(features.y, expected.y)
+    assert not set(features.ids) & set(corpus.items.id.iloc[expected.finetuning_rows])
+
+
+@pytest.mark.parametrize("dataset", ALL)
+def test_shipped_text_features_are_unit_vectors_and_visual_ones_differ_from_row_to_row(dataset):
+    features = read_features(SHIPPED / f"{dataset}.parquet")
+    # 384 values, each rounded by at most 2**-11 of itself.
+    np.testing.assert_allclose(np.linalg.norm(features.text, axis=1), 1, atol=2**-11)
+    assert features.visual.min() >= 0
+    assert (features.visual.std(axis=0) > 0).mean() > 0.9
