@@ -7,10 +7,15 @@ import argparse
 import sys
 from pathlib import Path
 
+from pandas import DataFrame
+
 from . import __version__
-from .corpora import LOADERS, datasets, kind, load, subset
+from .corpora import LOADERS, class_counts, datasets, kind, load, subset
 from .errors import CmcslError, check_choice
 from .protocol import BUDGETS, PROTOCOLS
+
+#: Where a table's numbers may come from: a corpus, or the authors' published arrays.
+SOURCES = (*LOADERS, "published")
 
 
 def corpora(arguments: argparse.Namespace) -> None:
@@ -47,15 +52,37 @@ def run(arguments: argparse.Namespace) -> None:
 
 def table(arguments: argparse.Namespace) -> None:
     """Print a table of the paper."""
-    from .experiments import load_scores
-    from .protocol import protocol
     from .tables import TABLES, csv_text
     from .tables import table as make_table
 
     check_choice(arguments.number, TABLES, "table")
-    scores = load_scores(arguments.source, protocol(arguments.protocol), datasets=arguments.datasets, compute=False)
-    made = make_table(arguments.number, scores)
+    check_choice(arguments.source, SOURCES, "source")
+    made = make_table(arguments.number, table_input(arguments), arguments.statistics)
     print(csv_text(made) if arguments.csv else made.to_string(index=False, float_format="{:.3f}".format, na_rep=""))
+
+
+def table_input(arguments: argparse.Namespace) -> DataFrame:
+    """What a table is made of: class counts for Table I, else the scores of its experiment."""
+    from .experiments import load_scores
+    from .protocol import protocol
+    from .published import load_published
+    from .tables import EXPERIMENTS
+
+    if arguments.number == "1":
+        return class_counts(load(arguments.source), arguments.datasets)
+    number = EXPERIMENTS[arguments.number]
+    if arguments.source == "published":
+        return load_published(number)
+    return load_scores(arguments.source, protocol(arguments.protocol), number, datasets=arguments.datasets,
+                       compute=False)
+
+
+def fetch(arguments: argparse.Namespace) -> None:
+    """Download what the repository does not ship."""
+    from .published import fetch as fetch_published
+
+    check_choice(arguments.what, ("published-scores",), "thing to fetch")
+    print(fetch_published())
 
 
 def book(arguments: argparse.Namespace) -> None:
@@ -96,10 +123,13 @@ def parser() -> argparse.ArgumentParser:
 
     printing = command(table, "table")
     printing.add_argument("number", metavar="NUMBER", help="number of the paper's table")
-    printing.add_argument("--source", default="openclipart", help="corpus whose scores are shown")
+    printing.add_argument("--source", default="openclipart", help=" or ".join(SOURCES))
     printing.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
     printing.add_argument("--protocol", default="strict", help=" or ".join(PROTOCOLS))
+    printing.add_argument("--statistics", default="corrected", help="corrected or published")
     printing.add_argument("--csv", action="store_true", help="comma-separated values, as the paper prints them")
+
+    command(fetch, "fetch").add_argument("what", metavar="WHAT", help="published-scores: the authors' arrays")
 
     building = command(book, "book")
     building.add_argument("--workers", type=int, default=2, help="notebooks executed at the same time")
