@@ -49,7 +49,7 @@ class Experiment:
 EXPERIMENTS = {3: Experiment(3, METHODS, ("L2STD",))}
 
 
-def experiment(number: int) -> Experiment:
+def experiment(number: int | str) -> Experiment:
     """The experiment of that number.
 
     Raises
@@ -248,6 +248,7 @@ def load_scores(corpus: str, protocol: Protocol, number: int = 3, *, datasets: l
     DataFrame
         Columns `scores.COLUMNS`, datasets in the catalogue's order.
     """
+    number = experiment(number).number
     tables = []
     for dataset in tqdm(catalogue(corpus, datasets), desc=f"Experiment {number}, {protocol.name}", disable=None):
         features = load_features(corpus, dataset)

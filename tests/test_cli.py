@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 
 from cmcsl_lib import cli
+from cmcsl_lib.experiments import load_scores
 from cmcsl_lib.features import read_features, write_features
+from cmcsl_lib.protocol import PROTOCOLS
 
 
 def run(capsys, *words):
@@ -36,7 +38,8 @@ def test_run_keeps_scores_and_prints_their_means(capsys, tmp_path, monkeypatch, 
     code, out, _ = run(capsys, "run", "3", "--datasets", "AF", "--protocol", "paper", "--budgets", "1", "2")
     assert code == 0
     assert "CMCSL" in out and "AF" in out
-    assert (tmp_path / "scores" / "openclipart" / "paper" / "experiment_3" / "AF.parquet").is_file()
+    kept = load_scores("openclipart", PROTOCOLS["paper"], datasets="AF", budgets=(1, 2), compute=False)
+    assert set(kept.budget) == {0, 1, 2}
 
 
 @pytest.mark.parametrize(("words", "told"), [

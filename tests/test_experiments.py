@@ -101,6 +101,14 @@ def test_scores_are_kept_and_found_again(kept_features, monkeypatch):
     pd.testing.assert_frame_equal(again, expected, check_dtype=False)
 
 
+@pytest.mark.parametrize("chosen", [STRICT, PAPER], ids=lambda chosen: chosen.name)
+def test_shipped_scores_are_those_of_the_shipped_features(chosen, tmp_path, monkeypatch):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    scores = experiments.load_scores("openclipart", chosen, compute=False)
+    assert scores.dataset.nunique() == 20
+    assert len(scores) == 20 * 10 * (2 * (1 + 3 * 20) + 2)
+
+
 def test_other_budgets_join_those_that_are_kept(kept_features):
     for budgets in ((1, 2), (3,)):
         experiments.load_scores("openclipart", STRICT, datasets=["AF"], budgets=budgets)
