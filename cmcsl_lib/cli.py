@@ -40,13 +40,16 @@ def extract(arguments: argparse.Namespace) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run an experiment, or find its scores where they are kept."""
-    from .experiments import load_scores
+    from .experiments import METHODS, load_scores
     from .protocol import protocol
 
+    for method in arguments.methods or ():
+        check_choice(method, METHODS, "method")
     scores = load_scores(arguments.corpus, protocol(arguments.protocol), arguments.experiment,
                          datasets=arguments.datasets, classifiers=tuple(arguments.classifier),
                          budgets=tuple(arguments.budgets), workers=arguments.workers)
     means = scores.pivot_table(index=["dataset", "modality"], columns="method", values="balanced_accuracy", sort=False)
+    means = means[[method for method in METHODS if method in (arguments.methods or METHODS)]].dropna(how="all")
     print(means.to_string(float_format="{:.3f}".format, na_rep=""))
 
 
@@ -118,6 +121,7 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
     running.add_argument("--protocol", default="strict", help=" or ".join(PROTOCOLS))
     running.add_argument("--classifier", nargs="+", default=["GNB"], help="GNB, LR, CART")
+    running.add_argument("--methods", nargs="+", metavar="METHOD", help="methods to print; default all")
     running.add_argument("--budgets", nargs="+", type=int, default=list(BUDGETS), help="default 1 to 20")
     running.add_argument("--workers", type=int, default=1, help="processes")
 
