@@ -61,6 +61,28 @@ def test_no_text_names_a_label(corpus):
     assert [text for text in corpus.items.text if words.search(text)] == []
 
 
+def test_nothing_told_is_an_address(corpus):
+    address = build_script().ADDRESS
+    told = [*corpus.items.title, *corpus.items.creator, *corpus.items.text]
+    assert [words for words in told if address.search(words)] == []
+
+
+@pytest.mark.parametrize(
+    "written, kept",
+    [
+        ("Ann (ann@example.org)", "Ann"),
+        ("Ann - ann@example.org", "Ann"),
+        ("ann@example.org", "ann"),
+        ("http://www.example.org", "example.org"),
+        ("Phone (email: ann@example.org)", "Phone"),
+        ("J&ouml;rg", "Jörg"),
+        ("", ""),
+    ],
+)
+def test_names_are_kept_without_addresses(written, kept):
+    assert build_script().without_addresses(written) == kept
+
+
 def test_images_are_small_squares(corpus):
     for content in corpus.items.image.iloc[::50]:
         with Image.open(io.BytesIO(content)) as image:

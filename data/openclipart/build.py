@@ -7,6 +7,7 @@ same bytes.
 
 import argparse
 import hashlib
+import html
 import io
 import re
 from collections import Counter
@@ -148,6 +149,16 @@ def plain(text: str) -> str:
     return " ".join(re.findall(r"[^\W\d_]+", text))
 
 
+def without_addresses(name: str) -> str:
+    """A title or a creator's name without e-mail and web addresses.
+
+    Creators must stay told apart and named: one who gave nothing but an address keeps the name within it.
+    """
+    name = html.unescape(name)
+    bare = " ".join(ADDRESS.sub(" ", re.sub(r"(?i)\(?\be-?mail:", " ", name)).split()).strip(" ,-")
+    return bare or re.sub(r"^(?:\w+:)?(?://)?(?:www\.)?|@.*", "", name)
+
+
 def file_words(source: str, creator: str, known: str) -> str:
     """Words of the file name that `known` lacks; uploads carry the creator's name, often cut short, in it."""
     names = re.findall(r"[^\W\d_]+", creator.lower())
@@ -218,8 +229,9 @@ def read_items(root: Path) -> pd.DataFrame:
         drawn = draw(drawing) if labels and text else None
         if drawn is not None:
             image, fingerprint = drawn
-            rows.append({"source": source, "title": metadata["title"], "creator": metadata["creator"],
-                         "text": text, "labels": labels, "image": image, "fingerprint": fingerprint})
+            rows.append({"source": source, "title": without_addresses(metadata["title"]),
+                         "creator": without_addresses(metadata["creator"]), "text": text, "labels": labels,
+                         "image": image, "fingerprint": fingerprint})
     if not rows:
         raise CmcslError(f"No usable item lies below {root}: it must hold the folders svg and png of both packages.")
     return pd.DataFrame(rows).sort_values("source", ignore_index=True)
