@@ -105,13 +105,13 @@ def run_fold(features: Features, protocol: Protocol, number: int, classifier: st
     """
     repetition, half, training, test = fold
     y, y_test = features.y[training], features.y[test]
+    both = np.hstack(features.modalities)
     rows = []
     for preprocessing in experiment(number).preprocessings:
         X = {
             name: preprocess(matrix[training], matrix[test], preprocessing, protocol)
             for name, matrix in zip(MODALITIES, features.modalities, strict=True)
         }
-        both = np.hstack(features.modalities)
         X["both"] = preprocess(both[training], both[test], preprocessing, protocol)
         fits = [*full_fits(y, protocol), *self_labeled_fits(X, y, protocol, budgets, repetition, half)]
         for fit, predicted in predictions(X, fits, classifier, protocol):

@@ -12,6 +12,7 @@ import pandas as pd
 from .corpora.catalogue import datasets, kind
 from .errors import CmcslError, check_choice
 from .features import MODALITIES
+from .preprocessing import PREPROCESSINGS
 from .published import AVERAGE_RANK, printed_table
 from .statistics import Statistics, better_by_f_test, better_by_wilcoxon, ranks, variant
 
@@ -19,7 +20,6 @@ from .statistics import Statistics, better_by_f_test, better_by_wilcoxon, ranks,
 COMPARED = ("PRE", "UNI", "CMCSL")
 SUPERVISED = ("FULL", "EF", "LF")
 CLASSIFIERS = ("GNB", "LR", "CART")
-PREPROCESSINGS = ("RAW", "L2", "STD", "MM", "L2STD")
 GROUPS = ("binary", "multiclass")
 #: What names a row of any table, and the end of the name of a verdict column.
 KEYS = ("group", "classifier", "dataset", "kind", "class", "modality", "budget")
