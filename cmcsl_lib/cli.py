@@ -10,12 +10,10 @@ from pathlib import Path
 from pandas import DataFrame
 
 from . import __version__
-from .corpora import LOADERS, class_counts, datasets, kind, load, subset
+from .corpora import LOADERS, RANDOM_STATE, class_counts, datasets, kind, load, subset
 from .errors import CmcslError, check_choice
-from .protocol import BUDGETS, PROTOCOLS
+from .protocol import BUDGETS, PROTOCOLS, Protocol, protocol
 
-#: Where a table's numbers may come from: a corpus, or the authors' published arrays.
-SOURCES = (*LOADERS, "published")
 
 
 def corpora(arguments: argparse.Namespace) -> None:
@@ -32,23 +30,26 @@ def corpora(arguments: argparse.Namespace) -> None:
 def extract(arguments: argparse.Namespace) -> None:
     """Make the features of datasets."""
     from .extraction import extract as extract_features
+    from .features import features_folder
 
     for path in extract_features(arguments.corpus, arguments.datasets or None, start=arguments.start,
-                                 folder=arguments.to, device=arguments.device):
+                                 folder=arguments.to or features_folder(arguments.corpus, arguments.name),
+                                 seed=arguments.seed, split_seed=arguments.split_seed, device=arguments.device):
         print(path)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run an experiment, or find its scores where they are kept."""
     from .experiments import METHODS, load_scores
-    from .protocol import protocol
 
     for method in arguments.methods or ():
         check_choice(method, METHODS, "method")
-    scores = load_scores(arguments.corpus, protocol(arguments.protocol), arguments.experiment,
-                         datasets=arguments.datasets, classifiers=tuple(arguments.classifier),
+    scores = load_scores(arguments.corpus, chosen_protocol(arguments), arguments.experiment,
+                         datasets=arguments.datasets, classifiers=arguments.classifier,
                          budgets=tuple(arguments.budgets), workers=arguments.workers)
-    means = scores.pivot_table(index=["dataset", "modality"], columns="method", values="balanced_accuracy", sort=False)
+    varied = [name for name in ("preprocessing", "classifier") if scores[name].nunique() > 1]
+    means = scores.pivot_table(index=["dataset", *varied, "modality"], columns="method", values="balanced_accuracy",
+                               sort=False)
     means = means[[method for method in METHODS if method in (arguments.methods or METHODS)]].dropna(how="all")
     print(means.to_string(float_format="{:.3f}".format, na_rep=""))
 
@@ -59,25 +60,27 @@ def table(arguments: argparse.Namespace) -> None:
     from .tables import table as make_table
 
     check_choice(arguments.number, TABLES, "table")
-    check_choice(arguments.source, SOURCES, "source")
     made = make_table(arguments.number, table_input(arguments), arguments.statistics)
     print(csv_text(made) if arguments.csv else made.to_string(index=False, float_format="{:.3f}".format, na_rep=""))
 
 
 def table_input(arguments: argparse.Namespace) -> DataFrame:
     """What a table is made of: class counts for Table I, else the scores of its experiment."""
-    from .experiments import load_scores
-    from .protocol import protocol
-    from .published import load_published
-    from .tables import EXPERIMENTS
+    from .sources import source_scores
+    from .tables import CLASSIFIERS_SHOWN, EXPERIMENTS
 
     if arguments.number == "1":
         return class_counts(load(arguments.source), arguments.datasets)
-    number = EXPERIMENTS[arguments.number]
-    if arguments.source == "published":
-        return load_published(number)
-    return load_scores(arguments.source, protocol(arguments.protocol), number, datasets=arguments.datasets,
-                       compute=False)
+    return source_scores(arguments.source, EXPERIMENTS[arguments.number], chosen_protocol(arguments),
+                         datasets=arguments.datasets, classifiers=CLASSIFIERS_SHOWN.get(arguments.number), compute=False)
+
+
+def chosen_protocol(arguments: argparse.Namespace) -> Protocol:
+    """The protocol that --protocol names, with the choices that --change changes."""
+    pairs = [change.partition("=") for change in arguments.change]
+    if wrong := [name for name, sign, _ in pairs if not sign]:
+        raise CmcslError(f"--change takes FIELD=VALUE, for example seeds=replacement, got {wrong[0]}.")
+    return protocol(arguments.protocol).changed(**{name: value for name, _, value in pairs})
 
 
 def fetch(arguments: argparse.Namespace) -> None:
@@ -113,23 +116,26 @@ def parser() -> argparse.ArgumentParser:
     extracting.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all of the corpus")
     extracting.add_argument("--start", default="auto", help="weights of ResNet-18: auto, imagenet, pooled")
     extracting.add_argument("--to", type=Path, metavar="FOLDER", help="default: features/CORPUS in CMCSL_HOME")
+    extracting.add_argument("--name", default="default", help="of these features, for `run --change features=NAME`")
+    extracting.add_argument("--seed", type=int, default=RANDOM_STATE, help="of the network's training")
+    extracting.add_argument("--split-seed", type=int, default=RANDOM_STATE, help="of the 20 %% it is trained on")
     extracting.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
 
     running = command(run, "run")
     running.add_argument("experiment", metavar="EXPERIMENT", help="number of the paper's experiment")
     running.add_argument("--corpus", default="openclipart")
     running.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
-    running.add_argument("--protocol", default="strict", help=" or ".join(PROTOCOLS))
-    running.add_argument("--classifier", nargs="+", default=["GNB"], help="GNB, LR, CART")
+    protocol_arguments(running)
+    running.add_argument("--classifier", nargs="+", help="GNB, LR, CART; default: the experiment's own")
     running.add_argument("--methods", nargs="+", metavar="METHOD", help="methods to print; default all")
     running.add_argument("--budgets", nargs="+", type=int, default=list(BUDGETS), help="default 1 to 20")
     running.add_argument("--workers", type=int, default=1, help="processes")
 
     printing = command(table, "table")
     printing.add_argument("number", metavar="NUMBER", help="number of the paper's table")
-    printing.add_argument("--source", default="openclipart", help=" or ".join(SOURCES))
+    printing.add_argument("--source", default="openclipart", help="a corpus, or published: the authors' arrays")
     printing.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
-    printing.add_argument("--protocol", default="strict", help=" or ".join(PROTOCOLS))
+    protocol_arguments(printing)
     printing.add_argument("--statistics", default="corrected", help="corrected or published")
     printing.add_argument("--csv", action="store_true", help="comma-separated values, as the paper prints them")
 
@@ -138,6 +144,13 @@ def parser() -> argparse.ArgumentParser:
     building = command(book, "book")
     building.add_argument("--workers", type=int, default=2, help="notebooks executed at the same time")
     return top
+
+
+def protocol_arguments(command: argparse.ArgumentParser) -> None:
+    """Add --protocol and --change."""
+    command.add_argument("--protocol", default="strict", help=" or ".join(PROTOCOLS))
+    command.add_argument("--change", nargs="+", default=[], metavar="FIELD=VALUE",
+                         help="choices of the protocol made otherwise, for example seeds=replacement")
 
 
 def main(words: list[str] | None = None) -> int:

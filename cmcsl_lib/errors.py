@@ -10,6 +10,10 @@ class CmcslError(ValueError):
     """
 
 
+class Absent(CmcslError):
+    """Something that the repository does not ship, and that is not on this machine; the message says how to get it."""
+
+
 def check_choice(value: str, valid: Iterable[str], what: str) -> str:
     """Return `value` if it is one of `valid`, else raise with the list of valid values.
 

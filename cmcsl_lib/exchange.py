@@ -4,7 +4,7 @@ import pandas as pd
 
 from .features import MODALITIES, Features
 from .labeling import clustering, nearest, propagate
-from .protocol import Protocol, check_budgets, preprocess, seed_rows, splits
+from .protocol import Protocol, check_budgets, folds, preprocess, scale, seed_rows
 
 
 def exchange_table(features: Features, protocol: Protocol, budget: int, preprocessing: str = "L2STD") -> pd.DataFrame:
@@ -22,8 +22,8 @@ def exchange_table(features: Features, protocol: Protocol, budget: int, preproce
         One row per training row: id, true, seed (bool), for each modality M the columns M_label, M_distance and
         M_seed (id of the nearest seed), then label (cross-modal), decided_by, agree, right. Labels are class names.
     """
-    check_budgets(features.y, (budget,), f"{features.corpus}/{features.dataset}")
-    repetition, fold, training, test = next(splits(features.y))
+    repetition, fold, training, test = folds(features, protocol)[0]
+    check_budgets(features.y, (budget,), f"{features.corpus}/{features.dataset}", [training])
     y, ids = features.y[training], features.ids[training]
     names = pd.Index(features.classes)
     seeds = seed_rows(y, budget, protocol, repetition, fold)
@@ -34,9 +34,9 @@ def exchange_table(features: Features, protocol: Protocol, budget: int, preproce
         X, _ = preprocess(matrix[training], matrix[test], preprocessing, protocol)
         clusters = clustering(X, seeds)
         labels.append(propagate(clusters, y[seeds]))
-        distances.append(clusters.distance)
+        distances.append(clusters.distance / scale(X, protocol))
         table[f"{modality}_label"] = names[labels[-1]]
-        table[f"{modality}_distance"] = clusters.distance
+        table[f"{modality}_distance"] = distances[-1]
         table[f"{modality}_seed"] = ids[seeds[clusters.seed]]
     kept = nearest(labels, distances)
     table["label"] = names[kept.label]

@@ -24,10 +24,14 @@ from .corpora.catalogue import datasets as catalogue
 from .errors import CmcslError, check_choice
 from .features import MODALITIES, Features, load_features
 from .labeling import assign, nearest, propagate
-from .protocol import BUDGETS, RANDOM_STATE, Protocol, check_budgets, class_weights, preprocess, seed_rows, splits
+from .preprocessing import PREPROCESSINGS
+from .protocol import (
+    BUDGETS, RANDOM_STATE, Protocol, check_budgets, class_weights, folds, preprocess, scale, seed_rows,
+)
 from .scores import COLUMNS, read_scores, scores_paths, write_scores
 
-METHODS = ("FULL", "EF", "LF", "PRE", "UNI", "CMCSL")
+SELF_LABELED = ("PRE", "UNI", "CMCSL")
+METHODS = ("FULL", "EF", "LF", *SELF_LABELED)
 CLASSIFIERS = {
     "GNB": GaussianNB,
     "LR": lambda: LogisticRegression(random_state=RANDOM_STATE, max_iter=5000),
@@ -39,14 +43,30 @@ GRID_VERSION = 1
 
 @dataclass(frozen=True)
 class Experiment:
-    """What one experiment of the paper varies (Section IV-B)."""
+    """What one experiment of the paper varies (Section IV-B).
+
+    Parameters
+    ----------
+    classifiers : tuple of str
+        Those that it compares, or the one that its tables show unless they say otherwise.
+    """
 
     number: int
     methods: tuple[str, ...]
     preprocessings: tuple[str, ...]
+    classifiers: tuple[str, ...]
+
+    @property
+    def takes_budgets(self) -> bool:
+        """Whether any of its methods knows only some of the labels."""
+        return bool(set(self.methods) & set(SELF_LABELED))
 
 
-EXPERIMENTS = {3: Experiment(3, METHODS, ("L2STD",))}
+EXPERIMENTS = {
+    1: Experiment(1, ("FULL",), ("RAW",), tuple(CLASSIFIERS)),
+    2: Experiment(2, ("FULL", *SELF_LABELED), PREPROCESSINGS, ("GNB",)),
+    3: Experiment(3, METHODS, ("L2STD",), ("GNB",)),
+}
 
 
 def experiment(number: int | str) -> Experiment:
@@ -86,15 +106,15 @@ class Fit(NamedTuple):
     accuracy: float
 
 
-def run_fold(features: Features, protocol: Protocol, number: int, classifier: str, budgets: tuple[int, ...],
-             fold: tuple[int, int, np.ndarray, np.ndarray]) -> pd.DataFrame:
+def run_fold(features: Features, protocol: Protocol, number: int, classifiers: tuple[str, ...],
+             budgets: tuple[int, ...], fold: tuple[int, int, np.ndarray, np.ndarray]) -> pd.DataFrame:
     """Scores of one experiment on one fold.
 
     Parameters
     ----------
     number : int
         The experiment.
-    classifier : {"GNB", "LR", "CART"}
+    classifiers : tuple of {"GNB", "LR", "CART"}
     fold : tuple
         One item of `protocol.splits`: repetition, fold, training rows, test rows.
 
@@ -105,27 +125,31 @@ def run_fold(features: Features, protocol: Protocol, number: int, classifier: st
     """
     repetition, half, training, test = fold
     y, y_test = features.y[training], features.y[test]
-    both = np.hstack(features.modalities)
+    chosen = experiment(number)
+    matrices = dict(zip(MODALITIES, features.modalities, strict=True))
+    if "EF" in chosen.methods:
+        matrices["both"] = np.hstack(features.modalities)
     rows = []
-    for preprocessing in experiment(number).preprocessings:
-        X = {
-            name: preprocess(matrix[training], matrix[test], preprocessing, protocol)
-            for name, matrix in zip(MODALITIES, features.modalities, strict=True)
-        }
-        X["both"] = preprocess(both[training], both[test], preprocessing, protocol)
-        fits = [*full_fits(y, protocol), *self_labeled_fits(X, y, protocol, budgets, repetition, half)]
-        for fit, predicted in predictions(X, fits, classifier, protocol):
-            score = balanced_accuracy_score(y_test, predicted)
-            rows.append((features.corpus, protocol.name, features.dataset, fit.modality, fit.method, preprocessing,
-                         classifier, fit.budget, repetition, half, score, fit.accuracy))
+    for preprocessing in chosen.preprocessings:
+        X = {name: preprocess(matrix[training], matrix[test], preprocessing, protocol)
+             for name, matrix in matrices.items()}
+        fits = list(full_fits(y, protocol, chosen.methods))
+        if chosen.takes_budgets:
+            fits += self_labeled_fits(X, y, protocol, budgets, repetition, half)
+        for classifier in classifiers:
+            for fit, predicted in predictions(X, fits, classifier, protocol, "LF" in chosen.methods):
+                score = balanced_accuracy_score(y_test, predicted)
+                rows.append((features.corpus, protocol.name, features.dataset, fit.modality, fit.method, preprocessing,
+                             classifier, fit.budget, repetition, half, score, fit.accuracy))
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
-def full_fits(y: np.ndarray, protocol: Protocol) -> Iterator[Fit]:
+def full_fits(y: np.ndarray, protocol: Protocol, methods: tuple[str, ...]) -> Iterator[Fit]:
     """FULL in each modality and EF, the methods that are trained on all true labels."""
     weights = class_weights(y, y, protocol)[y]
     for method, modality in (("FULL", "visual"), ("FULL", "text"), ("EF", "both")):
-        yield Fit(method, modality, 0, np.arange(len(y)), y, weights, np.nan)
+        if method in methods:
+            yield Fit(method, modality, 0, np.arange(len(y)), y, weights, np.nan)
 
 
 def self_labeled_fits(X: dict[str, tuple[np.ndarray, np.ndarray]], y: np.ndarray, protocol: Protocol,
@@ -134,7 +158,7 @@ def self_labeled_fits(X: dict[str, tuple[np.ndarray, np.ndarray]], y: np.ndarray
     seeds = {budget: seed_rows(y, budget, protocol, repetition, fold) for budget in budgets}
     drawn = np.unique(np.concatenate(list(seeds.values())))
     # One distance matrix per modality serves every budget: each takes its own seeds' columns.
-    distances = [cdist(X[modality][0], X[modality][0][drawn]) for modality in MODALITIES]
+    distances = [cdist(X[name][0], X[name][0][drawn]) / scale(X[name][0], protocol) for name in MODALITIES]
     for budget, rows in seeds.items():
         weights = class_weights(y, y[rows], protocol)
         clusters = [assign(matrix[:, np.searchsorted(drawn, rows)], rows) for matrix in distances]
@@ -148,23 +172,25 @@ def self_labeled_fits(X: dict[str, tuple[np.ndarray, np.ndarray]], y: np.ndarray
                 yield Fit(method, modality, budget, np.arange(len(y)), labels, weights[labels], accuracy)
 
 
-def predictions(X: dict[str, tuple[np.ndarray, np.ndarray]], fits: list[Fit], classifier: str,
-                protocol: Protocol) -> Iterator[tuple[Fit, np.ndarray]]:
+def predictions(X: dict[str, tuple[np.ndarray, np.ndarray]], fits: list[Fit], classifier: str, protocol: Protocol,
+                late_fusion: bool) -> Iterator[tuple[Fit, np.ndarray]]:
     """Train every fit, and give its predicted classes of the test rows; then LF's, from those of FULL."""
     support = []
     for fit in fits:
         training, test = X[fit.modality]
         model: ClassifierMixin = CLASSIFIERS[classifier]()
         model.fit(training[fit.rows], fit.labels, sample_weight=fit.weights)
-        if fit.method == "FULL":
+        if late_fusion and fit.method == "FULL":
             support.append(model.predict_proba(test))
         yield fit, model.predict(test)
-    combined = np.max(support, axis=0) if protocol.late_fusion == "maximum" else np.mean(support, axis=0)
-    yield fits[0]._replace(method="LF", modality="both"), combined.argmax(axis=1)
+    if late_fusion:
+        combined = np.max(support, axis=0) if protocol.late_fusion == "maximum" else np.mean(support, axis=0)
+        yield fits[0]._replace(method="LF", modality="both"), combined.argmax(axis=1)
 
 
-def run_dataset(features: Features, protocol: Protocol, number: int = 3, *, classifiers: tuple[str, ...] = ("GNB",),
-                budgets: tuple[int, ...] = BUDGETS, workers: int = 1) -> pd.DataFrame:
+def run_dataset(features: Features, protocol: Protocol, number: int = 3, *,
+                classifiers: tuple[str, ...] | None = None, budgets: tuple[int, ...] = BUDGETS,
+                workers: int = 1) -> pd.DataFrame:
     """Scores of one experiment on one dataset, all ten folds.
 
     Parameters
@@ -173,7 +199,8 @@ def run_dataset(features: Features, protocol: Protocol, number: int = 3, *, clas
     protocol : Protocol
     number : int
         The experiment.
-    classifiers : tuple of {"GNB", "LR", "CART"}
+    classifiers : tuple of {"GNB", "LR", "CART"}, optional
+        Default: the experiment's own.
     budgets : tuple of int
         Seeds per class.
     workers : int
@@ -184,14 +211,15 @@ def run_dataset(features: Features, protocol: Protocol, number: int = 3, *, clas
     CmcslError
         If the experiment or a classifier is unknown, or a budget can't be drawn.
     """
-    experiment(number)
+    chosen = experiment(number)
+    classifiers = chosen.classifiers if classifiers is None else classifiers
     for classifier in classifiers:
         check_choice(classifier, CLASSIFIERS, "classifier")
-    check_budgets(features.y, budgets, f"{features.corpus}/{features.dataset}")
-    folds = list(splits(features.y))
+    tasks = folds(features, protocol)
+    if chosen.takes_budgets:
+        check_budgets(features.y, budgets, f"{features.corpus}/{features.dataset}", [fold[2] for fold in tasks])
     tables = Parallel(n_jobs=workers)(
-        delayed(run_fold)(features, protocol, number, classifier, budgets, fold)
-        for classifier in classifiers for fold in folds
+        delayed(run_fold)(features, protocol, number, classifiers, budgets, fold) for fold in tasks
     )
     return pd.concat(tables, ignore_index=True)
 
@@ -202,15 +230,17 @@ def scores_key(features: Features, protocol: Protocol, number: int) -> dict:
             "grid_version": GRID_VERSION}
 
 
-def find_scores(features: Features, protocol: Protocol, number: int, classifiers: tuple[str, ...],
+def find_scores(features: Features, protocol: Protocol, number: int, classifier: str,
                 budgets: tuple[int, ...]) -> pd.DataFrame | None:
-    """Kept or shipped scores of these features that hold all classifiers and budgets, else None."""
+    """Kept or shipped scores of one classifier on these features that hold all budgets, else None."""
     key = scores_key(features, protocol, number)
+    wanted = {0, *budgets} if experiment(number).takes_budgets else {0}
     for path in scores_paths(features.corpus, protocol.name, number, features.dataset):
         scores = read_scores(path, key)
-        if scores is not None and set(classifiers) <= set(scores.classifier) and set(budgets) <= set(scores.budget):
-            wanted = scores.classifier.isin(classifiers) & scores.budget.isin([0, *budgets])
-            return scores[wanted].reset_index(drop=True)
+        if scores is not None:
+            chosen = scores[(scores.classifier == classifier) & scores.budget.isin(wanted)]
+            if wanted == set(chosen.budget):
+                return chosen
     return None
 
 
@@ -225,8 +255,35 @@ def keep_scores(scores: pd.DataFrame, features: Features, protocol: Protocol, nu
     write_scores(scores, path, key)
 
 
+def dataset_scores(corpus: str, dataset: str, protocol: Protocol, number: int, classifiers: tuple[str, ...],
+                   budgets: tuple[int, ...], compute: bool, workers: int) -> pd.DataFrame:
+    """`load_scores` of one dataset."""
+    features = load_features(corpus, dataset, protocol.features)
+    found = {each: find_scores(features, protocol, number, each, budgets) for each in classifiers}
+    missing = tuple(each for each, scores in found.items() if scores is None)
+    if missing and not compute:
+        raise CmcslError(
+            f"There are no scores of {corpus}/{dataset} with {', '.join(missing)} for the {protocol.name} protocol: "
+            f"run `{run_command(corpus, dataset, protocol, number, missing)}` first."
+        )
+    if missing:
+        computed = run_dataset(features, protocol, number, classifiers=missing, budgets=budgets, workers=workers)
+        keep_scores(computed, features, protocol, number)
+        found |= dict(iter(computed.groupby("classifier")))
+    return pd.concat([found[each] for each in classifiers])
+
+
+def run_command(corpus: str, dataset: str, protocol: Protocol, number: int, classifiers: tuple[str, ...]) -> str:
+    """The command that computes scores."""
+    name, *changes = protocol.name.split(", ")
+    words = ["cmcsl run", number, "--corpus", corpus, "--datasets", dataset, "--protocol", name]
+    words += ["--change", *(f'"{change}"' for change in changes)] if changes else []
+    words += ["--classifier", *classifiers] if classifiers != experiment(number).classifiers else []
+    return " ".join(map(str, words))
+
+
 def load_scores(corpus: str, protocol: Protocol, number: int = 3, *, datasets: list[str] | str | None = None,
-                classifiers: tuple[str, ...] = ("GNB",), budgets: tuple[int, ...] = BUDGETS,
+                classifiers: tuple[str, ...] | None = None, budgets: tuple[int, ...] = BUDGETS,
                 compute: bool = True, workers: int = 1) -> pd.DataFrame:
     """Scores of an experiment for many datasets; what is not kept is computed, then kept in CMCSL_HOME.
 
@@ -238,6 +295,8 @@ def load_scores(corpus: str, protocol: Protocol, number: int = 3, *, datasets: l
         The experiment.
     datasets : list of str or str, optional
         None means all of the corpus.
+    classifiers : tuple of {"GNB", "LR", "CART"}, optional
+        Default: the experiment's own.
     compute : bool
         False raises where scores are missing.
     workers : int
@@ -248,19 +307,12 @@ def load_scores(corpus: str, protocol: Protocol, number: int = 3, *, datasets: l
     DataFrame
         Columns `scores.COLUMNS`, datasets in the catalogue's order.
     """
-    number = experiment(number).number
-    tables = []
-    for dataset in tqdm(catalogue(corpus, datasets), desc=f"Experiment {number}, {protocol.name}", disable=None):
-        features = load_features(corpus, dataset)
-        scores = find_scores(features, protocol, number, classifiers, budgets)
-        if scores is None:
-            if not compute:
-                raise CmcslError(
-                    f"There are no scores of {corpus}/{dataset} for the {protocol.name} protocol: run "
-                    f"`cmcsl run {number} --corpus {corpus} --datasets {dataset} --protocol {protocol.name}` first."
-                )
-            scores = run_dataset(features, protocol, number, classifiers=classifiers, budgets=budgets,
-                                 workers=workers)
-            keep_scores(scores, features, protocol, number)
-        tables.append(scores)
-    return pd.concat(tables, ignore_index=True)
+    chosen = experiment(number)
+    classifiers = chosen.classifiers if classifiers is None else tuple(classifiers)
+    for classifier in classifiers:
+        check_choice(classifier, CLASSIFIERS, "classifier")
+    told = f"Experiment {chosen.number}, {protocol.name}"
+    return pd.concat([
+        dataset_scores(corpus, dataset, protocol, chosen.number, classifiers, tuple(budgets), compute, workers)
+        for dataset in tqdm(catalogue(corpus, datasets), desc=told, disable=None)
+    ], ignore_index=True)

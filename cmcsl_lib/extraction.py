@@ -75,7 +75,7 @@ AFTER_POOLED = Training(epochs=5, batch=32, optimizer="AdamW", rate=0.0003, pixe
 
 
 def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "auto", folder: Path | None = None,
-            seed: int = SEED, device: str = "auto") -> list[Path]:
+            seed: int = SEED, split_seed: int = SEED, device: str = "auto") -> list[Path]:
     """Make the features of datasets and write one file for each.
 
     Parameters
@@ -90,6 +90,8 @@ def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "au
         Where files go; default ``features/CORPUS`` in CMCSL_HOME.
     seed : int
         Of every random choice: the same seed gives the same features on the same machine, with equally many threads.
+    split_seed : int
+        Of the choice of the 20 % that the visual network is trained on; 1410 is the published one.
     device : {"auto", "cpu", "cuda", "mps"}
 
     Returns
@@ -109,14 +111,14 @@ def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "au
         raise CmcslError(f"No dataset was named: choose from {', '.join(datasets(corpus))}.")
     _check_extra()
     loaded = load(corpus)
-    divided = [subset(loaded, name) for name in wanted]
+    divided = [subset(loaded, name, split_seed) for name in wanted]
     place = _device(device)
     texts, text_told = encode_texts(loaded, place)
-    visual = VisualEncoder(loaded, _start(start), seed, place)
+    visual = VisualEncoder(loaded, _start(start), seed, place, split_seed)
     paths = []
     for its in tqdm(divided, desc="Fine-tuning", disable=None):
         images, visual_told = visual.features(its)
-        settings = {"cmcsl": __version__, "seed": seed, "torch": torch.__version__.split("+")[0],
+        settings = {"cmcsl": __version__, "seed": seed, "split seed": split_seed, "torch": torch.__version__.split("+")[0],
                     "torchvision": torchvision.__version__.split("+")[0],
                     "sentence-transformers": sentence_transformers.__version__,
                     "start": visual_told["start"], "visual batch": visual_told["training"]["batch"],
@@ -204,10 +206,13 @@ class VisualEncoder:
         "pooled" trains on the fine-tuning items of the whole corpus when the object is made.
     seed : int
     device : torch.device
+    split_seed : int
+        Of the choice of the fine-tuning items.
     """
 
-    def __init__(self, corpus: Corpus, start: str, seed: int, device: "torch.device"):
+    def __init__(self, corpus: Corpus, start: str, seed: int, device: "torch.device", split_seed: int = SEED):
         _check_extra()
+        self.split_seed = split_seed
         self.start, self.seed, self.device = start, seed, device
         self.training = PUBLISHED if start == "imagenet" else AFTER_POOLED
         self.corpus = corpus
@@ -230,7 +235,7 @@ class VisualEncoder:
         return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
 
     def _train_pooled(self) -> dict:
-        rows = np.flatnonzero(finetuning_split(self.corpus))
+        rows = np.flatnonzero(finetuning_split(self.corpus, self.split_seed))
         labels = self.corpus.items.labels.iloc[rows]
         names = sorted({name for item in labels for name in item})
         targets = torch.tensor([[float(name in item) for name in names] for item in labels])

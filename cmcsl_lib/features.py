@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .corpora.catalogue import datasets
-from .errors import CmcslError
+from .errors import Absent, CmcslError
 from .paths import home, shipped, written_whole
 
 MODALITIES = ("visual", "text")
@@ -125,7 +125,7 @@ def read_features(path: Path) -> Features:
         If the file is missing or damaged, holds NaN, or its matrices have wrong widths or lengths.
     """
     if not path.is_file():
-        raise CmcslError(f"There is no features file {path}: make it with `cmcsl extract CORPUS DATASET`.")
+        raise Absent(f"There is no features file {path}: make it with `cmcsl extract CORPUS DATASET`.")
     content = path.read_bytes()
     try:
         table = pq.read_table(pa.BufferReader(content))
@@ -156,15 +156,31 @@ def _matrix(table: pa.Table, modality: str) -> np.ndarray:
     return column.flatten().to_numpy(zero_copy_only=False).astype(np.float64).reshape(-1, width)
 
 
-def features_path(corpus: str, dataset: str) -> Path:
+def features_folder(corpus: str, name: str = "default") -> Path:
+    """The user's folder for features of a corpus.
+
+    Parameters
+    ----------
+    name : str
+        Tells several extractions apart; ``default`` is the one that is taken unless a protocol says otherwise.
+    """
+    return home() / "features" / (corpus if name == "default" else f"{corpus}, {name}")
+
+
+def features_path(corpus: str, dataset: str, name: str = "default") -> Path:
     """File of a dataset's features: the user's own if there is one, else the one shipped."""
-    own = home() / "features" / corpus / f"{dataset}.parquet"
+    own = features_folder(corpus, name) / f"{dataset}.parquet"
     ours = shipped() / corpus / "features" / f"{dataset}.parquet"
-    return ours if ours.is_file() and not own.is_file() else own
+    return ours if name == "default" and ours.is_file() and not own.is_file() else own
 
 
-def load_features(corpus: str, dataset: str) -> Features:
+def load_features(corpus: str, dataset: str, name: str = "default") -> Features:
     """Features of a dataset of the catalogue.
+
+    Parameters
+    ----------
+    name : str
+        Which extraction, as `features_folder`.
 
     Raises
     ------
@@ -172,4 +188,4 @@ def load_features(corpus: str, dataset: str) -> Features:
         If the corpus or the dataset is unknown, or its features are missing or damaged.
     """
     datasets(corpus, [dataset])
-    return read_features(features_path(corpus, dataset))
+    return read_features(features_path(corpus, dataset, name))

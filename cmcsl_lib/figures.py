@@ -1,4 +1,7 @@
-"""One function per figure of the paper, and those of the algorithm's page; each returns a Matplotlib figure."""
+"""One function per figure of the paper, and those of the other pages.
+
+Each returns a Matplotlib figure with the numbers that it shows as attribute `data`, a DataFrame.
+"""
 
 import io
 from collections.abc import Sequence
@@ -25,7 +28,14 @@ class PageFigure(Figure):
     """A figure that a notebook shows by itself, whatever Matplotlib's backend.
 
     pyplot stays out: a figure that it knows is shown twice in a notebook, and stays in memory.
+
+    Attributes
+    ----------
+    data : DataFrame
+        What is drawn, one row per mark.
     """
+
+    data: pd.DataFrame
 
     def _repr_png_(self) -> bytes:
         content = io.BytesIO()
@@ -50,6 +60,8 @@ def scheme() -> Figure:
     }
     arrows = [(0, 3), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7), (6, 7), (7, 8), (7, 9)]
     places = list(boxes.values())
+    steps = [" ".join(text.split()) for text in boxes]
+    figure.data = pd.DataFrame([(steps[start], steps[end]) for start, end in arrows], columns=["from", "to"])
     for text, (x, y) in boxes.items():
         axes.add_patch(FancyBboxPatch((x, y), 1.6, 0.2, boxstyle="round,pad=0.04", fc="#F2F2F2", ec="#444444"))
         axes.text(x + 0.8, y + 0.1, text, ha="center", va="center", fontsize=9)
@@ -70,6 +82,7 @@ def class_bars(counts: pd.DataFrame) -> Figure:
         Columns dataset, class, samples, as in Table I; one dataset.
     """
     figure, axes = _subplots(figsize=(6, 0.6 + 0.5 * len(counts)))
+    figure.data = counts
     sns.barplot(counts, x="samples", y="class", color=MODALITY_COLOURS["visual"], ax=axes)
     axes.bar_label(axes.containers[0], padding=3)
     axes.set(title=f"Classes of {counts.dataset.iloc[0]}", xlabel="Items", ylabel="")
@@ -86,6 +99,8 @@ def training_curves(losses: dict[str, Sequence[float]], title: str) -> Figure:
         Name of each curve and its losses.
     """
     figure, axes = _subplots(figsize=(6, 3.4))
+    figure.data = pd.DataFrame([(name, epoch, value) for name, values in losses.items()
+                                for epoch, value in enumerate(values, start=1)], columns=["training", "epoch", "loss"])
     for (name, values), marker in zip(losses.items(), "os^Dv*" * len(losses), strict=False):
         axes.plot(range(1, len(values) + 1), values, marker=marker, markersize=4, label=name)
     axes.set(title=title, xlabel="Epoch", ylabel="Mean loss")
@@ -105,11 +120,13 @@ def gallery(corpus: Corpus, rows: Sequence[int], captions: Sequence[str], column
         One per row.
     """
     lines = max(1, -(-len(rows) // columns))
+    items = corpus.items.iloc[list(rows)]
     figure, axes = _subplots(lines, columns, figsize=(1.8 * columns, 2.3 * lines), squeeze=False)
+    figure.data = pd.DataFrame({"id": items.id.to_numpy(), "caption": list(captions)})
     for place in axes.flat:
         place.axis("off")
-    for place, row, caption in zip(axes.flat, rows, captions, strict=False):
-        with Image.open(io.BytesIO(corpus.items.image.iloc[row])) as image:
+    for place, content, caption in zip(axes.flat, items.image, captions, strict=False):
+        with Image.open(io.BytesIO(content)) as image:
             place.imshow(image.convert("RGB"))
         place.set_title(caption, fontsize=8, y=-0.02, va="top")
     figure.tight_layout()
@@ -127,6 +144,7 @@ def distances(labeled: pd.DataFrame) -> Figure:
     outcome = np.select([labeled.agree, labeled.right], ["modalities agree", "differ, right label kept"],
                         "differ, wrong label kept")
     figure, axes = _subplots(figsize=(5.4, 5))
+    figure.data = labeled[["id", "visual_distance", "text_distance"]].assign(outcome=outcome)
     order = ["modalities agree", "differ, right label kept", "differ, wrong label kept"]
     sns.scatterplot(x=labeled.visual_distance, y=labeled.text_distance, hue=outcome, style=outcome, hue_order=order,
                     style_order=order, palette=["#BBBBBB", "#009E73", "#D55E00"], s=28, ax=axes)
@@ -150,12 +168,14 @@ def budget_curves(scores: pd.DataFrame, datasets: Sequence[str]) -> Figure:
         Datasets to draw, one row each.
     """
     figure, axes = _subplots(len(datasets), 2, figsize=(9, 2.6 * len(datasets)), sharex=True, sharey="row",
-                                squeeze=False)
+                             squeeze=False)
+    drawn = []
     for line, dataset in zip(axes, datasets, strict=True):
         for place, modality in zip(line, MODALITIES, strict=True):
             chosen = scores[(scores.dataset == dataset) & scores.modality.isin([modality, "both"])]
-            _draw_budgets(place, chosen)
+            drawn.append(_draw_budgets(place, chosen).assign(dataset=dataset, modality=modality))
             place.set_title(f"{dataset}, {modality}", fontsize=10)
+    figure.data = pd.concat(drawn)[["dataset", "modality", "method", "budget", "balanced_accuracy"]]
     for place in axes[-1]:
         place.set_xlabel("Labelled samples per class")
     handles, names = axes[0, 0].get_legend_handles_labels()
@@ -165,7 +185,7 @@ def budget_curves(scores: pd.DataFrame, datasets: Sequence[str]) -> Figure:
     return figure
 
 
-def _draw_budgets(place: Axes, scores: pd.DataFrame) -> None:
+def _draw_budgets(place: Axes, scores: pd.DataFrame) -> pd.DataFrame:
     means = scores.groupby(["method", "budget"]).balanced_accuracy.mean()
     for method, style in LINES.items():
         place.axhline(means[method].item(), color=PALETTE[method], linestyle=style, linewidth=1, label=method)
@@ -173,3 +193,4 @@ def _draw_budgets(place: Axes, scores: pd.DataFrame) -> None:
         place.plot(means[method], color=PALETTE[method], marker=marker, markersize=4, linewidth=1.2, label=method)
     place.set_ylabel("Balanced accuracy", fontsize=9)
     place.xaxis.get_major_locator().set_params(integer=True)
+    return means.reset_index()

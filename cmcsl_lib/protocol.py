@@ -5,12 +5,14 @@ difference is one field of `Protocol`, so that one choice at a time can be chang
 """
 
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
-from sklearn.model_selection import RepeatedStratifiedKFold
+from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
 
+from .corpora import creators
 from .errors import CmcslError, check_choice
+from .features import Features
 from .labeling import labeling
 from .preprocessing import preprocessor
 
@@ -41,6 +43,14 @@ class Protocol:
     late_fusion : {"mean", "maximum"}
         Rule that combines the class probabilities of both modalities: their mean, which is the support
         accumulation that the paper names, or their maximum, as published.
+    folds : {"stratified", "creators apart"}
+        ``stratified``: as the paper. ``creators apart``: all items of one creator lie in the same half, so that
+        nobody's style or habit of wording tells the class of a test item.
+    distances : {"euclidean", "scaled by width"}
+        What NEAREST compares. ``scaled by width``: Euclidean distances divided by the square root of the number
+        of features, without which standardised text, the narrower modality, is closer to its seeds.
+    features : str
+        ``default``, or the name that another extraction was given (`cmcsl extract --name`).
     """
 
     name: str
@@ -48,6 +58,9 @@ class Protocol:
     scaling: str = "training"
     class_weights: str = "given"
     late_fusion: str = "mean"
+    folds: str = "stratified"
+    distances: str = "euclidean"
+    features: str = "default"
 
     def __post_init__(self):
         for field, choices in CHOICES.items():
@@ -57,12 +70,28 @@ class Protocol:
         """The choices as a dictionary."""
         return asdict(self)
 
+    def changed(self, **choices: str) -> "Protocol":
+        """This protocol with some choices made otherwise, told in its name: ``strict, seeds=replacement``.
+
+        Raises
+        ------
+        CmcslError
+            If there is no such choice, or not this value.
+        """
+        known = [field.name for field in fields(self) if field.name != "name"]
+        for name in choices:
+            check_choice(name, known, "choice of a protocol")
+        told = [f"{name}={value}" for name, value in choices.items()]
+        return replace(self, name=", ".join([self.name, *told]), **choices)
+
 
 CHOICES = {
     "seeds": ("nested", "replacement"),
     "scaling": ("training", "each half"),
     "class_weights": ("given", "hidden"),
     "late_fusion": ("mean", "maximum"),
+    "folds": ("stratified", "creators apart"),
+    "distances": ("euclidean", "scaled by width"),
 }
 
 PROTOCOLS = {
@@ -83,13 +112,16 @@ def protocol(name: str) -> Protocol:
     return PROTOCOLS[check_choice(name, PROTOCOLS, "protocol")]
 
 
-def splits(y: np.ndarray) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+def splits(y: np.ndarray, creators: np.ndarray | None = None) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     """The 5x2 stratified cross-validation of Section IV-A.
 
     Parameters
     ----------
     y : ndarray of shape (n,), dtype int64
         Class of each row.
+    creators : ndarray of shape (n,), dtype str, optional
+        Who made each row's item; if given, no creator is in both halves, and classes are shared out as evenly
+        as that allows.
 
     Yields
     ------
@@ -98,20 +130,44 @@ def splits(y: np.ndarray) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
     training, test : ndarray of int64
         Row numbers.
     """
-    halves = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPETITIONS, random_state=RANDOM_STATE)
-    for number, (training, test) in enumerate(halves.split(np.zeros((len(y), 1)), y)):
+    if creators is None:
+        halves = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPETITIONS, random_state=RANDOM_STATE)
+        divisions = list(halves.split(np.zeros((len(y), 1)), y))
+    else:
+        divisions = [
+            halves
+            for repetition in range(REPETITIONS)
+            for halves in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=RANDOM_STATE + repetition).split(
+                np.zeros((len(y), 1)), y, creators)
+        ]
+    for number, (training, test) in enumerate(divisions):
         yield number // FOLDS, number % FOLDS, training, test
 
 
-def check_budgets(y: np.ndarray, budgets: tuple[int, ...], where: str) -> None:
+def folds(features: Features, protocol: Protocol) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
+    """All ten items of `splits` of one dataset, by the protocol's choice of folds."""
+    apart = protocol.folds == "creators apart"
+    return list(splits(features.y, creators(features.corpus, features.ids) if apart else None))
+
+
+def check_budgets(y: np.ndarray, budgets: tuple[int, ...], where: str, trainings: list[np.ndarray]) -> None:
     """Raise unless every budget can be drawn from every class in every training half.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,), dtype int64
+    budgets : tuple of int
+    where : str
+        Corpus and dataset, for the message.
+    trainings : list of ndarray of int64
+        Training rows of every fold.
 
     Raises
     ------
     CmcslError
         If a budget is below 1 or above the size of the smallest class of a training half.
     """
-    largest = min(np.bincount(y[training]).min() for _, _, training, _ in splits(y))
+    largest = min(np.bincount(y[training], minlength=y.max() + 1).min() for training in trainings)
     wrong = [budget for budget in budgets if not 1 <= budget <= largest]
     if wrong or not budgets:
         raise CmcslError(
@@ -141,6 +197,11 @@ def preprocess(training: np.ndarray, test: np.ndarray, name: str,
     if protocol.scaling == "each half":
         return transformed, preprocessor(name).fit_transform(test)
     return transformed, transformer.transform(test)
+
+
+def scale(X: np.ndarray, protocol: Protocol) -> float:
+    """What the distances of one modality are divided by before NEAREST compares them."""
+    return np.sqrt(X.shape[1]) if protocol.distances == "scaled by width" else 1.0
 
 
 def class_weights(true: np.ndarray, given: np.ndarray, protocol: Protocol) -> np.ndarray:

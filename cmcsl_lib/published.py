@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from .corpora.catalogue import MM_IMDB
-from .errors import CmcslError, check_choice
+from .errors import Absent, CmcslError, check_choice
 from .paths import home, shipped
 from .scores import COLUMNS
 
@@ -170,8 +170,8 @@ def _array(stem: str) -> np.ndarray:
     name, folder = f"{stem}.npy", published_folder()
     path = folder / name
     if not path.is_file():
-        raise CmcslError(f"The authors' scores {name} are not in {folder}: run `cmcsl fetch published-scores`, or set "
-                         "CMCSL_PUBLISHED_SCORES to a folder that holds them.")
+        raise Absent(f"The authors' scores {name} are not in {folder}: run `cmcsl fetch published-scores`, or set "
+                     "CMCSL_PUBLISHED_SCORES to a folder that holds them.")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != REGISTRY[name].sha256:
         raise CmcslError(f"{path} is not the published file: its SHA-256 is {digest}, it should be "

@@ -86,7 +86,7 @@ def test_late_fusion_rules_differ_where_the_surest_is_outvoted(make_features):
         told = iter(support)
         with pytest.MonkeyPatch.context() as patch:
             patch.setitem(experiments.CLASSIFIERS, "GNB", lambda told=told: Told(next(told)))
-            *_, (last, labels) = experiments.predictions(X, fits, "GNB", chosen)
+            *_, (last, labels) = experiments.predictions(X, fits, "GNB", chosen, True)
         assert (last.method, last.modality) == ("LF", "both")
         predicted[chosen.name] = labels.tolist()
     assert predicted == {"strict": [1], "paper": [0]}

@@ -60,5 +60,5 @@ def test_unknown_protocol_lists_the_valid_ones():
 @pytest.mark.parametrize("budgets", [(21,), (0,), ()])
 def test_budgets_beyond_the_smallest_class(budgets):
     with pytest.raises(CmcslError, match=r"1\.\.20"):
-        check_budgets(Y, budgets, "openclipart/AF")
-    check_budgets(Y, (1, 20), "openclipart/AF")
+        check_budgets(Y, budgets, "openclipart/AF", [training for _, _, training, _ in splits(Y)])
+    check_budgets(Y, (1, 20), "openclipart/AF", [training for _, _, training, _ in splits(Y)])

@@ -1,14 +1,17 @@
 """Where items come from."""
 
-from ..errors import check_choice
+import numpy as np
+
+from ..errors import CmcslError, check_choice
 from . import openclipart
-from .base import Corpus, Subset, class_counts, divide, finetuning_split, subset
+from .base import RANDOM_STATE, Corpus, Subset, class_counts, divide, finetuning_split, subset
 from .catalogue import datasets, kind
 
 LOADERS = {"openclipart": openclipart.load}
 
 __all__ = [
-    "LOADERS", "Corpus", "Subset", "class_counts", "datasets", "divide", "finetuning_split", "kind", "load", "subset",
+    "LOADERS", "RANDOM_STATE", "Corpus", "Subset", "class_counts", "creators", "datasets", "divide", "finetuning_split",
+    "kind", "load", "subset",
 ]
 
 
@@ -21,3 +24,27 @@ def load(name: str) -> Corpus:
         If the corpus is unknown, missing or damaged.
     """
     return LOADERS[check_choice(name, LOADERS, "corpus")]()
+
+
+def creators(corpus: str, ids: np.ndarray) -> np.ndarray:
+    """Who made each item.
+
+    Parameters
+    ----------
+    corpus : str
+    ids : ndarray of shape (n,), dtype str
+        Identifiers of items.
+
+    Returns
+    -------
+    ndarray of shape (n,), dtype object
+
+    Raises
+    ------
+    CmcslError
+        If the corpus does not tell.
+    """
+    items = load(corpus).items
+    if "creator" not in items:
+        raise CmcslError(f"The corpus {corpus} does not tell who made its items: take the folds \"stratified\".")
+    return items.set_index("id").creator[ids].to_numpy()

@@ -83,7 +83,7 @@ def divide(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> tuple[np.
     return rows, y
 
 
-def finetuning_split(corpus: Corpus) -> np.ndarray:
+def finetuning_split(corpus: Corpus, seed: int = RANDOM_STATE) -> np.ndarray:
     """The 20 % of the corpus that visual encoders may be trained on, stratified by label set.
 
     It is made once for the whole corpus, so that no item of any dataset's 80 %, nor its label, reaches a
@@ -98,13 +98,18 @@ def finetuning_split(corpus: Corpus) -> np.ndarray:
     counts = Counter(sets)
     strata = [name if counts[name] >= RARE else "rare" for name in sets]
     chosen, _ = train_test_split(
-        np.arange(len(sets)), train_size=FINETUNING_SHARE, stratify=strata, random_state=RANDOM_STATE
+        np.arange(len(sets)), train_size=FINETUNING_SHARE, stratify=strata, random_state=seed
     )
     return np.isin(np.arange(len(sets)), chosen)
 
 
-def subset(corpus: Corpus, dataset: str) -> Subset:
+def subset(corpus: Corpus, dataset: str, seed: int = RANDOM_STATE) -> Subset:
     """A dataset of the catalogue, divided by the paper's rule and by `finetuning_split`.
+
+    Parameters
+    ----------
+    seed : int
+        Of the split.
 
     Raises
     ------
@@ -113,7 +118,7 @@ def subset(corpus: Corpus, dataset: str) -> Subset:
     """
     classes = datasets(corpus.name, [dataset])[dataset]
     rows, y = divide(corpus.items.labels, classes)
-    finetuning = finetuning_split(corpus)[rows]
+    finetuning = finetuning_split(corpus, seed)[rows]
     return Subset(corpus.name, dataset, classes, rows[finetuning], y[finetuning], rows[~finetuning], y[~finetuning])
 
 

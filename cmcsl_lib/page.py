@@ -1,0 +1,49 @@
+"""What the notebooks need around tables and figures: a page stays whole where its source is absent."""
+
+import base64
+from collections.abc import Callable
+
+import pandas as pd
+from IPython.display import HTML, Markdown, display
+
+from .errors import Absent
+from .figures import PageFigure
+from .scores import COLUMNS
+
+
+def scores_or_note(load: Callable[..., pd.DataFrame], *arguments, **options) -> pd.DataFrame:
+    """Scores, or a table without rows and one sentence on the page where they are not on this machine.
+
+    Parameters
+    ----------
+    load : callable
+        Called with the further arguments; gives the tidy scores table.
+    """
+    try:
+        return load(*arguments, **options)
+    except Absent as absence:
+        display(Markdown(f"**Not here.** {absence}"))
+        return pd.DataFrame(columns=list(COLUMNS))
+
+
+def shown(scores: pd.DataFrame, make: Callable[..., object], *arguments, **options) -> object | None:
+    """What `make` gives for its arguments, or None where there are no scores to make it from."""
+    return None if scores.empty else make(*arguments, **options)
+
+
+def data_link(figure: PageFigure | None, name: str) -> HTML | None:
+    """A link to the numbers that a figure shows, as CSV inside the page, so that it works without a server.
+
+    Parameters
+    ----------
+    figure : PageFigure or None
+        None, where there is no figure, gives none.
+    name : str
+        Name of the file that the link saves, without its ending.
+    """
+    if figure is None:
+        return None
+    text = figure.data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    content = base64.b64encode(text.encode()).decode()
+    return HTML(f'<p><a download="{name}.csv" href="data:text/csv;base64,{content}">'
+                f"Data of this figure as CSV ({len(figure.data)} rows)</a></p>")

@@ -1,0 +1,47 @@
+"""Scores by the name of where they come from: a corpus, or the authors' published arrays."""
+
+import pandas as pd
+
+from .corpora.catalogue import DATASETS
+from .corpora.catalogue import datasets as catalogue
+from .errors import check_choice
+from .experiments import experiment, load_scores
+from .protocol import BUDGETS, Protocol, protocol
+from .published import load_published
+
+PUBLISHED = "published"
+SOURCES = (*DATASETS, PUBLISHED)
+
+
+def source_scores(source: str, number: int, chosen: Protocol | str = "strict", *,
+                  datasets: list[str] | str | None = None, classifiers: tuple[str, ...] | None = None,
+                  budgets: tuple[int, ...] = BUDGETS, compute: bool = True, workers: int = 1) -> pd.DataFrame:
+    """Scores of an experiment from any source.
+
+    Parameters
+    ----------
+    source : str
+        A corpus, whose scores are found or computed, or ``published``: the authors' arrays, which were made
+        on MM-IMDb with their own protocol.
+    number : int
+        The experiment.
+    chosen : Protocol or str
+        Heeded by corpora.
+    datasets, classifiers, budgets, compute, workers
+        As in `experiments.load_scores`.
+
+    Raises
+    ------
+    Absent
+        If the source is not on this machine.
+    CmcslError
+        If a name is unknown.
+    """
+    check_choice(source, SOURCES, "source")
+    if source != PUBLISHED:
+        its = protocol(chosen) if isinstance(chosen, str) else chosen
+        return load_scores(source, its, number, datasets=datasets, classifiers=classifiers, budgets=budgets,
+                           compute=compute, workers=workers)
+    scores = load_published(number)
+    return scores[scores.dataset.isin(catalogue("mm-imdb", datasets)) & scores.budget.isin([0, *budgets])
+                  & scores.classifier.isin(classifiers or experiment(number).classifiers)].reset_index(drop=True)
