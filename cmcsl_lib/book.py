@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import nbformat
 from doit.action import CmdAction
@@ -16,11 +17,15 @@ from doit.doit_cmd import DoitMain
 from doit.exceptions import TaskFailed
 from doit.tools import config_changed
 
+from .corpora import datasets
 from .errors import CmcslError
+from .features import features_folder
 from .paths import REPOSITORY
+from .published import available, published_files
+from .sources import PUBLISHED
 
-#: Parameters of the book's notebooks; what a notebook does not declare is not passed to it.
-PARAMETERS = {"corpus": "openclipart"}
+#: Notebooks that show one source and are executed for the published scores as well.
+ALSO_PUBLISHED = ("04_experiment_1", "05_experiment_2", "06_experiment_3")
 BUILD = REPOSITORY / "_build"
 INDEX = BUILD / "html" / "index.html"
 
@@ -30,9 +35,38 @@ def source_notebooks() -> list[Path]:
     return sorted((REPOSITORY / "notebooks").glob("[0-9]*.ipynb"))
 
 
-def executed_path(notebook: Path) -> Path:
-    """Where the book takes the executed copy of a source notebook from."""
-    return REPOSITORY / "book" / "notebooks" / notebook.name
+class Page(NamedTuple):
+    """One notebook executed with one set of parameters.
+
+    Attributes
+    ----------
+    notebook, output : Path
+        The source, and the executed copy that the book takes.
+    parameters : dict
+        Values for the notebook's cell tagged "parameters".
+    """
+
+    notebook: Path
+    output: Path
+    parameters: dict[str, object]
+
+
+def pages(corpus: str = "openclipart") -> list[Page]:
+    """The book's pages that are notebooks, in reading order.
+
+    Raises
+    ------
+    CmcslError
+        If a notebook has no cell tagged "parameters".
+    """
+    folder = REPOSITORY / "book" / "notebooks"
+    made = []
+    for notebook in source_notebooks():
+        check_parameters(notebook)
+        made.append(Page(notebook, folder / notebook.name, {"corpus": corpus}))
+        if notebook.stem in ALSO_PUBLISHED:
+            made.append(Page(notebook, folder / PUBLISHED / notebook.name, {"corpus": PUBLISHED}))
+    return made
 
 
 def execute(notebook: Path, output: Path, parameters: dict[str, object]) -> TaskFailed | None:
@@ -50,7 +84,7 @@ def execute(notebook: Path, output: Path, parameters: dict[str, object]) -> Task
     TaskFailed or None
         doit's way to be told of a failure, here with the end of papermill's report.
     """
-    failed = BUILD / "failed" / notebook.name
+    failed = BUILD / "failed" / output.parent.name / output.name
     failed.parent.mkdir(parents=True, exist_ok=True)
     given = [word for name, value in parameters.items() for word in ("-p", name, str(value))]
     command = [sys.executable, "-m", "papermill", str(notebook), str(failed), *given,
@@ -63,44 +97,45 @@ def execute(notebook: Path, output: Path, parameters: dict[str, object]) -> Task
     return None
 
 
-def declared_parameters(notebook: Path) -> dict[str, object]:
-    """Those of `PARAMETERS` that the notebook's cell tagged "parameters" declares.
-
-    Raises
-    ------
-    CmcslError
-        If the notebook has no such cell.
-    """
-    for cell in nbformat.read(notebook, as_version=4).cells:
-        if "parameters" in cell.metadata.get("tags", []):
-            return {name: value for name, value in PARAMETERS.items() if f"{name} =" in cell.source}
-    raise CmcslError(f"{notebook} has no cell tagged \"parameters\".")
+def check_parameters(notebook: Path) -> None:
+    """Raise unless the notebook has a cell tagged "parameters" that declares the corpus."""
+    tagged = [cell for cell in nbformat.read(notebook, as_version=4).cells
+              if "parameters" in cell.metadata.get("tags", [])]
+    if not any("corpus =" in cell.source for cell in tagged):
+        raise CmcslError(f"{notebook} has no cell tagged \"parameters\" that declares corpus.")
 
 
 def shared_inputs() -> list[Path]:
-    """Files that every notebook may read: the library and the shipped data."""
+    """Files that every notebook may read: the library, the shipped data, and the authors' arrays if they are there."""
     library = (REPOSITORY / "cmcsl_lib").rglob("*.py")
     data = (path for path in (REPOSITORY / "data").rglob("*") if path.is_file())
     cache = REPOSITORY / "data" / "cache"
     pins = REPOSITORY / "requirements" / "book.txt"
-    return sorted([*library, pins, *(path for path in data if cache not in path.parents)])
+    published = published_files() if available() else []
+    return sorted([*library, pins, *published, *(path for path in data if cache not in path.parents)])
 
 
-def tasks() -> Iterator[dict]:
-    """doit's description of the work: one task per notebook, then the HTML."""
-    for notebook in source_notebooks():
-        parameters = declared_parameters(notebook)
+def user_features(corpus: str) -> list[Path]:
+    """Features of a corpus that the user made, and that notebooks take before the shipped ones."""
+    return sorted(features_folder(corpus).glob("*.parquet"))
+
+
+def tasks(corpus: str = "openclipart") -> Iterator[dict]:
+    """doit's description of the work: one task per page that is a notebook, then the HTML."""
+    made = pages(corpus)
+    for page in made:
         yield {
-            "basename": notebook.stem,
-            "actions": [(execute, [notebook, executed_path(notebook), parameters])],
-            "file_dep": [notebook, *shared_inputs()],
-            "targets": [executed_path(notebook)],
-            "uptodate": [config_changed({"parameters": parameters, "python": sys.version})],
+            "basename": str(page.output.relative_to(REPOSITORY / "book" / "notebooks").with_suffix("")),
+            "actions": [(execute, list(page))],
+            "file_dep": [page.notebook, *shared_inputs(), *user_features(corpus)],
+            "targets": [page.output],
+            "uptodate": [config_changed({"parameters": page.parameters, "python": sys.version,
+                                         "published": available()})],
             "title": lambda task: f"Executing {task.name}",
         }
-    pages = [path for path in (REPOSITORY / "book").rglob("*") if path.is_file()]
-    executed = [executed_path(notebook) for notebook in source_notebooks()]
-    own = [path for path in pages if executed_path(path) != path]
+    executed = [page.output for page in made]
+    notebooks = REPOSITORY / "book" / "notebooks"
+    own = [path for path in (REPOSITORY / "book").rglob("*") if path.is_file() and notebooks not in path.parents]
     jupyter_book = Path(sys.executable).with_name("jupyter-book")
     arguments = [str(jupyter_book), "build", str(REPOSITORY), "--warningiserror", "--nitpick", "--keep-going", "--all"]
     yield {
@@ -112,11 +147,13 @@ def tasks() -> Iterator[dict]:
     }
 
 
-def build(workers: int = 2) -> Path:
+def build(corpus: str = "openclipart", workers: int = 2) -> Path:
     """Bring the book up to date.
 
     Parameters
     ----------
+    corpus : str
+        What the pages show beside the published scores.
     workers : int
         Notebooks executed at the same time, each in its own process.
 
@@ -128,10 +165,11 @@ def build(workers: int = 2) -> Path:
     Raises
     ------
     CmcslError
-        If a notebook failed or the HTML could not be built; the other notebooks were executed all the same.
+        If the corpus is unknown, a notebook failed or the HTML could not be built; the other notebooks were executed all the same.
     """
+    datasets(corpus)
     BUILD.mkdir(exist_ok=True)
-    loader = ModuleTaskLoader({"task_book": tasks})
+    loader = ModuleTaskLoader({"task_book": lambda: tasks(corpus)})
     code = DoitMain(loader, config_filenames=()).run([
         "run", "--db-file", str(BUILD / "doit"), "--backend", "sqlite3", "--continue",
         "--parallel-type", "thread", "--process", str(workers), "--verbosity", "1",

@@ -95,7 +95,7 @@ def book(arguments: argparse.Namespace) -> None:
     """Execute the notebooks that changed and build the HTML book."""
     from .book import build
 
-    print(build(workers=arguments.workers))
+    print(build(arguments.corpus, workers=arguments.workers))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -142,6 +142,7 @@ def parser() -> argparse.ArgumentParser:
     command(fetch, "fetch").add_argument("what", metavar="WHAT", help="published-scores: the authors' arrays")
 
     building = command(book, "book")
+    building.add_argument("--corpus", default="openclipart", help="what its pages show")
     building.add_argument("--workers", type=int, default=2, help="notebooks executed at the same time")
     return top
 

@@ -21,7 +21,7 @@ from sklearn.tree import DecisionTreeClassifier
 from tqdm.auto import tqdm
 
 from .corpora.catalogue import datasets as catalogue
-from .errors import CmcslError, check_choice
+from .errors import Absent, CmcslError, check_choice
 from .features import MODALITIES, Features, load_features
 from .labeling import assign, nearest, propagate
 from .preprocessing import PREPROCESSINGS
@@ -224,18 +224,17 @@ def run_dataset(features: Features, protocol: Protocol, number: int = 3, *,
     return pd.concat(tables, ignore_index=True)
 
 
-def scores_key(features: Features, protocol: Protocol, number: int) -> dict:
-    """What scores are computed from; equal keys mean equal scores."""
-    return {"features": features.sha256, "protocol": protocol.described(), "experiment": number,
-            "grid_version": GRID_VERSION}
+def scores_key(features: Features | None, protocol: Protocol, number: int) -> dict:
+    """What scores are computed from; equal keys mean equal scores. None leaves the features open."""
+    its = {} if features is None else {"features": features.sha256}
+    return its | {"protocol": protocol.described(), "experiment": number, "grid_version": GRID_VERSION}
 
 
-def find_scores(features: Features, protocol: Protocol, number: int, classifier: str,
+def find_scores(corpus: str, dataset: str, key: dict, protocol: Protocol, number: int, classifier: str,
                 budgets: tuple[int, ...]) -> pd.DataFrame | None:
-    """Kept or shipped scores of one classifier on these features that hold all budgets, else None."""
-    key = scores_key(features, protocol, number)
+    """Kept or shipped scores of one classifier that agree with the key and hold all budgets, else None."""
     wanted = {0, *budgets} if experiment(number).takes_budgets else {0}
-    for path in scores_paths(features.corpus, protocol.name, number, features.dataset):
+    for path in scores_paths(corpus, protocol.name, number, dataset):
         scores = read_scores(path, key)
         if scores is not None:
             chosen = scores[(scores.classifier == classifier) & scores.budget.isin(wanted)]
@@ -258,9 +257,16 @@ def keep_scores(scores: pd.DataFrame, features: Features, protocol: Protocol, nu
 def dataset_scores(corpus: str, dataset: str, protocol: Protocol, number: int, classifiers: tuple[str, ...],
                    budgets: tuple[int, ...], compute: bool, workers: int) -> pd.DataFrame:
     """`load_scores` of one dataset."""
-    features = load_features(corpus, dataset, protocol.features)
-    found = {each: find_scores(features, protocol, number, each, budgets) for each in classifiers}
+    try:
+        features = load_features(corpus, dataset, protocol.features)
+    except Absent:
+        # Scores of an extraction may be shipped where its features are not.
+        features = None
+    key = scores_key(features, protocol, number)
+    found = {each: find_scores(corpus, dataset, key, protocol, number, each, budgets) for each in classifiers}
     missing = tuple(each for each, scores in found.items() if scores is None)
+    if missing and features is None:
+        load_features(corpus, dataset, protocol.features)
     if missing and not compute:
         raise CmcslError(
             f"There are no scores of {corpus}/{dataset} with {', '.join(missing)} for the {protocol.name} protocol: "

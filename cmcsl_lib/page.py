@@ -31,6 +31,17 @@ def shown(scores: pd.DataFrame, make: Callable[..., object], *arguments, **optio
     return None if scores.empty else make(*arguments, **options)
 
 
+def about(scores: pd.DataFrame) -> Markdown | None:
+    """One sentence on where a page's scores come from."""
+    if scores.empty:
+        return None
+    corpora, protocols = scores.corpus.unique(), scores.protocol.unique()
+    told = "the authors' published scores" if "published" in protocols else f"the {protocols[0]} protocol"
+    classifiers = ", ".join(scores.classifier.unique())
+    return Markdown(f"**Source.** Corpus {corpora[0]}, {told}: {scores.dataset.nunique()} datasets, {classifiers}, "
+                    f"{len(scores):,} fitted classifiers.")
+
+
 def data_link(figure: PageFigure | None, name: str) -> HTML | None:
     """A link to the numbers that a figure shows, as CSV inside the page, so that it works without a server.
 

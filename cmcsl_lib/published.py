@@ -67,9 +67,14 @@ def published_folder() -> Path:
     return Path(os.environ.get("CMCSL_PUBLISHED_SCORES") or home() / "published-scores").expanduser()
 
 
+def published_files() -> list[Path]:
+    """Where each of the authors' arrays should lie."""
+    return [published_folder() / name for name in REGISTRY]
+
+
 def available() -> bool:
     """Whether all of the authors' arrays are there."""
-    return all((published_folder() / name).is_file() for name in REGISTRY)
+    return all(path.is_file() for path in published_files())
 
 
 def fetch(progress: bool = True) -> Path:

@@ -48,7 +48,8 @@ def read_scores(path: Path, key: dict | None = None) -> pd.DataFrame | None:
     Parameters
     ----------
     key : dict, optional
-        Must equal the one that they were written with; None takes the scores whatever they come from.
+        Must agree, as far as it says, with the one that they were written with; None takes the scores whatever
+        they come from.
 
     Raises
     ------
@@ -65,4 +66,4 @@ def read_scores(path: Path, key: dict | None = None) -> pd.DataFrame | None:
         raise CmcslError(
             f"The scores file {path} can't be read ({type(error).__name__}): delete it and run `cmcsl run` again."
         ) from None
-    return scores if key is None or written == key else None
+    return scores if all(written.get(name) == value for name, value in (key or {}).items()) else None

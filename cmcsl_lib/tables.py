@@ -90,7 +90,7 @@ def classifiers_table(scores: pd.DataFrame, statistics: str | Statistics = "corr
     chosen = _chosen(scores, "Table 2", method="FULL", preprocessing="RAW")
     return pd.concat([
         _comparison(chosen, group, "classifier", CLASSIFIERS, statistics).assign(group=group)
-        for group in _groups(chosen)
+        for group in groups_of(chosen)
     ], ignore_index=True).pipe(_first, "group")
 
 
@@ -168,7 +168,7 @@ def other_classifiers_table(scores: pd.DataFrame, statistics: str | Statistics =
     """
     chosen = _chosen(scores, "Table 7", preprocessing="L2STD")
     parts = []
-    for group in _groups(chosen):
+    for group in groups_of(chosen):
         for classifier in ("CART", "LR"):
             part = _comparison(_chosen(chosen, "Table 7", classifier=classifier), group, "method", COMPARED, statistics,
                                other_rows=True)
@@ -195,7 +195,7 @@ def budgets_table(scores: pd.DataFrame, group: str, statistics: str | Statistics
         are far from independent, so these verdicts say little.
     """
     chosen = _chosen(scores, f"Table {'8' if group == 'binary' else '9'}", preprocessing="L2STD", classifier="GNB")
-    values, budgets = _values(chosen, _datasets_of(chosen, group), "method", COMPARED)
+    values, budgets = _values(chosen, datasets_of(chosen, group), "method", COMPARED)
     folds = values.mean(axis=0).swapaxes(1, 2)
     means = _fold_means(folds)
     parts = [pd.DataFrame({"budget": [*map(str, budgets), AVERAGE_RANK]})]
@@ -248,7 +248,7 @@ def readable(made: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     made : DataFrame
-        A table of this module, II to IX.
+        A table of this module, II to IX, or one that `published.printed_table` gives.
 
     Returns
     -------
@@ -261,7 +261,7 @@ def readable(made: pd.DataFrame) -> pd.DataFrame:
     text = pd.DataFrame({name: shown[name].map("{:.3f}".format, na_action="ignore") for name in values})
     for name in values:
         if name + VERDICT in shown:
-            verdict = shown[name + VERDICT]
+            verdict = shown[name + VERDICT].fillna("")
             text[name] += verdict.where(verdict == "", " > " + verdict)
     return text.fillna("")
 
@@ -370,13 +370,21 @@ def _chosen(scores: pd.DataFrame, title: str, **values: str) -> pd.DataFrame:
     return chosen
 
 
-def _groups(scores: pd.DataFrame) -> list[str]:
+def groups_of(scores: pd.DataFrame) -> list[str]:
+    """Those of binary and multiclass that have datasets in the scores."""
     present = set(scores.dataset)
     kinds = {kind(classes) for name, classes in datasets(scores.corpus.iloc[0]).items() if name in present}
     return [group for group in GROUPS if group in kinds]
 
 
-def _datasets_of(scores: pd.DataFrame, group: str) -> list[str]:
+def datasets_of(scores: pd.DataFrame, group: str) -> list[str]:
+    """Datasets of a group in the scores, in the catalogue's order.
+
+    Raises
+    ------
+    CmcslError
+        If there is none.
+    """
     catalogue = datasets(scores.corpus.iloc[0])
     present = set(scores.dataset)
     names = [name for name, classes in catalogue.items() if name in present and kind(classes) == group]
@@ -430,11 +438,11 @@ def _comparison(scores: pd.DataFrame, group: str, column: str, compared: tuple[s
         Whether the paper takes the verdicts of this multiclass table from the binary datasets by a slip.
     """
     chosen = variant(statistics)
-    names = _datasets_of(scores, group)
+    names = datasets_of(scores, group)
     folds = _values(scores, names, column, compared)[0].mean(axis=3)
     means = tested = _fold_means(folds)
     if other_rows and not chosen.own_rows and group == "multiclass":
-        tested = _fold_means(_values(scores, _datasets_of(scores, "binary"), column, compared)[0].mean(axis=3))
+        tested = _fold_means(_values(scores, datasets_of(scores, "binary"), column, compared)[0].mean(axis=3))
     better = better_by_f_test(folds, chosen)
     rows = [{"dataset": dataset, "modality": modality} | dict(zip(compared, means[i, j], strict=True))
             | _verdicts(better[i, j], compared)

@@ -38,7 +38,7 @@ def test_a_failed_notebook_keeps_its_copy_and_leaves_no_output(tmp_path, monkeyp
     failure = book.execute(path, output, {})
     assert "on purpose" in failure.get_msg()
     assert not output.exists()
-    assert (tmp_path / "_build" / "failed" / "bad.ipynb").is_file()
+    assert (tmp_path / "_build" / "failed" / "out" / "bad.ipynb").is_file()
 
 
 def test_a_notebook_without_parameters_is_told(tmp_path):
