@@ -1,8 +1,8 @@
 """CMCSL: cross-modality clustering-based self-labeling, and the replication of its paper.
 
 Rooms, from top to bottom (none imports what stands below it): `corpora`, `features`, `extraction`,
-`preprocessing`, `labeling`, `protocol`, `exchange`, `scores`, `experiments`, `published`, `statistics`,
-`tables`, `summaries`, `figures`, `book`, `cli`.
+`preprocessing`, `labeling`, `protocol`, `exchange`, `scores`, `experiments`, `published`, `sources`,
+`statistics`, `tables`, `summaries`, `slips`, `figures`, `scorecard`, `sensitivity`, `page`, `book`, `cli`.
 """
 
 __version__ = "0.1.0"

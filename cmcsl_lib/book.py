@@ -165,7 +165,8 @@ def build(corpus: str = "openclipart", workers: int = 2) -> Path:
     Raises
     ------
     CmcslError
-        If the corpus is unknown, a notebook failed or the HTML could not be built; the other notebooks were executed all the same.
+        If the corpus is unknown, a notebook failed or the HTML could not be built; the other notebooks were executed
+        all the same.
     """
     datasets(corpus)
     BUILD.mkdir(exist_ok=True)

@@ -15,7 +15,6 @@ from .errors import CmcslError, check_choice
 from .protocol import BUDGETS, PROTOCOLS, Protocol, protocol
 
 
-
 def corpora(arguments: argparse.Namespace) -> None:
     """List the corpora, their datasets and classes."""
     for name in LOADERS:
@@ -50,7 +49,8 @@ def run(arguments: argparse.Namespace) -> None:
     varied = [name for name in ("preprocessing", "classifier") if scores[name].nunique() > 1]
     means = scores.pivot_table(index=["dataset", *varied, "modality"], columns="method", values="balanced_accuracy",
                                sort=False)
-    means = means[[method for method in METHODS if method in (arguments.methods or METHODS)]].dropna(how="all")
+    wanted = arguments.methods or METHODS
+    means = means[[method for method in METHODS if method in wanted and method in means]].dropna(how="all")
     print(means.to_string(float_format="{:.3f}".format, na_rep=""))
 
 
@@ -66,13 +66,17 @@ def table(arguments: argparse.Namespace) -> None:
 
 def table_input(arguments: argparse.Namespace) -> DataFrame:
     """What a table is made of: class counts for Table I, else the scores of its experiment."""
-    from .sources import source_scores
+    from .published import printed_table
+    from .sources import PUBLISHED, source_scores
     from .tables import CLASSIFIERS_SHOWN, EXPERIMENTS
 
+    if arguments.number == "1" and arguments.source == PUBLISHED:
+        return printed_table(1)
     if arguments.number == "1":
         return class_counts(load(arguments.source), arguments.datasets)
     return source_scores(arguments.source, EXPERIMENTS[arguments.number], chosen_protocol(arguments),
-                         datasets=arguments.datasets, classifiers=CLASSIFIERS_SHOWN.get(arguments.number), compute=False)
+                         datasets=arguments.datasets, classifiers=CLASSIFIERS_SHOWN.get(arguments.number),
+                         compute=False)
 
 
 def chosen_protocol(arguments: argparse.Namespace) -> Protocol:

@@ -118,8 +118,8 @@ def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "au
     paths = []
     for its in tqdm(divided, desc="Fine-tuning", disable=None):
         images, visual_told = visual.features(its)
-        settings = {"cmcsl": __version__, "seed": seed, "split seed": split_seed, "torch": torch.__version__.split("+")[0],
-                    "torchvision": torchvision.__version__.split("+")[0],
+        settings = {"cmcsl": __version__, "seed": seed, "split seed": split_seed,
+                    "torch": torch.__version__.split("+")[0], "torchvision": torchvision.__version__.split("+")[0],
                     "sentence-transformers": sentence_transformers.__version__,
                     "start": visual_told["start"], "visual batch": visual_told["training"]["batch"],
                     "text batch": TEXT_BATCH, "text weights": text_told["weights"]}

@@ -42,7 +42,30 @@ def test_run_keeps_scores_and_prints_their_means(capsys, tmp_path, monkeypatch, 
     assert set(kept.budget) == {0, 1, 2}
 
 
+def test_table_1_of_the_paper_is_the_printed_one(capsys):
+    code, out, _ = run(capsys, "table", "1", "--source", "published", "--csv")
+    assert code == 0
+    assert out.splitlines()[1] == "HR,binary,Horror,2151,6804"
+
+
+def test_run_with_a_changed_choice(capsys, tmp_path, monkeypatch, make_features):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    write_features(make_features(rows=12), tmp_path / "features" / "openclipart" / "AF.parquet")
+    words = ["run", "2", "--datasets", "AF", "--budgets", "1", "--change", "seeds=replacement", "scaling=each half"]
+    code, out, _ = run(capsys, *words)
+    assert code == 0
+    assert "L2STD" in out and "CMCSL" in out
+    changed = PROTOCOLS["strict"].changed(seeds="replacement", scaling="each half")
+    kept = load_scores("openclipart", changed, 2, datasets="AF", budgets=(1,), compute=False)
+    assert set(kept.protocol) == {"strict, seeds=replacement, scaling=each half"}
+
+
 @pytest.mark.parametrize(("words", "told"), [
+    (("run", "3", "--change", "seeds"), "--change takes FIELD=VALUE, for example seeds=replacement, got seeds."),
+    (("run", "3", "--change", "seeds=some"), "Unknown seeds 'some': choose from nested, replacement."),
+    (("table", "5", "--source", "imdb"), "Unknown source 'imdb': choose from openclipart, mm-imdb, published."),
+    (("table", "5", "--source", "mm-imdb"), "There is no features file"),
+    (("book", "--corpus", "imdb"), "Unknown corpus 'imdb': choose from openclipart, mm-imdb."),
     (("run", "3", "--corpus", "nowhere"), "Unknown corpus 'nowhere': choose from openclipart"),
     (("run", "3", "--datasets", "AF", "XX"), "Unknown dataset of corpus openclipart 'XX': choose from AF, PT"),
     (("run", "7"), "Unknown experiment '7': choose from"),

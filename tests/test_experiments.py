@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -7,7 +9,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
 from cmcsl_lib import experiments
-from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.errors import Absent, CmcslError
 from cmcsl_lib.features import write_features
 from cmcsl_lib.protocol import PROTOCOLS, seed_rows, splits
 from cmcsl_lib.scores import COLUMNS, read_scores, scores_paths
@@ -102,11 +104,84 @@ def test_scores_are_kept_and_found_again(kept_features, monkeypatch):
 
 
 @pytest.mark.parametrize("chosen", [STRICT, PAPER], ids=lambda chosen: chosen.name)
-def test_shipped_scores_are_those_of_the_shipped_features(chosen, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("number", "fits"), [
+    (1, 3 * 2), (2, 5 * 2 * (1 + 3 * 20)), (3, 3 * (2 * (1 + 3 * 20) + 2)),
+])
+def test_shipped_scores_are_those_of_the_shipped_features(number, fits, chosen, tmp_path, monkeypatch):
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
-    scores = experiments.load_scores("openclipart", chosen, compute=False)
+    classifiers = ("GNB", "LR", "CART") if number == 3 else None
+    scores = experiments.load_scores("openclipart", chosen, number, classifiers=classifiers, compute=False)
     assert scores.dataset.nunique() == 20
-    assert len(scores) == 20 * 10 * (2 * (1 + 3 * 20) + 2)
+    assert len(scores) == 20 * 10 * fits
+    assert not scores.duplicated(list(COLUMNS[:-2])).any()
+
+
+def test_experiment_1_compares_classifiers_on_all_labels(make_features):
+    scores = experiments.run_dataset(make_features(rows=15), STRICT, 1)
+    assert len(scores) == 10 * 2 * 3
+    assert set(scores.method) == {"FULL"} and set(scores.preprocessing) == {"RAW"} and set(scores.budget) == {0}
+
+
+def test_experiment_2_compares_preprocessings(make_features):
+    features = make_features(rows=15)
+    scores = experiments.run_dataset(features, STRICT, 2, budgets=(2,))
+    assert len(scores) == 10 * 5 * 2 * 4
+    third = experiments.run_dataset(features, STRICT, 3, budgets=(2,))
+    named = list(COLUMNS[:-2])
+    both = scores.merge(third, on=named)
+    assert len(both) == 10 * 2 * 4
+    assert (both.balanced_accuracy_x == both.balanced_accuracy_y).all()
+
+
+def test_labels_do_not_depend_on_the_classifier(make_features):
+    scores = experiments.run_dataset(make_features(rows=15), STRICT, classifiers=("GNB", "LR", "CART"), budgets=(2,))
+    assert len(scores) == 10 * 3 * (2 * 4 + 2)
+    its = scores[scores.method == "CMCSL"].pivot(index=["modality", "repetition", "fold"], columns="classifier",
+                                                values="pseudo_label_accuracy")
+    assert (its.nunique(axis=1) == 1).all()
+    assert not scores.pivot_table(index=["method", "modality", "repetition", "fold"], columns="classifier",
+                                  values="balanced_accuracy").nunique(axis=1).eq(1).all()
+
+
+def test_scaled_distances_change_who_decides(make_features):
+    features = make_features(rows=15)
+    plain, scaled = (experiments.run_dataset(features, chosen, budgets=(2,))
+                     for chosen in (STRICT, STRICT.changed(distances="scaled by width")))
+    same = plain.balanced_accuracy == scaled.balanced_accuracy
+    assert same[plain.method != "CMCSL"].all()
+    assert not same[plain.method == "CMCSL"].all()
+
+
+def test_missing_classifiers_are_computed_beside_kept_ones(kept_features, monkeypatch):
+    experiments.load_scores("openclipart", STRICT, datasets="AF", budgets=(2,))
+    asked = []
+    run = experiments.run_dataset
+    monkeypatch.setattr(experiments, "run_dataset",
+                        lambda *words, classifiers, **rest: asked.append(classifiers) or run(
+                            *words, classifiers=classifiers, **rest))
+    scores = experiments.load_scores("openclipart", STRICT, datasets="AF", budgets=(2,), classifiers=("GNB", "CART"))
+    assert asked == [("CART",)]
+    assert set(scores.classifier) == {"GNB", "CART"}
+    with pytest.raises(CmcslError, match="--classifier LR"):
+        experiments.load_scores("openclipart", STRICT, datasets="AF", budgets=(2,), classifiers=("LR",), compute=False)
+
+
+def test_the_command_that_is_told_names_the_changes(kept_features):
+    changed = STRICT.changed(scaling="each half")
+    with pytest.raises(CmcslError, match='--protocol strict --change "scaling=each half"` first'):
+        experiments.load_scores("openclipart", changed, datasets="AF", compute=False)
+
+
+def test_scores_of_features_that_are_elsewhere_are_found(make_features, tmp_path, monkeypatch):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    other = STRICT.changed(features="seed 7")
+    features = replace(make_features(rows=15), sha256="0" * 64)
+    scores = experiments.run_dataset(features, other, budgets=(2,))
+    experiments.keep_scores(scores, features, other, 3)
+    found = experiments.load_scores("openclipart", other, datasets="AF", budgets=(2,), compute=False)
+    assert len(found) == len(scores)
+    with pytest.raises(Absent, match="openclipart, seed 7"):
+        experiments.load_scores("openclipart", other, datasets="AF", budgets=(3,))
 
 
 def test_other_budgets_join_those_that_are_kept(kept_features):

@@ -1,10 +1,15 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
+from cmcsl_lib import corpora
+from cmcsl_lib.corpora import Corpus, creators, load
 from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.protocol import PROTOCOLS, check_budgets, class_weights, preprocess, protocol, seed_rows, splits
+from cmcsl_lib.protocol import (
+    PROTOCOLS, check_budgets, class_weights, folds, preprocess, protocol, scale, seed_rows, splits,
+)
 
 STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
 Y = np.repeat([0, 1], [40, 60])
@@ -46,10 +51,47 @@ def test_class_weights_see_the_labels_given_or_all():
     assert np.allclose(class_weights(Y, given, PAPER), [0.6, 0.4])
 
 
-def test_every_choice_can_be_changed_alone():
-    assert replace(STRICT, seeds="replacement").scaling == "training"
+def test_every_choice_can_be_changed_alone_and_is_told_in_the_name():
+    changed = STRICT.changed(seeds="replacement", folds="creators apart")
+    assert changed.name == "strict, seeds=replacement, folds=creators apart"
+    assert (changed.seeds, changed.scaling) == ("replacement", "training")
     with pytest.raises(CmcslError, match="nested, replacement"):
-        replace(STRICT, seeds="stratified")
+        STRICT.changed(seeds="stratified")
+    with pytest.raises(CmcslError, match="seeds, scaling, class_weights, late_fusion, folds, distances, features"):
+        STRICT.changed(name="loose")
+
+
+def test_creators_apart():
+    random = np.random.default_rng(0)
+    creators = random.integers(0, 15, 100).astype(str)
+    folds = list(splits(Y, creators))
+    assert [(repetition, fold) for repetition, fold, _, _ in folds] == [(r, f) for r in range(5) for f in range(2)]
+    for _, _, training, test in folds:
+        assert sorted([*training, *test]) == list(range(100))
+        assert not set(creators[training]) & set(creators[test])
+    assert len({tuple(training) for _, _, training, _ in folds}) == 10
+
+
+def test_folds_ask_the_corpus_for_its_creators(make_features):
+    features = make_features()
+    ids = load("openclipart").items.id.to_numpy()[: len(features.y)]
+    features = replace(features, ids=ids)
+    apart = folds(features, STRICT.changed(folds="creators apart"))
+    made = creators("openclipart", ids)
+    assert all(not set(made[training]) & set(made[test]) for _, _, training, test in apart)
+    assert (folds(features, STRICT)[0][2] == next(splits(features.y))[2]).all()
+
+
+def test_a_corpus_that_does_not_name_creators_is_told(monkeypatch):
+    monkeypatch.setattr(corpora, "load", lambda name: Corpus(name, pd.DataFrame({"id": ["a"]})))
+    with pytest.raises(CmcslError, match="does not tell who made its items"):
+        creators("openclipart", np.array(["a"]))
+
+
+def test_distances_are_scaled_by_the_root_of_the_width():
+    X = np.zeros((3, 16))
+    assert scale(X, STRICT) == 1
+    assert scale(X, STRICT.changed(distances="scaled by width")) == 4
 
 
 def test_unknown_protocol_lists_the_valid_ones():

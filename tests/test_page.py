@@ -1,0 +1,46 @@
+import base64
+import io
+import re
+
+import pandas as pd
+import pytest
+
+from cmcsl_lib import page
+from cmcsl_lib.errors import Absent, CmcslError
+from cmcsl_lib.figures import PageFigure
+from cmcsl_lib.sources import source_scores
+
+
+def refuse(error):
+    raise error
+
+
+def test_an_absent_source_leaves_one_sentence_and_an_empty_table(capsys):
+    scores = page.scores_or_note(refuse, Absent("Nothing lies there."))
+    assert scores.empty
+    assert page.shown(scores, refuse, AssertionError) is None
+    assert page.about(scores) is None
+    assert capsys.readouterr().out.count("\n") == 1  # outside a notebook, display prints the object
+
+
+def test_other_errors_are_not_swallowed():
+    with pytest.raises(CmcslError, match="damaged"):
+        page.scores_or_note(refuse, CmcslError("damaged"))
+
+
+def test_a_page_tells_its_source():
+    scores = page.scores_or_note(source_scores, "openclipart", 1, datasets="AF PT", compute=False)
+    assert "openclipart, the strict protocol: 2 datasets, GNB, LR, CART, 120 fitted" in page.about(scores).data
+    assert page.shown(scores, len, scores) == 120
+
+
+def test_the_link_holds_the_numbers_of_the_figure():
+    figure = PageFigure()
+    figure.data = pd.DataFrame({"title": ["a, b", "<c>"], "x": [1 / 3, 2.0]})
+    link = page.data_link(figure, "numbers").data
+    assert 'download="numbers.csv"' in link
+    text = base64.b64decode(re.search(r"base64,([^\"]+)", link)[1]).decode()
+    read = pd.read_csv(io.StringIO(text))
+    assert read.title.tolist() == ["a, b", "<c>"]
+    assert read.x.tolist() == pytest.approx([1 / 3, 2.0], rel=1e-5)
+    assert page.data_link(None, "numbers") is None
