@@ -26,7 +26,15 @@ from .features import MODALITIES, Features, load_features
 from .labeling import assign, nearest, propagate
 from .preprocessing import PREPROCESSINGS
 from .protocol import (
-    BUDGETS, RANDOM_STATE, Protocol, check_budgets, class_weights, folds, preprocess, scale, seed_rows,
+    BUDGETS,
+    RANDOM_STATE,
+    Protocol,
+    check_budgets,
+    class_weights,
+    folds,
+    preprocess,
+    scale,
+    seed_rows,
 )
 from .scores import COLUMNS, read_scores, scores_paths, write_scores
 

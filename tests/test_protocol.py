@@ -8,7 +8,15 @@ from cmcsl_lib import corpora
 from cmcsl_lib.corpora import Corpus, creators, load
 from cmcsl_lib.errors import CmcslError
 from cmcsl_lib.protocol import (
-    PROTOCOLS, check_budgets, class_weights, folds, preprocess, protocol, scale, seed_rows, splits,
+    PROTOCOLS,
+    check_budgets,
+    class_weights,
+    folds,
+    preprocess,
+    protocol,
+    scale,
+    seed_rows,
+    splits,
 )
 
 STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
