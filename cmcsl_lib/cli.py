@@ -39,13 +39,14 @@ def extract(arguments: argparse.Namespace) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run an experiment, or find its scores where they are kept."""
-    from .experiments import METHODS, load_scores
+    from .experiments import METHODS
+    from .runs import load_scores
 
     for method in arguments.methods or ():
         check_choice(method, METHODS, "method")
     scores = load_scores(arguments.corpus, chosen_protocol(arguments), arguments.experiment,
                          datasets=arguments.datasets, classifiers=arguments.classifier,
-                         budgets=tuple(arguments.budgets), workers=arguments.workers)
+                         budgets=tuple(arguments.budgets), workers=arguments.workers, scheduler=arguments.scheduler)
     varied = [name for name in ("preprocessing", "classifier") if scores[name].nunique() > 1]
     means = scores.pivot_table(index=["dataset", *varied, "modality"], columns="method", values="balanced_accuracy",
                                sort=False)
@@ -134,6 +135,7 @@ def parser() -> argparse.ArgumentParser:
     running.add_argument("--methods", nargs="+", metavar="METHOD", help="methods to print; default all")
     running.add_argument("--budgets", nargs="+", type=int, default=list(BUDGETS), help="default 1 to 20")
     running.add_argument("--workers", type=int, default=1, help="processes")
+    running.add_argument("--scheduler", metavar="ADDRESS", help="of a dask.distributed cluster, instead of --workers")
 
     printing = command(table, "table")
     printing.add_argument("number", metavar="NUMBER", help="number of the paper's table")

@@ -11,18 +11,15 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from scipy.spatial.distance import cdist
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
-from tqdm.auto import tqdm
 
-from .corpora.catalogue import datasets as catalogue
-from .errors import Absent, CmcslError, check_choice
-from .features import MODALITIES, Features, load_features
+from .errors import check_choice
+from .features import MODALITIES, Features
 from .labeling import assign, nearest, propagate
 from .preprocessing import PREPROCESSINGS
 from .protocol import (
@@ -36,7 +33,7 @@ from .protocol import (
     scale,
     seed_rows,
 )
-from .scores import COLUMNS, read_scores, scores_paths, write_scores
+from .scores import COLUMNS
 
 SELF_LABELED = ("PRE", "UNI", "CMCSL")
 METHODS = ("FULL", "EF", "LF", *SELF_LABELED)
@@ -196,10 +193,24 @@ def predictions(X: dict[str, tuple[np.ndarray, np.ndarray]], fits: list[Fit], cl
         yield fits[0]._replace(method="LF", modality="both"), combined.argmax(axis=1)
 
 
+def check_run(features: Features, protocol: Protocol, number: int,
+              budgets: tuple[int, ...]) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
+    """The folds of a run, once it is clear that it can be done.
+
+    Raises
+    ------
+    CmcslError
+        If the experiment is unknown, or a budget can't be drawn.
+    """
+    made = folds(features, protocol)
+    if experiment(number).takes_budgets:
+        check_budgets(features.y, budgets, f"{features.corpus}/{features.dataset}", [fold[2] for fold in made])
+    return made
+
+
 def run_dataset(features: Features, protocol: Protocol, number: int = 3, *,
-                classifiers: tuple[str, ...] | None = None, budgets: tuple[int, ...] = BUDGETS,
-                workers: int = 1) -> pd.DataFrame:
-    """Scores of one experiment on one dataset, all ten folds.
+                classifiers: tuple[str, ...] | None = None, budgets: tuple[int, ...] = BUDGETS) -> pd.DataFrame:
+    """Scores of one experiment on one dataset, all ten folds, one after the other; `runs` does many at once.
 
     Parameters
     ----------
@@ -211,122 +222,15 @@ def run_dataset(features: Features, protocol: Protocol, number: int = 3, *,
         Default: the experiment's own.
     budgets : tuple of int
         Seeds per class.
-    workers : int
-        Processes; the table does not depend on it.
 
     Raises
     ------
     CmcslError
         If the experiment or a classifier is unknown, or a budget can't be drawn.
     """
-    chosen = experiment(number)
-    classifiers = chosen.classifiers if classifiers is None else classifiers
+    classifiers = experiment(number).classifiers if classifiers is None else classifiers
     for classifier in classifiers:
         check_choice(classifier, CLASSIFIERS, "classifier")
-    tasks = folds(features, protocol)
-    if chosen.takes_budgets:
-        check_budgets(features.y, budgets, f"{features.corpus}/{features.dataset}", [fold[2] for fold in tasks])
-    tables = Parallel(n_jobs=workers)(
-        delayed(run_fold)(features, protocol, number, classifiers, budgets, fold) for fold in tasks
-    )
-    return pd.concat(tables, ignore_index=True)
-
-
-def scores_key(features: Features | None, protocol: Protocol, number: int) -> dict:
-    """What scores are computed from; equal keys mean equal scores. None leaves the features open."""
-    its = {} if features is None else {"features": features.sha256}
-    return its | {"protocol": protocol.described(), "experiment": number, "grid_version": GRID_VERSION}
-
-
-def find_scores(corpus: str, dataset: str, key: dict, protocol: Protocol, number: int, classifier: str,
-                budgets: tuple[int, ...]) -> pd.DataFrame | None:
-    """Kept or shipped scores of one classifier that agree with the key and hold all budgets, else None."""
-    wanted = {0, *budgets} if experiment(number).takes_budgets else {0}
-    for path in scores_paths(corpus, protocol.name, number, dataset):
-        scores = read_scores(path, key)
-        if scores is not None:
-            chosen = scores[(scores.classifier == classifier) & scores.budget.isin(wanted)]
-            if wanted == set(chosen.budget):
-                return chosen
-    return None
-
-
-def keep_scores(scores: pd.DataFrame, features: Features, protocol: Protocol, number: int) -> None:
-    """Write scores to CMCSL_HOME, beside what the file of the same features and protocol holds already."""
-    path, _ = scores_paths(features.corpus, protocol.name, number, features.dataset)
-    key = scores_key(features, protocol, number)
-    kept = read_scores(path, key)
-    if kept is not None:
-        named = [column for column in COLUMNS if not column.endswith("accuracy")]
-        scores = pd.concat([kept, scores]).drop_duplicates(named, keep="last")
-    write_scores(scores, path, key)
-
-
-def dataset_scores(corpus: str, dataset: str, protocol: Protocol, number: int, classifiers: tuple[str, ...],
-                   budgets: tuple[int, ...], compute: bool, workers: int) -> pd.DataFrame:
-    """`load_scores` of one dataset."""
-    try:
-        features = load_features(corpus, dataset, protocol.features)
-    except Absent:
-        # Scores of an extraction may be shipped where its features are not.
-        features = None
-    key = scores_key(features, protocol, number)
-    found = {each: find_scores(corpus, dataset, key, protocol, number, each, budgets) for each in classifiers}
-    missing = tuple(each for each, scores in found.items() if scores is None)
-    if missing and features is None:
-        load_features(corpus, dataset, protocol.features)
-    if missing and not compute:
-        raise CmcslError(
-            f"There are no scores of {corpus}/{dataset} with {', '.join(missing)} for the {protocol.name} protocol: "
-            f"run `{run_command(corpus, dataset, protocol, number, missing)}` first."
-        )
-    if missing:
-        computed = run_dataset(features, protocol, number, classifiers=missing, budgets=budgets, workers=workers)
-        keep_scores(computed, features, protocol, number)
-        found |= dict(iter(computed.groupby("classifier")))
-    return pd.concat([found[each] for each in classifiers])
-
-
-def run_command(corpus: str, dataset: str, protocol: Protocol, number: int, classifiers: tuple[str, ...]) -> str:
-    """The command that computes scores."""
-    name, *changes = protocol.name.split(", ")
-    words = ["cmcsl run", number, "--corpus", corpus, "--datasets", dataset, "--protocol", name]
-    words += ["--change", *(f'"{change}"' for change in changes)] if changes else []
-    words += ["--classifier", *classifiers] if classifiers != experiment(number).classifiers else []
-    return " ".join(map(str, words))
-
-
-def load_scores(corpus: str, protocol: Protocol, number: int = 3, *, datasets: list[str] | str | None = None,
-                classifiers: tuple[str, ...] | None = None, budgets: tuple[int, ...] = BUDGETS,
-                compute: bool = True, workers: int = 1) -> pd.DataFrame:
-    """Scores of an experiment for many datasets; what is not kept is computed, then kept in CMCSL_HOME.
-
-    Parameters
-    ----------
-    corpus : str
-    protocol : Protocol
-    number : int
-        The experiment.
-    datasets : list of str or str, optional
-        None means all of the corpus.
-    classifiers : tuple of {"GNB", "LR", "CART"}, optional
-        Default: the experiment's own.
-    compute : bool
-        False raises where scores are missing.
-    workers : int
-        Processes.
-
-    Returns
-    -------
-    DataFrame
-        Columns `scores.COLUMNS`, datasets in the catalogue's order.
-    """
-    chosen = experiment(number)
-    classifiers = chosen.classifiers if classifiers is None else tuple(classifiers)
-    for classifier in classifiers:
-        check_choice(classifier, CLASSIFIERS, "classifier")
-    told = f"Experiment {chosen.number}, {protocol.name}"
-    return pd.concat([
-        dataset_scores(corpus, dataset, protocol, chosen.number, classifiers, tuple(budgets), compute, workers)
-        for dataset in tqdm(catalogue(corpus, datasets), desc=told, disable=None)
-    ], ignore_index=True)
+    made = check_run(features, protocol, number, budgets)
+    return pd.concat([run_fold(features, protocol, number, classifiers, budgets, fold) for fold in made],
+                     ignore_index=True)

@@ -5,9 +5,10 @@ import pandas as pd
 from .corpora.catalogue import DATASETS
 from .corpora.catalogue import datasets as catalogue
 from .errors import check_choice
-from .experiments import experiment, load_scores
+from .experiments import experiment
 from .protocol import BUDGETS, Protocol, protocol
 from .published import load_published
+from .runs import load_scores
 
 PUBLISHED = "published"
 SOURCES = (*DATASETS, PUBLISHED)
@@ -28,7 +29,7 @@ def source_scores(source: str, number: int, chosen: Protocol | str = "strict", *
     chosen : Protocol or str
         Heeded by corpora.
     datasets, classifiers, budgets, compute, workers
-        As in `experiments.load_scores`.
+        As in `runs.load_scores`.
 
     Raises
     ------

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from cmcsl_lib import cli
-from cmcsl_lib.experiments import load_scores
 from cmcsl_lib.features import read_features, write_features
 from cmcsl_lib.protocol import PROTOCOLS
+from cmcsl_lib.runs import load_scores
 
 
 def run(capsys, *words):

@@ -1,4 +1,3 @@
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,19 +8,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
 from cmcsl_lib import experiments
-from cmcsl_lib.errors import Absent, CmcslError
-from cmcsl_lib.features import write_features
 from cmcsl_lib.protocol import PROTOCOLS, seed_rows, splits
-from cmcsl_lib.scores import COLUMNS, read_scores, scores_paths
+from cmcsl_lib.scores import COLUMNS
 
 STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
-
-
-@pytest.fixture
-def kept_features(make_features, tmp_path, monkeypatch):
-    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
-    write_features(make_features(), tmp_path / "features" / "openclipart" / "AF.parquet")
-    return tmp_path
 
 
 @pytest.mark.parametrize("chosen", [STRICT, PAPER], ids=lambda chosen: chosen.name)
@@ -49,12 +39,6 @@ def test_full_and_pre_agree_with_plain_scikit_learn(make_features):
             predicted = GaussianNB().fit(X[rows], y[rows]).predict(X_test)
             assert scores.balanced_accuracy[repetition, fold, "text", method] == balanced_accuracy_score(
                 y_test, predicted)
-
-
-def test_workers_do_not_change_the_table(make_features):
-    features = make_features(rows=20)
-    pd.testing.assert_frame_equal(experiments.run_dataset(features, STRICT, budgets=(2,)),
-                                  experiments.run_dataset(features, STRICT, budgets=(2,), workers=2))
 
 
 def test_a_budget_does_not_depend_on_the_others(make_features):
@@ -94,28 +78,6 @@ def test_late_fusion_rules_differ_where_the_surest_is_outvoted(make_features):
     assert predicted == {"strict": [1], "paper": [0]}
 
 
-def test_scores_are_kept_and_found_again(kept_features, monkeypatch):
-    first = experiments.load_scores("openclipart", STRICT, datasets=["AF"], budgets=(1, 2))
-    monkeypatch.setattr(experiments, "run_dataset", lambda *_, **__: pytest.fail("computed again"))
-    again = experiments.load_scores("openclipart", STRICT, datasets="AF", budgets=(2,))
-    assert set(again.budget) == {0, 2}
-    expected = first[first.budget.isin([0, 2])].reset_index(drop=True)
-    pd.testing.assert_frame_equal(again, expected, check_dtype=False)
-
-
-@pytest.mark.parametrize("chosen", [STRICT, PAPER], ids=lambda chosen: chosen.name)
-@pytest.mark.parametrize(("number", "fits"), [
-    (1, 3 * 2), (2, 5 * 2 * (1 + 3 * 20)), (3, 3 * (2 * (1 + 3 * 20) + 2)),
-])
-def test_shipped_scores_are_those_of_the_shipped_features(number, fits, chosen, tmp_path, monkeypatch):
-    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
-    classifiers = ("GNB", "LR", "CART") if number == 3 else None
-    scores = experiments.load_scores("openclipart", chosen, number, classifiers=classifiers, compute=False)
-    assert scores.dataset.nunique() == 20
-    assert len(scores) == 20 * 10 * fits
-    assert not scores.duplicated(list(COLUMNS[:-2])).any()
-
-
 def test_experiment_1_compares_classifiers_on_all_labels(make_features):
     scores = experiments.run_dataset(make_features(rows=15), STRICT, 1)
     assert len(scores) == 10 * 2 * 3
@@ -150,59 +112,3 @@ def test_scaled_distances_change_who_decides(make_features):
     same = plain.balanced_accuracy == scaled.balanced_accuracy
     assert same[plain.method != "CMCSL"].all()
     assert not same[plain.method == "CMCSL"].all()
-
-
-def test_missing_classifiers_are_computed_beside_kept_ones(kept_features, monkeypatch):
-    experiments.load_scores("openclipart", STRICT, datasets="AF", budgets=(2,))
-    asked = []
-    run = experiments.run_dataset
-    monkeypatch.setattr(experiments, "run_dataset",
-                        lambda *words, classifiers, **rest: asked.append(classifiers) or run(
-                            *words, classifiers=classifiers, **rest))
-    scores = experiments.load_scores("openclipart", STRICT, datasets="AF", budgets=(2,), classifiers=("GNB", "CART"))
-    assert asked == [("CART",)]
-    assert set(scores.classifier) == {"GNB", "CART"}
-    with pytest.raises(CmcslError, match="--classifier LR"):
-        experiments.load_scores("openclipart", STRICT, datasets="AF", budgets=(2,), classifiers=("LR",), compute=False)
-
-
-def test_the_command_that_is_told_names_the_changes(kept_features):
-    changed = STRICT.changed(scaling="each half")
-    with pytest.raises(CmcslError, match='--protocol strict --change "scaling=each half"` first'):
-        experiments.load_scores("openclipart", changed, datasets="AF", compute=False)
-
-
-def test_scores_of_features_that_are_elsewhere_are_found(make_features, tmp_path, monkeypatch):
-    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
-    other = STRICT.changed(features="seed 7")
-    features = replace(make_features(rows=15), sha256="0" * 64)
-    scores = experiments.run_dataset(features, other, budgets=(2,))
-    experiments.keep_scores(scores, features, other, 3)
-    found = experiments.load_scores("openclipart", other, datasets="AF", budgets=(2,), compute=False)
-    assert len(found) == len(scores)
-    with pytest.raises(Absent, match="openclipart, seed 7"):
-        experiments.load_scores("openclipart", other, datasets="AF", budgets=(3,))
-
-
-def test_other_budgets_join_those_that_are_kept(kept_features):
-    for budgets in ((1, 2), (3,)):
-        experiments.load_scores("openclipart", STRICT, datasets=["AF"], budgets=budgets)
-    path, _ = scores_paths("openclipart", "strict", 3, "AF")
-    kept = read_scores(path)
-    assert set(kept.budget) == {0, 1, 2, 3}
-    assert not kept.duplicated(list(COLUMNS[:-2])).any()
-
-
-def test_scores_of_other_features_are_not_taken(kept_features, make_features):
-    experiments.load_scores("openclipart", STRICT, datasets=["AF"], budgets=(1,))
-    write_features(make_features(seed=1), kept_features / "features" / "openclipart" / "AF.parquet")
-    with pytest.raises(CmcslError, match="cmcsl run 3 --corpus openclipart --datasets AF --protocol strict"):
-        experiments.load_scores("openclipart", STRICT, datasets=["AF"], budgets=(1,), compute=False)
-
-
-def test_damaged_scores_are_told(kept_features):
-    path, _ = scores_paths("openclipart", "strict", 3, "AF")
-    path.parent.mkdir(parents=True)
-    path.write_bytes(b"PAR1 nothing PAR1")
-    with pytest.raises(CmcslError, match="can't be read"):
-        experiments.load_scores("openclipart", STRICT, datasets=["AF"], budgets=(1,))

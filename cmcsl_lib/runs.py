@@ -1,0 +1,279 @@
+"""Run experiments over many datasets: in parallel, resumable, and only what no earlier run has kept.
+
+The unit of work is one fold of one dataset. Each finished one is kept in CMCSL_HOME at once, so that a run that was
+killed at any point goes on where it stopped; what it gives depends neither on that nor on the number of workers.
+"""
+
+import hashlib
+import itertools
+import json
+import shutil
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import pandas as pd
+from joblib import Parallel, delayed, parallel_config
+from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
+
+from .corpora.catalogue import datasets as catalogue
+from .errors import CmcslError, check_choice
+from .experiments import CLASSIFIERS, GRID_VERSION, check_run, experiment, run_fold
+from .features import Features, features_path, load_features
+from .protocol import BUDGETS, Protocol, folds
+from .scores import COLUMNS, read_scores, scores_paths, write_scores
+
+#: What names a row of the scores; files are sorted by it, so that they do not depend on what was computed when.
+NAMED = [column for column in COLUMNS if not column.endswith("accuracy")]
+#: Where there is no terminal, progress is told after this many folds.
+LINE_EVERY = 20
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one dataset's scores of one experiment are computed from, and where they are kept.
+
+    Parameters
+    ----------
+    corpus, dataset : str
+    protocol : Protocol
+    number : int
+        The experiment.
+    classifiers : tuple of str
+    budgets : tuple of int
+    """
+
+    corpus: str
+    dataset: str
+    protocol: Protocol
+    number: int
+    classifiers: tuple[str, ...]
+    budgets: tuple[int, ...]
+
+    @cached_property
+    def key(self) -> dict:
+        """What equal scores have in common; the features are left open where they are not on this machine."""
+        path = features_path(self.corpus, self.dataset, self.protocol.features)
+        its = {"features": hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
+        return its | {"protocol": self.protocol.described(), "experiment": self.number, "grid_version": GRID_VERSION}
+
+    @property
+    def paths(self) -> tuple[Path, Path]:
+        """Where scores may lie: in the user's folder, and among the shipped ones."""
+        return scores_paths(self.corpus, self.protocol.name, self.number, self.dataset)
+
+    @property
+    def parts(self) -> Path:
+        """Folder of the folds that are finished while others are not; equal work has the same one."""
+        told = json.dumps([self.key, self.classifiers, self.budgets], sort_keys=True)
+        return self.paths[0].with_suffix(".parts") / hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    @property
+    def command(self) -> str:
+        """The command that computes the scores."""
+        name, *changes = self.protocol.name.split(", ")
+        words = ["cmcsl run", self.number, "--corpus", self.corpus, "--datasets", self.dataset, "--protocol", name]
+        words += ["--change", *(f'"{change}"' for change in changes)] if changes else []
+        own = self.classifiers == experiment(self.number).classifiers
+        return " ".join(map(str, words if own else [*words, "--classifier", *self.classifiers]))
+
+
+def find_scores(job: Job) -> dict[str, pd.DataFrame]:
+    """Kept or shipped scores by classifier: of those that hold all budgets."""
+    wanted = {0, *job.budgets} if experiment(job.number).takes_budgets else {0}
+    found = {}
+    for path in job.paths:
+        scores = read_scores(path, job.key)
+        if scores is None:
+            continue
+        for classifier in set(job.classifiers) - set(found):
+            chosen = scores[(scores.classifier == classifier) & scores.budget.isin(wanted)]
+            if wanted == set(chosen.budget):
+                found[classifier] = chosen
+    return found
+
+
+def keep_scores(scores: pd.DataFrame, job: Job) -> None:
+    """Write scores to CMCSL_HOME, beside what the file of the same features and protocol holds already."""
+    kept = read_scores(job.paths[0], job.key)
+    joined = scores if kept is None else pd.concat([kept, scores]).drop_duplicates(NAMED, keep="last")
+    write_scores(joined.sort_values(NAMED, ignore_index=True), job.paths[0], job.key)
+
+
+def run_task(job: Job, number: int, features: Features) -> tuple[Job, int, pd.DataFrame]:
+    """Scores of one fold, told apart by its number, 0 to 9.
+
+    One thread of linear algebra per task: several would add numbers up in another order, and scores must not depend
+    on how many there are.
+    """
+    with threadpool_limits(1):
+        fold = folds(features, job.protocol)[number]
+        return job, number, run_fold(features, job.protocol, job.number, job.classifiers, job.budgets, fold)
+
+
+def part_path(job: Job, number: int) -> Path:
+    """Where the scores of one fold are kept until all are there."""
+    return job.parts / f"{number}.parquet"
+
+
+def missing_folds(job: Job) -> list[int]:
+    """Numbers of the folds that no earlier run has kept.
+
+    Raises
+    ------
+    CmcslError
+        If the features are absent or damaged, or a budget can't be drawn.
+    """
+    features = load_features(job.corpus, job.dataset, job.protocol.features)
+    made = check_run(features, job.protocol, job.number, job.budgets)
+    return [number for number in range(len(made)) if read_scores(part_path(job, number)) is None]
+
+
+def run_jobs(jobs: list[Job], workers: int = 1, scheduler: str | None = None) -> None:
+    """Compute the scores of all jobs and keep them.
+
+    Parameters
+    ----------
+    jobs : list of Job
+    workers : int
+        Processes on this machine.
+    scheduler : str, optional
+        Address of a dask.distributed scheduler, whose workers are used instead.
+    """
+    missing = {job: missing_folds(job) for job in jobs}
+    tasks = (
+        delayed(run_task)(job, number, features)
+        for job, numbers in missing.items() if numbers
+        for features in [load_features(job.corpus, job.dataset, job.protocol.features)]
+        for number in numbers
+    )
+    left = {job: len(numbers) for job, numbers in missing.items()}
+    for job in [job for job, number in left.items() if not number]:
+        collect(job)
+    with backend(workers, scheduler), progress(jobs[0], sum(left.values())) as advance:
+        for job, number, scores in Parallel(return_as="generator_unordered")(tasks):
+            write_scores(scores, part_path(job, number), job.key)
+            left[job] -= 1
+            advance(job)
+            if not left[job]:
+                collect(job)
+
+
+def collect(job: Job) -> None:
+    """Join the folds of a dataset, keep the scores, and remove the folds' files."""
+    paths = sorted(job.parts.glob("*.parquet"))
+    keep_scores(pd.concat([read_scores(path) for path in paths]), job)
+    shutil.rmtree(job.parts)
+
+
+@contextmanager
+def backend(workers: int, scheduler: str | None) -> Iterator[None]:
+    """Where tasks run: in processes of this machine or on a dask.distributed cluster.
+
+    Raises
+    ------
+    CmcslError
+        If the cluster can't be reached, or dask is not installed.
+    """
+    if scheduler is None:
+        with parallel_config(backend="loky", n_jobs=workers):
+            yield
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise CmcslError('A scheduler needs dask.distributed: pip install -e ".[dask]".') from None
+    try:
+        client = Client(scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise CmcslError(f"No dask scheduler answers at {scheduler} ({type(error).__name__}): start one, or leave "
+                         "--scheduler out to run on this machine.") from None
+    with client, parallel_config(backend="dask"):
+        yield
+
+
+@contextmanager
+def progress(job: Job, tasks: int) -> Iterator[Callable[[Job], None]]:
+    """A bar with the remaining time on a terminal, else one plain line now and then; on standard error."""
+    told = f"Experiment {job.number}, {job.protocol.name}"
+    terminal = sys.stderr.isatty()
+    with tqdm(total=tasks, desc=told, unit="fold", disable=not terminal) as bar:
+        done = itertools.count(1)
+
+        def advance(job: Job) -> None:
+            bar.update()
+            number = next(done)
+            if not terminal and (number == tasks or number % LINE_EVERY == 0):
+                print(f"{told}: {number} of {tasks} folds, last {job.corpus}/{job.dataset}", file=sys.stderr)
+
+        yield advance
+
+
+def refuse(job: Job) -> None:
+    """Raise the error that tells how to compute the job's scores.
+
+    Raises
+    ------
+    Absent
+        If its features are not on this machine either.
+    CmcslError
+        Otherwise.
+    """
+    load_features(job.corpus, job.dataset, job.protocol.features)
+    raise CmcslError(f"There are no scores of {job.corpus}/{job.dataset} with {', '.join(job.classifiers)} for the "
+                     f"{job.protocol.name} protocol: run `{job.command}` first.")
+
+
+def load_scores(corpus: str, protocol: Protocol, number: int = 3, *, datasets: list[str] | str | None = None,
+                classifiers: tuple[str, ...] | None = None, budgets: tuple[int, ...] = BUDGETS,
+                compute: bool = True, workers: int = 1, scheduler: str | None = None) -> pd.DataFrame:
+    """Scores of an experiment for many datasets; what is not kept is computed, then kept in CMCSL_HOME.
+
+    Parameters
+    ----------
+    corpus : str
+    protocol : Protocol
+    number : int
+        The experiment.
+    datasets : list of str or str, optional
+        None means all of the corpus.
+    classifiers : tuple of {"GNB", "LR", "CART"}, optional
+        Default: the experiment's own.
+    budgets : tuple of int
+        Seeds per class.
+    compute : bool
+        False raises where scores are missing.
+    workers, scheduler
+        As in `run_jobs`; the scores do not depend on them.
+
+    Returns
+    -------
+    DataFrame
+        Columns `scores.COLUMNS`, datasets in the catalogue's order, the rows of each sorted by what names them.
+
+    Raises
+    ------
+    Absent
+        If features are needed that are not on this machine.
+    CmcslError
+        If a name is unknown, or a budget can't be drawn.
+    """
+    chosen = experiment(number)
+    classifiers = chosen.classifiers if classifiers is None else tuple(classifiers)
+    for classifier in classifiers:
+        check_choice(classifier, CLASSIFIERS, "classifier")
+    jobs = [Job(corpus, dataset, protocol, chosen.number, classifiers, tuple(budgets))
+            for dataset in catalogue(corpus, datasets)]
+    found = {job: find_scores(job) for job in jobs}
+    todo = {job: replace(job, classifiers=tuple(each for each in classifiers if each not in scores))
+            for job, scores in found.items() if set(classifiers) - set(scores)}
+    if todo and not compute:
+        refuse(next(iter(todo.values())))
+    if todo:
+        run_jobs(list(todo.values()), workers, scheduler)
+        found |= {job: find_scores(job) for job in todo}
+    return pd.concat([found[job][each] for job in jobs for each in classifiers], ignore_index=True)

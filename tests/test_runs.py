@@ -1,0 +1,152 @@
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+
+from cmcsl_lib import runs
+from cmcsl_lib.errors import Absent, CmcslError
+from cmcsl_lib.features import features_path, write_features
+from cmcsl_lib.protocol import PROTOCOLS
+from cmcsl_lib.scores import COLUMNS, read_scores, scores_paths
+
+STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
+
+
+@pytest.fixture
+def kept_features(make_features, tmp_path, monkeypatch):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    write_features(make_features(), tmp_path / "features" / "openclipart" / "AF.parquet")
+    return tmp_path
+
+
+def load(protocol=STRICT, **options):
+    return runs.load_scores("openclipart", protocol, datasets="AF", **options)
+
+
+def test_scores_are_kept_and_found_again(kept_features, monkeypatch):
+    first = load(budgets=(1, 2))
+    monkeypatch.setattr(runs, "run_jobs", lambda *_, **__: pytest.fail("computed again"))
+    again = load(budgets=(2,))
+    assert set(again.budget) == {0, 2}
+    expected = first[first.budget.isin([0, 2])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(again, expected, check_dtype=False)
+
+
+@pytest.mark.parametrize("chosen", [STRICT, PAPER], ids=lambda chosen: chosen.name)
+@pytest.mark.parametrize(("number", "fits"), [
+    (1, 3 * 2), (2, 5 * 2 * (1 + 3 * 20)), (3, 3 * (2 * (1 + 3 * 20) + 2)),
+])
+def test_shipped_scores_are_those_of_the_shipped_features(number, fits, chosen, tmp_path, monkeypatch):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    classifiers = ("GNB", "LR", "CART") if number == 3 else None
+    scores = runs.load_scores("openclipart", chosen, number, classifiers=classifiers, compute=False)
+    assert scores.dataset.nunique() == 20
+    assert len(scores) == 20 * 10 * fits
+    assert not scores.duplicated(list(COLUMNS[:-2])).any()
+
+
+def test_missing_classifiers_are_computed_beside_kept_ones(kept_features, monkeypatch):
+    load(budgets=(2,))
+    asked = []
+    run = runs.run_jobs
+    monkeypatch.setattr(runs, "run_jobs", lambda jobs, *rest: asked.extend(jobs) or run(jobs, *rest))
+    scores = load(budgets=(2,), classifiers=("GNB", "CART"))
+    assert [job.classifiers for job in asked] == [("CART",)]
+    assert set(scores.classifier) == {"GNB", "CART"}
+    with pytest.raises(CmcslError, match="--classifier LR"):
+        load(budgets=(2,), classifiers=("LR",), compute=False)
+
+
+def test_neither_workers_nor_what_came_first_change_a_byte(kept_features):
+    path, _ = scores_paths("openclipart", "strict", 3, "AF")
+    load(budgets=(1, 2), classifiers=("GNB", "CART"))
+    once = path.read_bytes()
+    path.unlink()
+    load(budgets=(2,), classifiers=("CART",), workers=2)
+    load(budgets=(1, 2), classifiers=("GNB",), workers=2)
+    load(budgets=(1,), classifiers=("CART",))
+    assert path.read_bytes() == once
+    assert not path.with_suffix(".parts").exists() or not list(path.with_suffix(".parts").iterdir())
+
+
+def test_a_run_goes_on_where_it_stopped(kept_features, monkeypatch):
+    path, _ = scores_paths("openclipart", "strict", 3, "AF")
+    load(budgets=(1, 2))
+    unbroken = path.read_bytes()
+    path.unlink()
+    run_fold = runs.run_fold
+    done = []
+
+    def stop_after_four(*arguments):
+        if len(done) == 4:
+            raise KeyboardInterrupt
+        done.append(arguments)
+        return run_fold(*arguments)
+
+    monkeypatch.setattr(runs, "run_fold", stop_after_four)
+    with pytest.raises(KeyboardInterrupt):
+        load(budgets=(1, 2))
+    assert not path.exists()
+    kept = len(list(path.with_suffix(".parts").rglob("*.parquet")))
+    assert kept >= 3  # the last one may have been on its way
+    done.clear()
+    monkeypatch.setattr(runs, "run_fold", lambda *arguments: done.append(arguments) or run_fold(*arguments))
+    load(budgets=(1, 2))
+    assert len(done) == 10 - kept
+    assert path.read_bytes() == unbroken
+
+
+def test_folds_of_other_work_are_not_taken(kept_features):
+    job = runs.Job("openclipart", "AF", STRICT, 3, ("GNB",), (1, 2))
+    others = [replace(job, classifiers=("LR",)), replace(job, budgets=(1,)), replace(job, number=2),
+              replace(job, protocol=PAPER), replace(job, protocol=STRICT.changed(seeds="replacement"))]
+    assert len({job.parts, *(other.parts for other in others)}) == 6
+
+
+def test_progress_is_told_in_lines_where_there_is_no_terminal(kept_features, capsys):
+    load(budgets=(1,))
+    assert capsys.readouterr().err == "Experiment 3, strict: 10 of 10 folds, last openclipart/AF\n"
+    load(budgets=(1,))
+    assert capsys.readouterr().err == ""
+
+
+def test_the_command_that_is_told_names_the_changes(kept_features):
+    changed = STRICT.changed(scaling="each half")
+    with pytest.raises(CmcslError, match='--protocol strict --change "scaling=each half"` first'):
+        runs.load_scores("openclipart", changed, datasets="AF", compute=False)
+
+
+def test_scores_of_features_that_are_elsewhere_are_found(make_features, tmp_path, monkeypatch):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    other = STRICT.changed(features="seed 7")
+    path = features_path("openclipart", "AF", "seed 7")
+    write_features(make_features(rows=15), path)
+    scores = load(other, budgets=(2,))
+    path.unlink()
+    pd.testing.assert_frame_equal(load(other, budgets=(2,), compute=False), scores)
+    with pytest.raises(Absent, match="openclipart, seed 7"):
+        load(other, budgets=(3,))
+
+
+def test_other_budgets_join_those_that_are_kept(kept_features):
+    for budgets in ((1, 2), (3,)):
+        load(budgets=budgets)
+    path, _ = scores_paths("openclipart", "strict", 3, "AF")
+    kept = read_scores(path)
+    assert set(kept.budget) == {0, 1, 2, 3}
+    assert not kept.duplicated(list(COLUMNS[:-2])).any()
+
+
+def test_scores_of_other_features_are_not_taken(kept_features, make_features):
+    load(budgets=(1,))
+    write_features(make_features(seed=1), kept_features / "features" / "openclipart" / "AF.parquet")
+    with pytest.raises(CmcslError, match="cmcsl run 3 --corpus openclipart --datasets AF --protocol strict"):
+        load(budgets=(1,), compute=False)
+
+
+def test_damaged_scores_are_told(kept_features):
+    path, _ = scores_paths("openclipart", "strict", 3, "AF")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"PAR1 nothing PAR1")
+    with pytest.raises(CmcslError, match="can't be read"):
+        load(budgets=(1,))
