@@ -1,3 +1,4 @@
+import sys
 from dataclasses import replace
 
 import pandas as pd
@@ -150,3 +151,30 @@ def test_damaged_scores_are_told(kept_features):
     path.write_bytes(b"PAR1 nothing PAR1")
     with pytest.raises(CmcslError, match="can't be read"):
         load(budgets=(1,))
+
+
+@pytest.mark.slow
+def test_a_dask_cluster_of_two_workers_gives_the_same_bytes(kept_features):
+    distributed = pytest.importorskip("distributed")
+    path, _ = scores_paths("openclipart", "strict", 3, "AF")
+    load(budgets=(1, 2))
+    once = path.read_bytes()
+    path.unlink()
+    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:
+        load(budgets=(1, 2), scheduler=cluster.scheduler_address)
+        with distributed.Client(cluster) as client:
+            # Both took part: each has imported what the tasks need.
+            assert len(client.run(lambda: "cmcsl_lib.experiments" in __import__("sys").modules)) == 2
+    assert path.read_bytes() == once
+
+
+def test_a_scheduler_that_does_not_answer_is_told(kept_features):
+    pytest.importorskip("distributed")
+    with pytest.raises(CmcslError, match="No dask scheduler answers at tcp://127.0.0.1:9"):
+        load(budgets=(1,), scheduler="tcp://127.0.0.1:9")
+
+
+def test_a_missing_dask_names_the_pip_command(kept_features, monkeypatch):
+    monkeypatch.setitem(sys.modules, "distributed", None)
+    with pytest.raises(CmcslError, match=r'pip install -e "\.\[dask\]"'):
+        load(budgets=(1,), scheduler="tcp://127.0.0.1:9")
