@@ -324,6 +324,6 @@ def rank_diagrams_of(scores: pd.DataFrame, numbers: dict[str, int]) -> Figure:
     return rank_diagrams({title: table(number, scores) for title, number in numbers.items() if title in there})
 
 
-def rank_diagrams_by_group(made: pd.DataFrame) -> Figure:
+def rank_diagrams_by_group(scores: pd.DataFrame) -> Figure:
     """`rank_diagrams` of Table II, one row for each of its groups of datasets."""
-    return rank_diagrams({group.capitalize(): its for group, its in made.groupby("group")})
+    return rank_diagrams({group.capitalize(): its for group, its in table(2, scores).groupby("group")})

@@ -27,8 +27,13 @@ def scores_or_note(load: Callable[..., pd.DataFrame], *arguments, **options) -> 
 
 
 def shown(scores: pd.DataFrame, make: Callable[..., object], *arguments, **options) -> object | None:
-    """What `make` gives for its arguments, or None where there are no scores to make it from."""
-    return None if scores.empty else make(*arguments, **options)
+    """What `make` gives for its arguments, a table with all of its rows, or None where there are no scores."""
+    if scores.empty:
+        return None
+    made = make(*arguments, **options)
+    if not isinstance(made, pd.DataFrame):
+        return made
+    return HTML(made.to_html(index=not isinstance(made.index, pd.RangeIndex), float_format="{:.3f}".format, border=0))
 
 
 def about(scores: pd.DataFrame) -> Markdown | None:

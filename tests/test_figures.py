@@ -67,8 +67,8 @@ def test_rank_diagrams_show_the_tables_ranks(scores):
 
 
 def test_rank_diagrams_by_group():
-    made = tables.table(2, source_scores("openclipart", 1, compute=False))
-    assert set(drawn(figures.rank_diagrams_by_group(made)).diagram) == {"Binary", "Multiclass"}
+    scores = source_scores("openclipart", 1, compute=False)
+    assert set(drawn(figures.rank_diagrams_by_group(scores)).diagram) == {"Binary", "Multiclass"}
 
 
 def test_rank_diagrams_leave_out_what_the_scores_lack(scores):

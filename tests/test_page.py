@@ -2,6 +2,7 @@ import base64
 import io
 import re
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -32,6 +33,13 @@ def test_a_page_tells_its_source():
     scores = page.scores_or_note(source_scores, "openclipart", 1, datasets="AF PT", compute=False)
     assert "openclipart, the strict protocol: 2 datasets, GNB, LR, CART, 120 fitted" in page.about(scores).data
     assert page.shown(scores, len, scores) == 120
+
+
+def test_tables_are_shown_with_all_of_their_rows():
+    scores = pd.DataFrame({"gain": np.arange(100) / 7, "name": "<b>"})
+    text = page.shown(scores, scores.copy).data
+    assert text.count("<tr>") == 100
+    assert "14.143" in text and "&lt;b&gt;" in text and "..." not in text
 
 
 def test_the_link_holds_the_numbers_of_the_figure():
