@@ -4,6 +4,7 @@ doit decides what is stale by content: a notebook is executed again when it, its
 data or the interpreter's packages have changed, not when a file is merely newer.
 """
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -140,7 +141,8 @@ def tasks(corpus: str = "openclipart") -> Iterator[dict]:
     arguments = [str(jupyter_book), "build", str(REPOSITORY), "--warningiserror", "--nitpick", "--keep-going", "--all"]
     yield {
         "basename": "html",
-        "actions": [CmdAction(arguments, shell=False)],
+        # Pages of an earlier table of contents would stay.
+        "actions": [(shutil.rmtree, [BUILD / "html"], {"ignore_errors": True}), CmdAction(arguments, shell=False)],
         "file_dep": [REPOSITORY / "_config.yml", REPOSITORY / "_toc.yml", *own, *executed],
         "targets": [INDEX],
         "title": lambda task: "Building the HTML book",

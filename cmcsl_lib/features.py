@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from .corpora.catalogue import datasets
 from .errors import Absent, CmcslError
-from .paths import home, shipped, written_whole
+from .paths import home, readable_path, shipped, written_whole
 
 MODALITIES = ("visual", "text")
 #: Number of features of the encoders (Section III): ResNet-18 and all-MiniLM-L6-v2.
@@ -125,7 +125,7 @@ def read_features(path: Path) -> Features:
         If the file is missing or damaged, holds NaN, or its matrices have wrong widths or lengths.
     """
     if not path.is_file():
-        raise Absent(f"There is no features file {path}: make it with `cmcsl extract CORPUS DATASET`.")
+        raise Absent(f"There is no features file {readable_path(path)}: make it with `cmcsl extract CORPUS DATASET`.")
     content = path.read_bytes()
     try:
         table = pq.read_table(pa.BufferReader(content))

@@ -22,6 +22,11 @@ def home() -> Path:
     return Path(os.environ.get("CMCSL_HOME") or shipped() / "cache").expanduser()
 
 
+def readable_path(path: Path) -> str:
+    """A path for messages: inside the repository from there, so that pages do not show the machine's folders."""
+    return str(path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path)
+
+
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`, and rename it to `path` only if the block succeeds.

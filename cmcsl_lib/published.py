@@ -10,7 +10,7 @@ import pandas as pd
 
 from .corpora.catalogue import MM_IMDB
 from .errors import Absent, CmcslError, check_choice
-from .paths import home, shipped
+from .paths import home, readable_path, shipped
 from .scores import COLUMNS
 
 COMMIT = "43e7023116f9e3242a50ee40cd67b8f54da005e0"
@@ -175,8 +175,8 @@ def _array(stem: str) -> np.ndarray:
     name, folder = f"{stem}.npy", published_folder()
     path = folder / name
     if not path.is_file():
-        raise Absent(f"The authors' scores {name} are not in {folder}: run `cmcsl fetch published-scores`, or set "
-                     "CMCSL_PUBLISHED_SCORES to a folder that holds them.")
+        raise Absent(f"The authors' scores {name} are not in {readable_path(folder)}: run `cmcsl fetch "
+                     "published-scores`, or set CMCSL_PUBLISHED_SCORES to a folder that holds them.")
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != REGISTRY[name].sha256:
         raise CmcslError(f"{path} is not the published file: its SHA-256 is {digest}, it should be "

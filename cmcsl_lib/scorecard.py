@@ -91,7 +91,8 @@ def verdict_table(judged: pd.DataFrame) -> HTML:
         cells = "".join(f'<td><a href="{row.page}.html" style="text-decoration: none">{_badge(row.verdict)}</a></td>'
                         for row in its.itertuples())
         claim = f'<a href="#{name}">{escape(first.claim)}</a>'
-        rows.append(f'<tr><td>{claim}</td><td>{escape(first["where"])}</td>{cells}</tr>')
+        left = "".join(f'<td style="text-align: left">{text}</td>' for text in (claim, escape(first["where"])))
+        rows.append(f"<tr>{left}{cells}</tr>")
     return HTML(f'<table class="dataframe"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>')
 
 

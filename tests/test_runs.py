@@ -160,7 +160,8 @@ def test_a_dask_cluster_of_two_workers_gives_the_same_bytes(kept_features):
     load(budgets=(1, 2))
     once = path.read_bytes()
     path.unlink()
-    with distributed.LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None) as cluster:
+    local = {"n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    with distributed.LocalCluster(**local) as cluster:
         load(budgets=(1, 2), scheduler=cluster.scheduler_address)
         with distributed.Client(cluster) as client:
             # Both took part: each has imported what the tasks need.
