@@ -1,14 +1,17 @@
 """What the notebooks need around tables and figures: a page stays whole where its source is absent."""
 
 import base64
+import re
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 from IPython.display import HTML, Markdown, display
 
 from .errors import Absent
 from .figures import PageFigure
 from .scores import COLUMNS
+from .summaries import told_p_value
 
 
 def scores_or_note(load: Callable[..., pd.DataFrame], *arguments, **options) -> pd.DataFrame:
@@ -34,6 +37,30 @@ def shown(scores: pd.DataFrame, make: Callable[..., object], *arguments, **optio
     if not isinstance(made, pd.DataFrame):
         return made
     return HTML(made.to_html(index=not isinstance(made.index, pd.RangeIndex), float_format="{:.3f}".format, border=0))
+
+
+def page_table(table: pd.DataFrame) -> HTML | None:
+    """A table for a page: sentences in full, three decimals, signs before gains; None if it has no rows.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns that begin with gain hold differences, those that begin with share are told in percent.
+    """
+    if table.empty:
+        return None
+    formats = {name: _format(name) for name in table.select_dtypes("float")}
+    with pd.option_context("display.max_colwidth", None):
+        text = table.to_html(index=False, border=0, formatters=formats, na_rep="")
+    text = re.sub("`(.+?)`", r"<code>\1</code>", text)
+    return HTML(re.sub(r"<(td|th)\b", r'<\1 style="text-align: left; vertical-align: top"', text))
+
+
+def _format(name: str) -> Callable[[float], str]:
+    if name == "p_value":
+        return lambda p: told_p_value(p).removeprefix("p ").removeprefix("= ")
+    written = "{:+.3f}" if name.startswith("gain") else "{:.1%}" if name.startswith("share") else "{:.3f}"
+    return lambda value: "" if np.isnan(value) else written.format(value)
 
 
 def about(scores: pd.DataFrame) -> Markdown | None:

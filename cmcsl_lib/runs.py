@@ -21,7 +21,7 @@ from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
 from .corpora.catalogue import datasets as catalogue
-from .errors import CmcslError, check_choice
+from .errors import Absent, CmcslError, check_choice
 from .experiments import CLASSIFIERS, GRID_VERSION, check_run, experiment, run_fold
 from .features import Features, features_path, load_features
 from .protocol import BUDGETS, Protocol, folds
@@ -219,13 +219,11 @@ def refuse(job: Job) -> None:
     Raises
     ------
     Absent
-        If its features are not on this machine either.
-    CmcslError
-        Otherwise.
+        Always; if its features are not on this machine either, it tells how to make those first.
     """
     load_features(job.corpus, job.dataset, job.protocol.features)
-    raise CmcslError(f"There are no scores of {job.corpus}/{job.dataset} with {', '.join(job.classifiers)} for the "
-                     f"{job.protocol.name} protocol: run `{job.command}` first.")
+    raise Absent(f"There are no scores of {job.corpus}/{job.dataset} with {', '.join(job.classifiers)} for the "
+                 f"{job.protocol.name} protocol: run `{job.command}` first.")
 
 
 def load_scores(corpus: str, protocol: Protocol, number: int = 3, *, datasets: list[str] | str | None = None,

@@ -42,6 +42,16 @@ def test_tables_are_shown_with_all_of_their_rows():
     assert "14.143" in text and "&lt;b&gt;" in text and "..." not in text
 
 
+def test_page_table():
+    long = "a sentence that is much longer than the fifty characters that pandas would show, with `code`"
+    text = page.page_table(pd.DataFrame({"answer": [long], "gain": [0.01], "share_x": [0.123], "p_value": [0.0001],
+                                    "value": [0.5], "none": [np.nan]})).data
+    for told in (long.replace("`code`", "<code>code</code>"), ">+0.010<", ">12.3%<", ">&lt; 0.001<", ">0.500<",
+                 "></td>"):
+        assert told in text
+    assert "<thead>" in text and '<th style="text-align' in text
+
+
 def test_the_link_holds_the_numbers_of_the_figure():
     figure = PageFigure()
     figure.data = pd.DataFrame({"title": ["a, b", "<c>"], "x": [1 / 3, 2.0]})

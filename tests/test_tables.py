@@ -8,7 +8,6 @@ from cmcsl_lib.paths import shipped
 from cmcsl_lib.published import AVERAGE_RANK, available, load_published, printed_table
 from cmcsl_lib.scores import COLUMNS
 from cmcsl_lib.statistics import Statistics, wilcoxon_p_values
-from cmcsl_lib.summaries import answer_rq2, example_datasets, gains
 from cmcsl_lib.tables import (
     EXPERIMENTS,
     TABLES,
@@ -248,22 +247,6 @@ def test_table_1_for_reading_has_one_row_per_dataset():
     made = datasets_table(counts)
     assert made.index.tolist() == ["B", "A"]
     assert made.loc["B"].tolist() == ["binary", "x (3), y (4)", 7, 5]
-
-
-def test_gains_count_datasets_and_average_differences():
-    made = gains(experiment_3(["AF", "PT", "AFP"]))
-    assert made[["better", "datasets"]].to_numpy().tolist() == [[3, 3]] * 4
-    assert made.gain.to_numpy() == pytest.approx([0.1] * 4, abs=5e-3)
-
-
-def test_the_answer_is_computed():
-    answer = answer_rq2(experiment_3(["AF", "PT", "AFP"], cmcsl=0.804))
-    assert "In the text modality CMCSL is above UNI in 3 of 3 datasets at 1 seed per class" in answer
-    assert "(mean difference +0.10" in answer and "and in 3 of 3 at 2 seeds (+0.10" in answer
-
-
-def test_examples_are_of_both_kinds():
-    assert example_datasets(experiment_3(["AF", "PT", "CO", "AFP"])) == ["AF", "PT", "AFP"]
 
 
 def test_count_better_leaves_averaged_ranks_out():
