@@ -36,7 +36,8 @@ def shown(scores: pd.DataFrame, make: Callable[..., object], *arguments, **optio
     made = make(*arguments, **options)
     if not isinstance(made, pd.DataFrame):
         return made
-    return HTML(made.to_html(index=not isinstance(made.index, pd.RangeIndex), float_format="{:.3f}".format, border=0))
+    indexed = not isinstance(made.index, pd.RangeIndex)
+    return HTML(made.to_html(index=indexed, float_format="{:.3f}".format, border=0, justify="left"))
 
 
 def page_table(table: pd.DataFrame) -> HTML | None:
