@@ -84,7 +84,8 @@ def summary(judged: pd.DataFrame) -> Markdown:
 def verdict_table(judged: pd.DataFrame) -> HTML:
     """One row per claim, one verdict per column; each claim leads to its details, each verdict to its page."""
     columns = judged.column.unique()
-    head = "".join(f'<th scope="col" style="text-align: left">{escape(title)}</th>' for title in ("claim", "where", *columns))
+    head = "".join(f'<th scope="col" style="text-align: left">{escape(title)}</th>'
+                   for title in ("claim", "where", *columns))
     rows = []
     for name, its in judged.groupby("name", sort=False):
         first = its.iloc[0]
