@@ -40,6 +40,11 @@ def shown(scores: pd.DataFrame, make: Callable[..., object], *arguments, **optio
     return HTML(made.to_html(index=indexed, float_format="{:.3f}".format, border=0, justify="left"))
 
 
+def prose(text: str | None) -> Markdown | None:
+    """Computed sentences as part of the page; nothing where there are none."""
+    return Markdown(text) if text else None
+
+
 def page_table(table: pd.DataFrame) -> HTML | None:
     """A table for a page: sentences in full, three decimals, signs before gains; None if it has no rows.
 

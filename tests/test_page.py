@@ -52,6 +52,11 @@ def test_page_table():
     assert "<thead>" in text and '<th style="text-align' in text
 
 
+def test_prose_is_nothing_where_there_is_none():
+    assert page.prose("") is None and page.prose(None) is None
+    assert page.prose("A sentence.").data == "A sentence."
+
+
 def test_the_link_holds_the_numbers_of_the_figure():
     figure = PageFigure()
     figure.data = pd.DataFrame({"title": ["a, b", "<c>"], "x": [1 / 3, 2.0]})

@@ -1,0 +1,329 @@
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from scipy import stats
+
+from cmcsl_lib import corpora, sensitivity
+from cmcsl_lib.corpora import Corpus
+from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.protocol import PROTOCOLS
+from cmcsl_lib.scores import COLUMNS
+from cmcsl_lib.sensitivity import mean_interval
+from cmcsl_lib.sensitivity_figures import forest, shared_items_map
+
+NAMES = ["PT", "AF", "CO", "MO", "HP", "CT"]  # not in alphabetical order
+APART = pd.DataFrame(np.eye(len(NAMES)), NAMES, NAMES)
+LEVELS = {"FULL": 0.9, "PRE": 0.6, "UNI": 0.7, "CMCSL": 0.75}
+
+
+def made_up(protocol="strict", added=None, budgets=(1, 2), names=NAMES):
+    """Scores of two modalities: the method's level, chance, the same under every protocol, and what is added.
+
+    Parameters
+    ----------
+    added : dict of (method, modality) to sequence of float
+        One number per dataset.
+    """
+    parts = []
+    for method, level in LEVELS.items():
+        axes = {"dataset": names, "modality": ["visual", "text"], "budget": [0] if method == "FULL" else budgets,
+                "repetition": range(5), "fold": range(2)}
+        part = pd.MultiIndex.from_product(axes.values(), names=axes).to_frame(index=False).assign(method=method)
+        noise = np.random.default_rng(len(method)).normal(scale=0.002, size=len(part))
+        part["balanced_accuracy"] = level + noise
+        for modality, values in ((its, values) for (of, its), values in (added or {}).items() if of == method):
+            chosen = part.modality == modality
+            part.loc[chosen, "balanced_accuracy"] += part.dataset[chosen].map(dict(zip(names, values, strict=True)))
+        parts.append(part)
+    return pd.concat(parts).assign(corpus="openclipart", protocol=protocol, preprocessing="L2STD", classifier="GNB",
+                                   pseudo_label_accuracy=np.nan)[list(COLUMNS)]
+
+
+def both(name, added, **options):
+    return pd.concat([made_up(**options), made_up(name, added, **options)], ignore_index=True)
+
+
+def test_changes_are_told_and_each_differs_from_strict_in_what_it_names():
+    strict = PROTOCOLS["strict"].described()
+    for change in sensitivity.CHANGES:
+        differs = {name for name, value in change.protocol.described().items() if value != strict[name]} - {"name"}
+        assert len(differs) == (4 if change.protocol.name == "paper" else 1)
+        assert change.meaning.endswith((".", "?"))
+    single = {name for change in sensitivity.CHANGES for name, value in change.protocol.described().items()
+              if value != strict[name] and change.protocol.name != "paper"} - {"name"}
+    assert single == set(strict) - {"name"}
+    told = sensitivity.changes_table()
+    assert len(told) == len(set(told.change)) == 11
+    assert list(told.change[:2]) == ["seeds=replacement", "scaling=each half"]
+
+
+def test_effects_are_those_put_in():
+    put_in = [0.02, 0.03, 0.04, 0.05, 0.06, -0.02]
+    scores = both("strict, seeds=replacement", {("CMCSL", "text"): put_in})
+    made = sensitivity.effects(scores, APART)
+    assert len(made) == 8 and set(made.change) == {"seeds=replacement"}
+    its = made.set_index(["method", "modality"])
+    row = its.loc["CMCSL", "text"]
+    # The oracle of independent datasets.
+    expected = stats.ttest_1samp(put_in, 0).confidence_interval()
+    assert (row.effect, row.low, row.high) == pytest.approx((np.mean(put_in), *expected))
+    assert (row.higher, row.significant, row.datasets) == (5, 6, 6)
+    others = its.drop(("CMCSL", "text"))
+    assert (others[["effect", "low", "high", "higher", "significant"]] == 0).all(axis=None)
+
+
+def test_effects_in_other_folds_have_no_verdicts_within_datasets():
+    made = sensitivity.effects(both("strict, folds=creators apart", {("FULL", "text"): [-0.1] * 6}), APART)
+    assert made.significant.isna().all()
+    assert made.set_index(["method", "modality"]).effect["FULL", "text"] == pytest.approx(-0.1)
+
+
+def test_effects_take_the_shares_of_the_right_datasets():
+    put_in = {"PT": 0.0, "AF": 0.1, "CO": 0.5}
+    scores = both("strict, seeds=replacement", {("UNI", "text"): list(put_in.values())}, names=list(put_in))
+    shared = pd.DataFrame([[1, 0.9, 0], [0.9, 1, 0.1], [0, 0.1, 1]], ["AF", "CO", "PT"], ["AF", "CO", "PT"])
+    expected = mean_interval([put_in[name] for name in shared.index], shared)
+    row = sensitivity.effects(scores, shared).set_index(["method", "modality"]).loc["UNI", "text"]
+    assert (row.effect, row.low, row.high) == pytest.approx(expected[:3])
+    assert row.low != pytest.approx(mean_interval(list(put_in.values())).low)
+
+
+def test_levels():
+    made = sensitivity.levels(both("strict, folds=creators apart", {("FULL", "text"): [-0.1] * 6}))
+    assert list(made.index) == ["strict", "folds=creators apart"]
+    assert list(made.columns) == [(method, modality) for method in LEVELS for modality in ("visual", "text")]
+    assert list(made["FULL", "text"]) == pytest.approx([0.9, 0.8], abs=0.001)
+
+
+def test_an_answer_that_turns_and_one_that_stays():
+    # In the text modality the change takes CMCSL below UNI on all six datasets, with the gain the same everywhere.
+    answered = sensitivity.answers_by_budget(
+        both("strict, distances=scaled by width", {("CMCSL", "text"): [-0.1] * 6}), APART)
+    made = answered[answered.budgets == "mean of 1 to 2 seeds per class"].set_index(["protocol", "modality"])
+    assert list(made.better) == ["neither"] * 4, "six datasets can't be significant after Holm's correction"
+    names = list(corpora.datasets("openclipart"))
+    scores = both("strict, distances=scaled by width", {("CMCSL", "text"): [-0.1] * 20}, names=names)
+    shared = pd.DataFrame(np.eye(20), names, names)
+    answered = sensitivity.answers_by_budget(scores, shared)
+    made = answered[answered.budgets == "1 seed per class"].set_index(["protocol", "modality"])
+    assert list(made.better) == ["CMCSL", "CMCSL", "CMCSL", "UNI"]
+    assert list(made.loc[("strict", "text"), ["PRE", "UNI", "CMCSL"]]) == [1, 2, 3]
+    assert list(made.loc[("distances=scaled by width", "text"), ["PRE", "UNI", "CMCSL"]]) == [1, 3, 2]
+    assert made.gain["distances=scaled by width", "text"] == pytest.approx(-0.05, abs=0.002)
+    text = sensitivity.readable_answers(answered)
+    assert text.shape == (8, 5) and list(text.better) == list(answered.better)
+    assert text["CMCSL - UNI"].iloc[3].startswith("-0.0") and text["CMCSL - UNI"].iloc[0].startswith("+0.0")
+    told = sensitivity.summary(answered).splitlines()
+    assert len(told) == 4 and all(each.startswith("- **") for each in told)
+    visual, text = told[:2]
+    assert "Changes that turn this answer: none. Changes that do not: `distances=scaled by width`." in visual
+    assert "Changes that turn this answer: `distances=scaled by width` (UNI is better than CMCSL (-0.05" in text
+    assert "Changes that do not: none." in text and "leaves out 0 under 2 of 2 protocols" in text
+
+
+def test_shared_items_of_a_tiny_corpus():
+    # The split takes two of ten of each label set for fine-tuning, so that eight are left.
+    kinds = [["animal"], ["food"], ["people"], ["transport"], ["animal", "people"]]
+    labels = [kind for kind in kinds for _ in range(10)]
+    items = pd.DataFrame({"id": np.arange(50).astype(str), "labels": labels})
+    made = sensitivity.shared_items(Corpus("openclipart", items), "AF PT AP AFP")
+    # Extracted: AF 8 + 8 + 8 (animal and people is an animal here), PT 8 + 8 + 8, AP 8 + 8, AFP 8 + 8 + 8.
+    expected = pd.DataFrame(np.eye(4), made.index, made.index)
+    for first, second, common, sizes in (("AF", "PT", 8, 24 * 24), ("AF", "AP", 8, 24 * 16), ("PT", "AP", 8, 24 * 16),
+                                         ("AF", "AFP", 16, 24 * 24), ("PT", "AFP", 8, 24 * 24),
+                                         ("AP", "AFP", 16, 16 * 24)):
+        expected.loc[first, second] = expected.loc[second, first] = common / sizes**0.5
+    pd.testing.assert_frame_equal(made, expected)
+    assert list(made.index) == ["AF", "PT", "AP", "AFP"]
+
+
+def test_largest_apart_of_a_chain():
+    # Each dataset shares with the next one only: the first, third and fifth are apart.
+    shared = pd.DataFrame(np.eye(6) + np.eye(6, k=1) * 0.2 + np.eye(6, k=-1) * 0.2, NAMES, NAMES)
+    assert sensitivity.largest_apart(shared) == ["PT", "CO", "HP"]
+    assert sensitivity.largest_apart(shared, 0.2) == NAMES
+    assert sensitivity.largest_apart(shared * 0 + 1) == ["PT"]
+
+
+@given(arrays(np.float64, (6, 6), elements=st.sampled_from([0.0, 0.3, 0.6])), st.sampled_from([0.0, 0.3]))
+def test_no_larger_set_is_apart(upper, allowed):
+    shared = np.triu(upper, k=1) + np.triu(upper, k=1).T + np.eye(6)
+    found = sensitivity.largest_apart(pd.DataFrame(shared, NAMES, NAMES), allowed)
+
+    def apart(rows):
+        return all(shared[first, second] <= allowed for first, second in combinations(rows, 2))
+
+    assert apart([NAMES.index(name) for name in found])
+    assert not any(apart(rows) for rows in combinations(range(6), len(found) + 1))
+
+
+@given(arrays(np.float64, 7, elements=st.floats(-1, 1), unique=True))
+def test_independent_values_get_the_usual_interval(values):
+    found = mean_interval(values)
+    expected = stats.ttest_1samp(values, 0).confidence_interval()
+    assert (found.low, found.high) == pytest.approx(tuple(expected))
+    assert found.effective == pytest.approx(7)
+
+
+@given(arrays(np.float64, 4, elements=st.floats(-1, 1), unique=True), st.integers(2, 5))
+def test_values_told_several_times_count_once(values, times):
+    repeated = mean_interval(np.repeat(values, times), np.kron(np.eye(4), np.ones((times, times))))
+    assert repeated == pytest.approx(mean_interval(values))
+
+
+def test_effective_number_under_equal_correlation():
+    assert mean_interval(np.zeros(10), np.full((10, 10), 0.2) + 0.8 * np.eye(10)).effective == pytest.approx(10 / 2.8)
+
+
+def test_one_value_has_no_interval():
+    found = mean_interval(np.array([0.3]))
+    assert found.mean == 0.3 and np.isnan(found.low) and np.isnan(found.high)
+
+
+def embedded_members():
+    corpus = corpora.load("openclipart")
+    everything = np.arange(len(corpus.items))
+    return np.array([np.isin(everything, corpora.subset(corpus, name).rows) for name in corpora.datasets(corpus.name)])
+
+
+def test_coverage_where_datasets_share_items():
+    # Each item has an effect of its own, and a dataset's result is the mean of its items' effects: variances then
+    # differ between datasets, which the interval does not know.
+    members = embedded_members()
+    shared = sensitivity.shared_items(corpora.load("openclipart"))
+    effects = np.random.default_rng(1410).normal(size=(4000, members.shape[1]))
+    results = effects @ (members / members.sum(axis=1, keepdims=True)).T
+    allowing, naive = mean_interval(results, shared.to_numpy()), mean_interval(results)
+    covered, covered_naively = (((its.low <= 0) & (its.high >= 0)).mean() for its in (allowing, naive))
+    # The standard error of a coverage of 0.95 is 0.0034 here; the approximation errs to the safe side.
+    assert 0.94 <= covered <= 0.98
+    assert covered_naively < 0.6
+
+
+def test_coverage_under_the_very_model():
+    shared = sensitivity.shared_items(corpora.load("openclipart")).to_numpy()
+    results = np.random.default_rng(1410).multivariate_normal(np.zeros(20), shared, size=4000, method="eigh")
+    found = mean_interval(results, shared)
+    assert 0.94 <= ((found.low <= 0) & (found.high >= 0)).mean() <= 0.975
+    # The variance is estimated without bias: squared standard errors are on average the squared errors. Degrees of
+    # freedom come here from the eigenvalues of the centred matrix.
+    centring = np.eye(20) - 1 / 20
+    eigenvalues = np.linalg.eigvalsh(centring @ shared @ centring)
+    factor = stats.t.ppf(0.975, eigenvalues.sum() ** 2 / (eigenvalues**2).sum())
+    standard_errors = (found.high - found.low) / 2 / factor
+    # The mean of 4000 squared normal errors has a relative standard error of sqrt(2 / 4000) = 0.022.
+    assert (standard_errors**2).mean() == pytest.approx((found.mean**2).mean(), rel=0.08)
+
+
+def test_analysis_takes_the_shared_items_of_the_datasets_in_scores():
+    made = sensitivity.analyse(both("strict, seeds=replacement", {}, names=["MO", "AF"]), budgets=(2,))
+    assert list(made.shared.index) == list(made.shared.columns) == ["AF", "MO"]
+    assert 0 < made.shared.loc["AF", "MO"] < 0.01
+    assert [len(table) for table in made[1:]] == [8, 8, 6, 1]
+
+
+def test_gains_with_both_intervals():
+    shared = APART.copy()
+    shared.loc["PT", "AF"] = shared.loc["AF", "PT"] = 0.8
+    spread = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06]
+    made = sensitivity.gains_with_intervals(made_up(added={("CMCSL", "visual"): spread}), shared, (1, 2, 7))
+    assert list(made.interval.unique()) == ["all 6, taken for independent", "all 6, allowing for shared items",
+                                            "PT, CO, MO, HP, CT, which share next to nothing"]
+    assert list(made.budget.unique()) == [1, 2] and len(made) == 12
+    naive, allowing, apart = made[(made.modality == "visual") & (made.budget == 1)].itertuples()
+    assert naive.gain == allowing.gain == pytest.approx(0.05 + np.mean(spread), abs=0.003)
+    assert apart.gain == pytest.approx(0.05 + np.mean([0.01, 0.03, 0.04, 0.05, 0.06]), abs=0.003)
+    assert (naive.effective, allowing.effective, apart.effective) == pytest.approx((6, 36 / 7.6, 5))
+    assert allowing.high - allowing.low > naive.high - naive.low
+    assert sensitivity.gains_with_intervals(made_up(), APART * 0 + 1, (1,)).interval.nunique() == 2
+    text = sensitivity.readable(made, ["modality", "budget"], "interval", "gain")
+    assert text.shape == (4, 3)
+    assert text.iloc[0, 0] == f"+{naive.gain:.3f} (+{naive.low:.3f} to +{naive.high:.3f})"
+
+
+def test_likeness_compares_pairs_by_what_they_share():
+    shared = APART.copy()
+    shared.loc["PT", "AF"] = shared.loc["AF", "PT"] = 0.8
+    scores = made_up(added={("CMCSL", "text"): [0.3, 0.3, 0, 0, 0, 0]})
+    made = sensitivity.likeness(scores, shared)
+    assert list(made["shared"]) == ["0 to 0.05", "0.5 to 1"] and list(made.pairs) == [14, 1]
+    # Near the ratio of the means of 1 - R, which the median of a ratio need not meet.
+    assert made.expected[0] == pytest.approx(15 / 14.2, abs=0.02) and 0.02 < made.expected[1] < 15 * 0.2 / 14.2
+    assert (made.limit > made.expected).all()
+    # Of 15 pairs, eight differ by 0.3; PT and AF do not.
+    assert list(made.text) == pytest.approx([15 / 14, 0], abs=0.01)
+    told = sensitivity.likeness_told(made.assign(visual=[0.9, 1.1], limit=0.6))
+    assert "no more than 0.60 times" in told and "1.10 (visual) and 0.00 (text)" in told
+    assert "speaks against the supposition (visual):" in told
+    assert "(visual and text):" in sensitivity.likeness_told(made.assign(visual=1.0, text=0.9, limit=0.6))
+    assert "does not speak against" in sensitivity.likeness_told(made.assign(visual=0.5, limit=0.6))
+    for few in (["AF"], ["PT", "AF"]):
+        assert "too few datasets" in sensitivity.likeness_told(sensitivity.likeness(made_up(names=few), shared))
+
+
+def test_likeness_does_not_speak_against_results_that_correlate_as_supposed():
+    names = list(corpora.datasets("openclipart"))
+    shared = sensitivity.shared_items(corpora.load("openclipart"))
+    random = np.random.default_rng(1410)
+    against = {"as supposed": 0, "not at all": 0}
+    for R, told in ((shared.to_numpy(), "as supposed"), (np.eye(20), "not at all")):
+        for gains in random.multivariate_normal(np.zeros(20), R, size=40, method="eigh"):
+            scores = made_up(added={("CMCSL", "text"): gains}, names=names, budgets=(1,))
+            last = sensitivity.likeness(scores, shared, draws=500).iloc[-1]
+            against[told] += last.text > last.limit
+    # Of 40, 2 are expected where the supposition holds; more than 6 would come with a probability of 0.3 %.
+    assert against["as supposed"] <= 6
+    assert against["not at all"] >= 20
+
+
+def test_overlap_is_told():
+    told = sensitivity.overlap(APART)
+    assert "6 datasets are worth 6.0 independent ones" in told
+    assert told.count("PT, AF, CO, MO, HP, CT") == 2
+    assert "is a single one" in sensitivity.overlap(APART * 0 + 1)
+
+
+def test_what_is_absent_is_told_and_the_rest_is_shown(monkeypatch):
+    def load(corpus, protocol, number, *, datasets, budgets, compute):
+        assert (corpus, number, datasets, budgets, compute) == ("openclipart", 3, "AF PT", (1,), False)
+        if protocol.features != "default":
+            raise CmcslError("There are no such features.")
+        return made_up(protocol.name)
+
+    monkeypatch.setattr(sensitivity, "load_scores", load)
+    scores = sensitivity.load_changes("openclipart", datasets="AF PT", budgets=(1,))
+    assert scores.protocol.iloc[0] == "strict" and scores.protocol.nunique() == 8
+    told = sensitivity.absent_changes(scores).splitlines()
+    assert len(told) == 4
+    assert told[3] == (
+        '- `features=split seed 1412` is not shown, since its scores are not here: make them with `cmcsl extract '
+        'openclipart --name "split seed 1412" --start pooled --split-seed 1412`, then `cmcsl run 3 --corpus '
+        'openclipart --change "features=split seed 1412"`.')
+    *_, fifth = sensitivity.absent_changes(made_up()).splitlines()[:5]
+    assert "`cmcsl run 3 --corpus openclipart --protocol paper`" in fifth
+    from_paper = sensitivity.load_changes("openclipart", "paper", datasets="AF PT", budgets=(1,))
+    assert from_paper.protocol.iloc[0] == "paper" and from_paper.protocol.nunique() == 7
+
+
+def test_a_wrong_name_is_not_taken_for_absence():
+    with pytest.raises(CmcslError, match="Unknown dataset"):
+        sensitivity.load_changes("openclipart", datasets="XY")
+    with pytest.raises(CmcslError, match="Unknown protocol"):
+        sensitivity.load_changes("openclipart", "loose")
+
+
+def test_figures_draw_each_mark_once():
+    answered = sensitivity.answers_by_budget(both("strict, seeds=replacement", {}), APART)
+    figure = forest(answered, "protocol", "budgets", "gain", xlabel="CMCSL - UNI", ylabel="Protocol")
+    assert figure.data is answered
+    for place in figure.axes:
+        marks = [line for line in place.lines if line.get_label() in set(answered.budgets)]
+        assert [len(line.get_xdata()) for line in marks] == [2, 2]
+    assert figure.axes[0].get_ylabel() == "Protocol"
+    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["strict", "seeds=replacement"]
+    assert len(shared_items_map(APART).data) == 36
