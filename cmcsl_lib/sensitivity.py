@@ -15,7 +15,7 @@ import pandas as pd
 from scipy import stats
 
 from .corpora import Corpus, datasets, load, subset
-from .errors import CmcslError
+from .errors import Absent
 from .experiments import EXPERIMENTS
 from .features import MODALITIES
 from .protocol import BUDGETS, FOLDS, PROTOCOLS, RANDOM_STATE, REPETITIONS, Protocol, protocol
@@ -112,7 +112,7 @@ def load_changes(corpus: str, reference: str = "strict", *, datasets: list[str] 
     tables = [load_scores(corpus, protocol(reference), 3, **options)]
     for change in CHANGES:
         if change.protocol.name != reference:
-            with suppress(CmcslError):
+            with suppress(Absent):
                 tables.append(load_scores(corpus, change.protocol, 3, **options))
     return pd.concat(tables, ignore_index=True)
 

@@ -1,5 +1,7 @@
 """Figures of the sensitivity page: means with intervals, row by row, and the items that datasets share."""
 
+from itertools import cycle
+
 import numpy as np
 import pandas as pd
 import seaborn as sns
@@ -19,27 +21,29 @@ def forest(table: pd.DataFrame, row: str, series: str, value: str, *, xlabel: st
     ----------
     table : DataFrame
         Columns modality, low, high, and those that the other parameters name; one row per mark. An interval whose ends
-        are NaN is not drawn.
+        are NaN is not drawn, nor is what belongs to both modalities.
     row : str
         Column whose values are the lines, in their order.
     series : str
-        Column that tells marks of one line apart, at most five values.
+        Column that tells marks of one line apart; five values have marks of their own.
     value : str
         Column of means.
     xlabel, ylabel : str
     """
+    table = table[table.modality.isin(MODALITIES)]
     lines, names = table[row].unique(), table[series].unique()
     figure, axes = _subplots(1, 2, figsize=(10, 1.4 + 0.14 * len(lines) * (1 + len(names))), sharey=True)
     figure.data = table
     offsets = 0.2 * (np.arange(len(names)) - (len(names) - 1) / 2)
     for place, modality in zip(axes, MODALITIES, strict=True):
-        for name, offset, mark, colour in zip(names, offsets, MARKS, COLOURS, strict=False):
+        for name, offset, mark, colour in zip(names, offsets, cycle(MARKS), cycle(COLOURS), strict=False):
             its = table[(table.modality == modality) & (table[series] == name)].set_index(row).reindex(lines)
             y, colour = np.arange(len(lines)) + offset, PALETTE.get(name, colour)
             place.hlines(y, its.low, its.high, color=colour, linewidth=1)
             place.plot(its[value], y, mark, color=colour, markersize=4, label=name)
         place.axvline(0, color="#888888", linewidth=0.8)
         place.set(title=modality.capitalize(), xlabel=xlabel)
+        place.xaxis.get_major_locator().set_params(nbins=6)
     axes[0].set_yticks(np.arange(len(lines)), [str(line) for line in lines])
     axes[0].set_ylabel(ylabel)
     axes[0].invert_yaxis()

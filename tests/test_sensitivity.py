@@ -10,7 +10,7 @@ from scipy import stats
 
 from cmcsl_lib import corpora, sensitivity
 from cmcsl_lib.corpora import Corpus
-from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.errors import Absent, CmcslError
 from cmcsl_lib.protocol import PROTOCOLS
 from cmcsl_lib.scores import COLUMNS
 from cmcsl_lib.sensitivity import mean_interval
@@ -292,7 +292,7 @@ def test_what_is_absent_is_told_and_the_rest_is_shown(monkeypatch):
     def load(corpus, protocol, number, *, datasets, budgets, compute):
         assert (corpus, number, datasets, budgets, compute) == ("openclipart", 3, "AF PT", (1,), False)
         if protocol.features != "default":
-            raise CmcslError("There are no such features.")
+            raise Absent("There are no such features.")
         return made_up(protocol.name)
 
     monkeypatch.setattr(sensitivity, "load_scores", load)
@@ -320,10 +320,18 @@ def test_a_wrong_name_is_not_taken_for_absence():
 def test_figures_draw_each_mark_once():
     answered = sensitivity.answers_by_budget(both("strict, seeds=replacement", {}), APART)
     figure = forest(answered, "protocol", "budgets", "gain", xlabel="CMCSL - UNI", ylabel="Protocol")
-    assert figure.data is answered
+    assert figure.data.equals(answered)
     for place in figure.axes:
         marks = [line for line in place.lines if line.get_label() in set(answered.budgets)]
         assert [len(line.get_xdata()) for line in marks] == [2, 2]
     assert figure.axes[0].get_ylabel() == "Protocol"
     assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["strict", "seeds=replacement"]
     assert len(shared_items_map(APART).data) == 36
+
+
+def test_what_belongs_to_both_modalities_is_not_drawn():
+    made = pd.DataFrame({"change": "one", "method": ["FULL", "EF", "UNI"], "modality": ["visual", "both", "text"],
+                         "effect": 0.1, "low": 0.0, "high": 0.2})
+    figure = forest(made, "change", "method", "effect", xlabel="Effect")
+    assert list(figure.data.method) == ["FULL", "UNI"]
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["FULL", "UNI"]
