@@ -164,3 +164,11 @@ def test_build_script_on_a_made_up_library(tmp_path):
 def test_build_script_on_an_empty_folder(tmp_path):
     with pytest.raises(CmcslError, match="No usable item"):
         build_script().build(tmp_path, tmp_path / "made.parquet")
+
+
+def test_another_seed_splits_otherwise_in_the_same_shares():
+    corpus = corpora.load("openclipart")
+    first, other = corpora.finetuning_split(corpus), corpora.finetuning_split(corpus, 1411)
+    assert first.sum() == other.sum()
+    assert (first & other).sum() < 0.5 * first.sum()
+    assert set(corpora.subset(corpus, "AF", 1411).rows) != set(corpora.subset(corpus, "AF").rows)
