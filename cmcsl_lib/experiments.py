@@ -1,26 +1,27 @@
 """The grid: every method, modality and budget on every fold of a dataset, as one tidy table.
 
 The order of work is that of Algorithm 1. Per fold: preprocess each modality once; per budget: draw the seeds,
-cluster, propagate, take the nearest; each list of labels becomes one `Fit`; all fits are then trained and
-scored by the same few lines, whatever the classifier.
+cluster, propagate, take the nearest; each list of labels becomes one `Fit`. Naive Bayes trains and scores all fits
+at once, every other classifier one after the other.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from scipy.spatial.distance import cdist
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
-from sklearn.metrics import balanced_accuracy_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
+from . import naive_bayes
+from .distances import clusterings
 from .errors import check_choice
 from .features import MODALITIES, Features
-from .labeling import assign, nearest, propagate
+from .labeling import nearest, propagate
 from .preprocessing import PREPROCESSINGS
 from .protocol import (
     BUDGETS,
@@ -131,19 +132,19 @@ def run_fold(features: Features, protocol: Protocol, number: int, classifiers: t
     repetition, half, training, test = fold
     y, y_test = features.y[training], features.y[test]
     chosen = experiment(number)
-    matrices = dict(zip(MODALITIES, features.modalities, strict=True))
+    halves = {name: (matrix[training], matrix[test])
+              for name, matrix in zip(MODALITIES, features.modalities, strict=True)}
     if "EF" in chosen.methods:
-        matrices["both"] = np.hstack(features.modalities)
+        halves["both"] = tuple(np.hstack(pair) for pair in zip(*halves.values(), strict=True))
     rows = []
     for preprocessing in chosen.preprocessings:
-        X = {name: preprocess(matrix[training], matrix[test], preprocessing, protocol)
-             for name, matrix in matrices.items()}
+        X = {name: preprocess(*pair, preprocessing, protocol) for name, pair in halves.items()}
         fits = list(full_fits(y, protocol, chosen.methods))
         if chosen.takes_budgets:
             fits += self_labeled_fits(X, y, protocol, budgets, repetition, half)
         for classifier in classifiers:
-            for fit, predicted in predictions(X, fits, classifier, protocol, "LF" in chosen.methods):
-                score = balanced_accuracy_score(y_test, predicted)
+            fitted, predicted = predictions(X, fits, classifier, protocol, "LF" in chosen.methods)
+            for fit, score in zip(fitted, naive_bayes.balanced_accuracies(y_test, predicted), strict=True):
                 rows.append((features.corpus, protocol.name, features.dataset, fit.modality, fit.method, preprocessing,
                              classifier, fit.budget, repetition, half, score, fit.accuracy))
     return pd.DataFrame(rows, columns=list(COLUMNS))
@@ -161,36 +162,72 @@ def self_labeled_fits(X: dict[str, tuple[np.ndarray, np.ndarray]], y: np.ndarray
                       budgets: tuple[int, ...], repetition: int, fold: int) -> Iterator[Fit]:
     """PRE, UNI and CMCSL in each modality, for every budget."""
     seeds = {budget: seed_rows(y, budget, protocol, repetition, fold) for budget in budgets}
-    drawn = np.unique(np.concatenate(list(seeds.values())))
-    # One distance matrix per modality serves every budget: each takes its own seeds' columns.
-    distances = [cdist(X[name][0], X[name][0][drawn]) / scale(X[name][0], protocol) for name in MODALITIES]
-    for budget, rows in seeds.items():
+    of_modality = [clusterings(X[name][0], list(seeds.values())) for name in MODALITIES]
+    scales = [scale(X[name][0], protocol) for name in MODALITIES]
+    for (budget, rows), *clusters in zip(seeds.items(), *of_modality, strict=True):
         weights = class_weights(y, y[rows], protocol)
-        clusters = [assign(matrix[:, np.searchsorted(drawn, rows)], rows) for matrix in distances]
         unimodal = [propagate(cluster, y[rows]) for cluster in clusters]
-        exchanged = nearest(unimodal, [cluster.distance for cluster in clusters]).label
-        hidden = np.setdiff1d(np.arange(len(y)), rows)
+        distances = [cluster.distance / unit for cluster, unit in zip(clusters, scales, strict=True)]
+        exchanged = nearest(unimodal, distances).label
+        hidden = len(y) - len(np.unique(rows))
         for modality, own in zip(MODALITIES, unimodal, strict=True):
             yield Fit("PRE", modality, budget, rows, y[rows], weights[y[rows]], np.nan)
             for method, labels in (("UNI", own), ("CMCSL", exchanged)):
-                accuracy = float((labels[hidden] == y[hidden]).mean())
+                # Seeds keep their labels: what is wrong is hidden.
+                accuracy = (hidden - np.count_nonzero(labels != y)) / hidden if hidden else np.nan
                 yield Fit(method, modality, budget, np.arange(len(y)), labels, weights[labels], accuracy)
 
 
 def predictions(X: dict[str, tuple[np.ndarray, np.ndarray]], fits: list[Fit], classifier: str, protocol: Protocol,
-                late_fusion: bool) -> Iterator[tuple[Fit, np.ndarray]]:
-    """Train every fit, and give its predicted classes of the test rows; then LF's, from those of FULL."""
-    support = []
-    for fit in fits:
-        training, test = X[fit.modality]
-        model: ClassifierMixin = CLASSIFIERS[classifier]()
-        model.fit(training[fit.rows], fit.labels, sample_weight=fit.weights)
-        if late_fusion and fit.method == "FULL":
-            support.append(model.predict_proba(test))
-        yield fit, model.predict(test)
+                late_fusion: bool) -> tuple[list[Fit], np.ndarray]:
+    """Train every fit, and predict the classes of the test rows; LF, made of FULL's probabilities, comes last.
+
+    Returns
+    -------
+    fits : list of Fit, of length f
+    predicted : ndarray of shape (f, m), dtype int64
+    """
+    train = naive_bayes_predictions if classifier == "GNB" else partial(single_predictions, classifier)
+    predicted, support = np.empty((len(fits) + late_fusion, len(X["visual"][1])), dtype=np.int64), []
+    for modality, (training, test) in X.items():
+        own = [number for number, fit in enumerate(fits) if fit.modality == modality]
+        predicted[own], probabilities = train([fits[number] for number in own], training, test, late_fusion)
+        support += probabilities
     if late_fusion:
         combined = np.max(support, axis=0) if protocol.late_fusion == "maximum" else np.mean(support, axis=0)
-        yield fits[0]._replace(method="LF", modality="both"), combined.argmax(axis=1)
+        predicted[-1] = combined.argmax(axis=1)
+        fits = [*fits, fits[0]._replace(method="LF", modality="both")]
+    return fits, predicted
+
+
+def single_predictions(classifier: str, fits: list[Fit], training: np.ndarray, test: np.ndarray,
+                       late_fusion: bool) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Classes predicted by the fits of one modality, and for late fusion the probabilities that FULL gives."""
+    labels, probabilities = [], []
+    for fit in fits:
+        model: ClassifierMixin = CLASSIFIERS[classifier]()
+        model.fit(training[fit.rows], fit.labels, sample_weight=fit.weights)
+        labels.append(model.predict(test))
+        if late_fusion and fit.method == "FULL":
+            probabilities.append(model.predict_proba(test))
+    return labels, probabilities
+
+
+def naive_bayes_predictions(fits: list[Fit], training: np.ndarray, test: np.ndarray,
+                            late_fusion: bool) -> tuple[np.ndarray, list[np.ndarray]]:
+    """What `single_predictions` gives for naive Bayes, all fits at once."""
+    classes = 1 + max(fit.labels.max() for fit in fits)
+    # PRE is trained on the seeds alone, the others on all rows.
+    few = [number for number, fit in enumerate(fits) if fit.method == "PRE"]
+    whole = [number for number, fit in enumerate(fits) if fit.method != "PRE"]
+    models = [naive_bayes.fit(training, np.array([fits[number].labels for number in whole]),
+                              np.array([fits[number].weights for number in whole]), classes)]
+    for number in few:
+        _, _, _, rows, labels, weights, _ = fits[number]
+        models.append(naive_bayes.fit_one(training[rows], labels, weights, classes))
+    full = [place for place, number in enumerate(whole) if late_fusion and fits[number].method == "FULL"]
+    labels, probabilities = naive_bayes.classify(naive_bayes.join(models), test, full)
+    return labels[np.argsort(whole + few)], list(probabilities)
 
 
 def check_run(features: Features, protocol: Protocol, number: int,

@@ -11,7 +11,8 @@ _MAKERS = {
     "L2": Normalizer,
     "STD": StandardScaler,
     "MM": MinMaxScaler,
-    "L2STD": lambda: make_pipeline(Normalizer(), StandardScaler()),
+    # What Normalizer gives is its own array: the scaler may write to it.
+    "L2STD": lambda: make_pipeline(Normalizer(), StandardScaler(copy=False)),
 }
 
 #: Names of the paper, in the order of Table III.

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
+from sklearn import config_context
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
 
 from .corpora import creators
@@ -193,10 +194,12 @@ def preprocess(training: np.ndarray, test: np.ndarray, name: str,
                protocol: Protocol) -> tuple[np.ndarray, np.ndarray]:
     """Preprocessed training and test rows of one modality."""
     transformer = preprocessor(name)
-    transformed = transformer.fit_transform(training)
-    if protocol.scaling == "each half":
-        return transformed, preprocessor(name).fit_transform(test)
-    return transformed, transformer.transform(test)
+    # That features are finite is checked when they are made.
+    with config_context(assume_finite=True):
+        transformed = transformer.fit_transform(training)
+        if protocol.scaling == "each half":
+            return transformed, preprocessor(name).fit_transform(test)
+        return transformed, transformer.transform(test)
 
 
 def scale(X: np.ndarray, protocol: Protocol) -> float:

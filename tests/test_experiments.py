@@ -50,7 +50,7 @@ def test_a_budget_does_not_depend_on_the_others(make_features):
 
 
 def test_late_fusion_rules_differ_where_the_surest_is_outvoted(make_features):
-    X = {name: (np.zeros((2, 1)), np.zeros((1, 1))) for name in ("visual", "text", "both")}
+    X = {name: (np.zeros((2, 1)), np.zeros((1, 1))) for name in ("visual", "text")}
     support = {"visual": [[0.9, 0.1, 0.0]], "text": [[0.0, 0.85, 0.15]]}
 
     class Told:
@@ -71,10 +71,10 @@ def test_late_fusion_rules_differ_where_the_surest_is_outvoted(make_features):
     for chosen in (STRICT, PAPER):
         told = iter(support)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(experiments.CLASSIFIERS, "GNB", lambda told=told: Told(next(told)))
-            *_, (last, labels) = experiments.predictions(X, fits, "GNB", chosen, True)
-        assert (last.method, last.modality) == ("LF", "both")
-        predicted[chosen.name] = labels.tolist()
+            patch.setitem(experiments.CLASSIFIERS, "LR", lambda told=told: Told(next(told)))
+            fitted, labels = experiments.predictions(X, fits, "LR", chosen, True)
+        assert (fitted[-1].method, fitted[-1].modality) == ("LF", "both")
+        predicted[chosen.name] = labels[-1].tolist()
     assert predicted == {"strict": [1], "paper": [0]}
 
 
