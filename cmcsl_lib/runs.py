@@ -10,7 +10,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -168,6 +168,9 @@ def collect(job: Job) -> None:
     paths = sorted(job.parts.glob("*.parquet"))
     keep_scores(pd.concat([read_scores(path) for path in paths]), job)
     shutil.rmtree(job.parts)
+    # Folds of other work on the same dataset may lie beside them.
+    with suppress(OSError):
+        job.parts.parent.rmdir()
 
 
 @contextmanager

@@ -1,4 +1,7 @@
+import signal
+import subprocess
 import sys
+import time
 from dataclasses import replace
 
 import pandas as pd
@@ -7,6 +10,7 @@ import pytest
 from cmcsl_lib import runs
 from cmcsl_lib.errors import Absent, CmcslError
 from cmcsl_lib.features import features_path, write_features
+from cmcsl_lib.paths import REPOSITORY
 from cmcsl_lib.protocol import PROTOCOLS
 from cmcsl_lib.scores import COLUMNS, read_scores, scores_paths
 
@@ -67,7 +71,7 @@ def test_neither_workers_nor_what_came_first_change_a_byte(kept_features):
     load(budgets=(1, 2), classifiers=("GNB",), workers=2)
     load(budgets=(1,), classifiers=("CART",))
     assert path.read_bytes() == once
-    assert not path.with_suffix(".parts").exists() or not list(path.with_suffix(".parts").iterdir())
+    assert not path.with_suffix(".parts").exists()
 
 
 def test_a_run_goes_on_where_it_stopped(kept_features, monkeypatch):
@@ -95,6 +99,27 @@ def test_a_run_goes_on_where_it_stopped(kept_features, monkeypatch):
     load(budgets=(1, 2))
     assert len(done) == 10 - kept
     assert path.read_bytes() == unbroken
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_and_gives_the_same_bytes(kept_features):
+    path, _ = scores_paths("openclipart", "strict", 3, "AF")
+    words = ["run", "3", "--datasets", "AF", "--classifier", "CART", "--budgets", *map(str, range(1, 16))]
+    command = [sys.executable, "-m", "cmcsl_lib.cli", *words]
+    running = subprocess.Popen([*command, "--workers", "2"], cwd=REPOSITORY, stdout=subprocess.DEVNULL)
+    while running.poll() is None and not list(path.with_suffix(".parts").rglob("[0-9].parquet")):
+        time.sleep(0.01)
+    running.kill()
+    assert running.wait() == -signal.SIGKILL  # it had not come to its end
+    assert not path.exists()
+    kept = {part: part.stat().st_mtime_ns for part in path.with_suffix(".parts").rglob("[0-9].parquet")}
+    assert 0 < len(kept) < 10
+    told = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stderr
+    assert f"{10 - len(kept)} of {10 - len(kept)} folds" in told
+    resumed = path.read_bytes()
+    path.unlink()
+    subprocess.run([*command, "--workers", "2"], cwd=REPOSITORY, capture_output=True, check=True)
+    assert path.read_bytes() == resumed
 
 
 def test_folds_of_other_work_are_not_taken(kept_features):
