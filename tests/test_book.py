@@ -83,7 +83,9 @@ def test_the_book_builds_with_all_its_pages_and_a_second_build_does_nothing(capf
         text = built.read_text(encoding="utf-8")
         assert "Traceback" not in text
         assert re.search(r"<h1>.*", text)
-        assert all('alt="' in image for image in re.findall("<img[^>]*>", text))
+        figures = [image for image in re.findall("<img[^>]*>", text) if "_images" in image]
+        assert all(re.search(r'alt="[^"]{20,}"', image) for image in figures)
+        assert text.count("<figcaption") == text.count("data:text/csv;base64,") == len(figures)
         executed = nbformat.read(page.output, as_version=4)
         outputs = [output for cell in executed.cells if cell.cell_type == "code" for output in cell.outputs]
         assert outputs and all(output.output_type != "error" for output in outputs)
