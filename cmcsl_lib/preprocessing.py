@@ -11,8 +11,7 @@ _MAKERS = {
     "L2": Normalizer,
     "STD": StandardScaler,
     "MM": MinMaxScaler,
-    # What Normalizer gives is its own array: the scaler may write to it.
-    "L2STD": lambda: make_pipeline(Normalizer(), StandardScaler(copy=False)),
+    "L2STD": lambda: make_pipeline(Normalizer(), StandardScaler()),
 }
 
 #: Names of the paper, in the order of Table III.

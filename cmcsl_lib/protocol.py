@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
-from sklearn import config_context
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
 
 from .corpora import creators
@@ -194,12 +193,10 @@ def preprocess(training: np.ndarray, test: np.ndarray, name: str,
                protocol: Protocol) -> tuple[np.ndarray, np.ndarray]:
     """Preprocessed training and test rows of one modality."""
     transformer = preprocessor(name)
-    # That features are finite is checked when they are made.
-    with config_context(assume_finite=True):
-        transformed = transformer.fit_transform(training)
-        if protocol.scaling == "each half":
-            return transformed, preprocessor(name).fit_transform(test)
-        return transformed, transformer.transform(test)
+    transformed = transformer.fit_transform(training)
+    if protocol.scaling == "each half":
+        return transformed, preprocessor(name).fit_transform(test)
+    return transformed, transformer.transform(test)
 
 
 def scale(X: np.ndarray, protocol: Protocol) -> float:
