@@ -10,20 +10,55 @@ from pathlib import Path
 from pandas import DataFrame
 
 from . import __version__
-from .corpora import LOADERS, RANDOM_STATE, class_counts, datasets, kind, load, subset
-from .errors import CmcslError, check_choice
+from .corpora import (
+    LOADERS,
+    RANDOM_STATE,
+    class_counts,
+    class_sizes,
+    datasets,
+    kind,
+    large_enough,
+    load,
+)
+from .corpora.base import MIN_CLASS
+from .errors import Absent, CmcslError, check_choice
+from .paths import readable_path
 from .protocol import BUDGETS, PROTOCOLS, Protocol, protocol
+
+
+MIN_CLASS_HELP = f"fewest items of a class; datasets with a smaller one are left out, default {MIN_CLASS}"
 
 
 def corpora(arguments: argparse.Namespace) -> None:
     """List the corpora, their datasets and classes."""
     for name in LOADERS:
-        corpus = load(name)
+        try:
+            corpus = load(name)
+        except Absent as absent:
+            print(f"{name}: {absent}")
+            continue
         print(f"{name}: {len(corpus.items)} items")
+        sizes = class_sizes(corpus).groupby("dataset").samples.sum()
         for dataset, classes in datasets(name).items():
-            divided = subset(corpus, dataset)
-            size = len(divided.rows) + len(divided.finetuning_rows)
-            print(f"  {dataset:10} {kind(classes):10} {size:5} items  {', '.join(classes)}")
+            print(f"  {dataset:10} {kind(classes):10} {sizes[dataset]:5} items  {', '.join(classes)}")
+
+
+def divide(arguments: argparse.Namespace) -> None:
+    """Divide MM-IMDb into its datasets and compare every class with Table I."""
+    from .published import beside_table_1
+
+    corpus = load(check_choice(arguments.corpus, ("mm-imdb",), "corpus with printed class sizes"))
+    compared = beside_table_1(class_sizes(corpus, arguments.datasets or None))
+    print(compared.to_csv(index=False) if arguments.csv else compared.to_string(index=False), end="" if arguments.csv
+          else "\n")
+    different = int((compared.samples != compared.expected).sum())
+    told = (f"{different} of {len(compared)} classes differ from Table I" if different
+            else f"All {len(compared)} classes are as in Table I")
+    kept = large_enough(corpus, arguments.datasets or None, arguments.min_class)
+    print(f"{told}. Datasets with at least {arguments.min_class} films in every class: {', '.join(kept) or 'none'}.",
+          file=sys.stderr)
+    if arguments.check and different:
+        raise CmcslError(f"{told}: take mmimdb.tar.gz of archive.org, whole.")
 
 
 def extract(arguments: argparse.Namespace) -> None:
@@ -31,7 +66,11 @@ def extract(arguments: argparse.Namespace) -> None:
     from .extraction import extract as extract_features
     from .features import features_folder
 
-    for path in extract_features(arguments.corpus, arguments.datasets or None, start=arguments.start,
+    names = arguments.datasets or large_enough(load(arguments.corpus), least=arguments.min_class)
+    if not names:
+        raise CmcslError(f"No dataset of {arguments.corpus} has {arguments.min_class} items in every class: lower the "
+                         "bar with --min-class.")
+    for path in extract_features(arguments.corpus, names, start=arguments.start,
                                  folder=arguments.to or features_folder(arguments.corpus, arguments.name),
                                  seed=arguments.seed, split_seed=arguments.split_seed, device=arguments.device):
         print(path)
@@ -77,7 +116,7 @@ def table_input(arguments: argparse.Namespace) -> DataFrame:
         return class_counts(load(arguments.source), arguments.datasets)
     return source_scores(arguments.source, EXPERIMENTS[arguments.number], chosen_protocol(arguments),
                          datasets=arguments.datasets, classifiers=CLASSIFIERS_SHOWN.get(arguments.number),
-                         compute=False)
+                         budgets=tuple(arguments.budgets), compute=False)
 
 
 def chosen_protocol(arguments: argparse.Namespace) -> Protocol:
@@ -89,11 +128,21 @@ def chosen_protocol(arguments: argparse.Namespace) -> Protocol:
 
 
 def fetch(arguments: argparse.Namespace) -> None:
-    """Download what the repository does not ship."""
+    """Get what the repository does not ship."""
+    from .corpora import mm_imdb
     from .published import fetch as fetch_published
 
-    check_choice(arguments.what, ("published-scores",), "thing to fetch")
-    print(fetch_published())
+    check_choice(arguments.what, ("published-scores", mm_imdb.NAME), "thing to fetch")
+    if arguments.what == mm_imdb.NAME:
+        set_aside = mm_imdb.fetch(arguments.source)
+        print(f"{len(load(mm_imdb.NAME).items)} films: {readable_path(mm_imdb.store_path())}")
+        for reason, count in sorted(set_aside.items()):
+            print(f"set aside, {reason}: {count}")
+        print(f"Every item set aside: {readable_path(mm_imdb.report_path())}")
+    elif arguments.source:
+        raise CmcslError("--from goes with mm-imdb: set CMCSL_PUBLISHED_SCORES to a folder of the authors' arrays.")
+    else:
+        print(fetch_published())
 
 
 def book(arguments: argparse.Namespace) -> None:
@@ -118,7 +167,8 @@ def parser() -> argparse.ArgumentParser:
 
     extracting = command(extract, "extract")
     extracting.add_argument("corpus", metavar="CORPUS")
-    extracting.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all of the corpus")
+    extracting.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all that --min-class lets through")
+    extracting.add_argument("--min-class", type=int, default=MIN_CLASS, help=MIN_CLASS_HELP)
     extracting.add_argument("--start", default="auto", help="weights of ResNet-18: auto, imagenet, pooled")
     extracting.add_argument("--to", type=Path, metavar="FOLDER", help="default: features/CORPUS in CMCSL_HOME")
     extracting.add_argument("--name", default="default", help="of these features, for `run --change features=NAME`")
@@ -141,11 +191,22 @@ def parser() -> argparse.ArgumentParser:
     printing.add_argument("number", metavar="NUMBER", help="number of the paper's table")
     printing.add_argument("--source", default="openclipart", help="a corpus, or published: the authors' arrays")
     printing.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
+    printing.add_argument("--budgets", nargs="+", type=int, default=list(BUDGETS), help="default 1 to 20")
     protocol_arguments(printing)
     printing.add_argument("--statistics", default="corrected", help="corrected or published")
     printing.add_argument("--csv", action="store_true", help="comma-separated values, as the paper prints them")
 
-    command(fetch, "fetch").add_argument("what", metavar="WHAT", help="published-scores: the authors' arrays")
+    fetching = command(fetch, "fetch")
+    fetching.add_argument("what", metavar="WHAT", help="published-scores: the authors' arrays; mm-imdb: their corpus")
+    fetching.add_argument("--from", dest="source", type=Path, metavar="PATH",
+                          help="archive or unpacked folder of mm-imdb, instead of a download of several GB")
+
+    dividing = command(divide, "divide")
+    dividing.add_argument("corpus", metavar="CORPUS", help="mm-imdb")
+    dividing.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all of the corpus")
+    dividing.add_argument("--min-class", type=int, default=MIN_CLASS, help=MIN_CLASS_HELP)
+    dividing.add_argument("--check", action="store_true", help="a difference from Table I is an error")
+    dividing.add_argument("--csv", action="store_true", help="comma-separated values")
 
     building = command(book, "book")
     building.add_argument("--corpus", default="openclipart", help="what its pages show")

@@ -6,7 +6,6 @@ to install when it is used. Nothing here opens a network connection.
 
 import hashlib
 import importlib.util
-import io
 import math
 import pickle
 from collections.abc import Iterable
@@ -14,11 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 from tqdm.auto import tqdm
 
 from . import __version__
 from .corpora import Corpus, Subset, datasets, finetuning_split, load, subset
+from .corpora.pictures import decoded
 from .errors import CmcslError, check_choice
 from .features import WIDTHS, Features, write_features
 from .paths import home
@@ -111,14 +110,17 @@ def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "au
         raise CmcslError(f"No dataset was named: choose from {', '.join(datasets(corpus))}.")
     _check_extra()
     loaded = load(corpus)
-    divided = [subset(loaded, name, split_seed) for name in wanted]
+    begin = _start(start)
+    # A training that pools the datasets must not see any of their 80 %; else each is split by itself, as published.
+    split = "corpus" if begin == "pooled" else "dataset"
+    divided = [subset(loaded, name, split_seed, split) for name in wanted]
     place = _device(device)
     texts, text_told = encode_texts(loaded, place)
-    visual = VisualEncoder(loaded, _start(start), seed, place, split_seed)
+    visual = VisualEncoder(loaded, begin, seed, place, split_seed)
     paths = []
     for its in tqdm(divided, desc="Fine-tuning", disable=None):
         images, visual_told = visual.features(its)
-        settings = {"cmcsl": __version__, "seed": seed, "split seed": split_seed,
+        settings = {"cmcsl": __version__, "seed": seed, "split": split, "split seed": split_seed,
                     "torch": torch.__version__.split("+")[0], "torchvision": torchvision.__version__.split("+")[0],
                     "sentence-transformers": sentence_transformers.__version__,
                     "start": visual_told["start"], "visual batch": visual_told["training"]["batch"],
@@ -230,8 +232,7 @@ class VisualEncoder:
         fit = published if self.start == "imagenet" else v2.Resize((pixels, pixels))
         arrays = []
         for content in self.corpus.items.image.iloc[rows]:
-            with Image.open(io.BytesIO(content)) as image:
-                arrays.append(np.asarray(fit(image.convert("RGB"))))
+            arrays.append(np.asarray(fit(decoded(content))))
         return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
 
     def _train_pooled(self) -> dict:

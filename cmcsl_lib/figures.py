@@ -12,10 +12,10 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
-from PIL import Image
 from scikit_posthocs import critical_difference_diagram
 
 from .corpora import Corpus
+from .corpora.pictures import decoded
 from .features import MODALITIES, Features, load_features
 from .preprocessing import PREPROCESSINGS, preprocessor
 from .published import AVERAGE_RANK
@@ -131,8 +131,7 @@ def gallery(corpus: Corpus, rows: Sequence[int], captions: Sequence[str], column
     for place in axes.flat:
         place.axis("off")
     for place, content, caption in zip(axes.flat, items.image, captions, strict=False):
-        with Image.open(io.BytesIO(content)) as image:
-            place.imshow(image.convert("RGB"))
+        place.imshow(decoded(content))
         place.set_title(caption, fontsize=8, y=-0.02, va="top")
     figure.tight_layout()
     return figure

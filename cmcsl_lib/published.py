@@ -225,6 +225,23 @@ def _csv(name: str) -> pd.DataFrame:
                        keep_default_na=False)
 
 
+def beside_table_1(sizes: pd.DataFrame) -> pd.DataFrame:
+    """Class sizes of a division of MM-IMDb beside those of Table I; where all are equal, it is the authors' archive.
+
+    Parameters
+    ----------
+    sizes : DataFrame
+        From `corpora.class_sizes`.
+
+    Returns
+    -------
+    DataFrame
+        Columns dataset, class, samples, expected.
+    """
+    printed = printed_table(1)[["dataset", "class", "samples"]].rename(columns={"samples": "expected"})
+    return sizes.merge(printed, on=["dataset", "class"], how="left", validate="one_to_one")
+
+
 def _rank_rows(name: str, groups: tuple[str, ...], labelled: bool = False) -> pd.DataFrame:
     """Averaged ranks, one method a line in the file, as one row per group."""
     lines = _csv(name)

@@ -205,7 +205,7 @@ def test_missing_text_weights_are_told_with_the_extra(monkeypatch):
 
 def test_extract_writes_files_that_can_be_read(torch, tiny, short, tmp_path, monkeypatch):
     monkeypatch.setattr(extraction, "load", lambda name: tiny)
-    monkeypatch.setattr(extraction, "subset", lambda corpus, name, seed: divided(corpus))
+    monkeypatch.setattr(extraction, "subset", lambda corpus, name, seed, split: divided(corpus))
     path, = extraction.extract("openclipart", ["AF"], start="pooled", folder=tmp_path, device="cpu")
     features = read_features(path)
     assert path == tmp_path / "AF.parquet" and list(features.ids) == [f"item{row}" for row in range(40) if row % 5]

@@ -3,15 +3,25 @@
 import numpy as np
 
 from ..errors import CmcslError, check_choice
-from . import openclipart
-from .base import RANDOM_STATE, Corpus, Subset, class_counts, divide, finetuning_split, subset
+from . import mm_imdb, openclipart
+from .base import (
+    RANDOM_STATE,
+    Corpus,
+    Subset,
+    class_counts,
+    class_sizes,
+    divide,
+    finetuning_split,
+    large_enough,
+    subset,
+)
 from .catalogue import datasets, kind
 
-LOADERS = {"openclipart": openclipart.load}
+LOADERS = {"openclipart": openclipart.load, "mm-imdb": mm_imdb.load}
 
 __all__ = [
-    "LOADERS", "RANDOM_STATE", "Corpus", "Subset", "class_counts", "creators", "datasets", "divide", "finetuning_split",
-    "kind", "load", "subset",
+    "LOADERS", "RANDOM_STATE", "Corpus", "Subset", "class_counts", "class_sizes", "creators", "datasets", "divide",
+    "finetuning_split", "kind", "large_enough", "load", "subset",
 ]
 
 

@@ -1,0 +1,90 @@
+"""Files of a tar archive or of a folder, one after the other, without trusting anything in it.
+
+Nothing is written under a name that an archive holds, so no such name can leave a folder.
+"""
+
+import tarfile
+import zlib
+from collections.abc import Callable, Iterator
+from lzma import LZMAError
+from pathlib import Path
+from typing import NamedTuple
+
+from tqdm.auto import tqdm
+
+from ..errors import CmcslError
+from ..paths import readable_path
+
+#: Larger files are told as too large and are not read.
+LARGEST_FILE = 10_000_000
+#: MM-IMDb has about 52,000 files.
+MOST_FILES = 1_000_000
+DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, LZMAError)
+
+
+class Member(NamedTuple):
+    """One file of an archive.
+
+    Attributes
+    ----------
+    name : str
+        As the archive tells it.
+    content : bytes or None
+        None if the file is larger than `LARGEST_FILE`.
+    """
+
+    name: str
+    content: bytes | None
+
+
+def members(path: Path, wanted: Callable[[str], bool], title: str) -> Iterator[Member]:
+    """Regular files of an archive or folder; links and devices are passed over.
+
+    Parameters
+    ----------
+    path : Path
+        A folder, or a tar archive: plain, or compressed by gzip, bzip2 or xz. An archive is read as a stream.
+    wanted : callable
+        Tells by its name whether a file is read.
+    title : str
+        Of the progress bar.
+
+    Raises
+    ------
+    CmcslError
+        If there is no such path, or the archive is damaged or holds more than `MOST_FILES` files.
+    """
+    if path.is_dir():
+        yield from _of_folder(path, wanted, title)
+    elif path.is_file():
+        yield from _of_tar(path, wanted, title)
+    else:
+        raise CmcslError(f"There is no archive or folder {readable_path(path)}: name one that exists.")
+
+
+def _of_folder(folder: Path, wanted: Callable[[str], bool], title: str) -> Iterator[Member]:
+    paths = sorted(path for path in folder.rglob("*")
+                   if wanted(path.relative_to(folder.parent).as_posix()) and path.is_file() and not path.is_symlink())
+    for path in tqdm(paths, desc=title, unit="file", disable=None):
+        name = path.relative_to(folder.parent).as_posix()
+        yield Member(name, path.read_bytes() if path.stat().st_size <= LARGEST_FILE else None)
+
+
+def _of_tar(path: Path, wanted: Callable[[str], bool], title: str) -> Iterator[Member]:
+    told = readable_path(path)
+    try:
+        with (open(path, "rb") as raw,
+              tqdm.wrapattr(raw, "read", total=path.stat().st_size, desc=title, disable=None) as read,
+              tarfile.open(fileobj=read, mode="r|*") as archive):
+            for number, member in enumerate(archive):
+                if number == MOST_FILES:
+                    raise CmcslError(f"The archive {told} holds more than {MOST_FILES} files: take MM-IMDb's own.")
+                # The archive keeps a list of what it passed; a million entries would fill the memory.
+                archive.members = []
+                if member.isreg() and wanted(member.name):
+                    small = member.size <= LARGEST_FILE
+                    yield Member(member.name, archive.extractfile(member).read() if small else None)
+    except DAMAGE as error:
+        raise CmcslError(
+            f"The archive {told} is damaged or is no tar archive ({type(error).__name__}): get it again."
+        ) from None
