@@ -25,7 +25,6 @@ from .errors import Absent, CmcslError, check_choice
 from .paths import readable_path
 from .protocol import BUDGETS, PROTOCOLS, Protocol, protocol
 
-
 MIN_CLASS_HELP = f"fewest items of a class; datasets with a smaller one are left out, default {MIN_CLASS}"
 
 

@@ -3,12 +3,14 @@
 Nothing is written under a name that an archive holds, so no such name can leave a folder.
 """
 
+import bz2
+import gzip
+import lzma
 import tarfile
 import zlib
 from collections.abc import Callable, Iterator
-from lzma import LZMAError
 from pathlib import Path
-from typing import NamedTuple
+from typing import BinaryIO, NamedTuple
 
 from tqdm.auto import tqdm
 
@@ -19,7 +21,9 @@ from ..paths import readable_path
 LARGEST_FILE = 10_000_000
 #: MM-IMDb has about 52,000 files.
 MOST_FILES = 1_000_000
-DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, LZMAError)
+#: First bytes of compressed files, and what reads them.
+COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
+DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 class Member(NamedTuple):
@@ -75,7 +79,7 @@ def _of_tar(path: Path, wanted: Callable[[str], bool], title: str) -> Iterator[M
     try:
         with (open(path, "rb") as raw,
               tqdm.wrapattr(raw, "read", total=path.stat().st_size, desc=title, disable=None) as read,
-              tarfile.open(fileobj=read, mode="r|*") as archive):
+              tarfile.open(fileobj=(content := _decompressed(read)), mode="r|") as archive):
             for number, member in enumerate(archive):
                 if number == MOST_FILES:
                     raise CmcslError(f"The archive {told} holds more than {MOST_FILES} files: take MM-IMDb's own.")
@@ -84,7 +88,27 @@ def _of_tar(path: Path, wanted: Callable[[str], bool], title: str) -> Iterator[M
                 if member.isreg() and wanted(member.name):
                     small = member.size <= LARGEST_FILE
                     yield Member(member.name, archive.extractfile(member).read() if small else None)
+            _check_end(path, content, archive.offset)
     except DAMAGE as error:
         raise CmcslError(
             f"The archive {told} is damaged or is no tar archive ({type(error).__name__}): get it again."
         ) from None
+
+
+def _decompressed(raw: BinaryIO) -> BinaryIO:
+    """The tar inside; these readers notice a wrong checksum and a missing end, tarfile's own stream does not."""
+    beginning = raw.read(6)
+    raw.seek(0)
+    return next((opened(raw) for magic, opened in COMPRESSIONS.items() if beginning.startswith(magic)), raw)
+
+
+def _check_end(path: Path, content: BinaryIO, offset: int) -> None:
+    """tarfile takes a damaged header, or none, for the end of an archive: only a block of zeros is one."""
+    while content.read(1 << 20):
+        pass
+    with open(path, "rb") as file:
+        if file.read(6).startswith(tuple(COMPRESSIONS)):
+            return
+        file.seek(offset)
+        if file.read(tarfile.BLOCKSIZE) != bytes(tarfile.BLOCKSIZE):
+            raise tarfile.ReadError("no end")

@@ -9,7 +9,7 @@ from ..paths import readable_path, written_whole
 
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 60
-PIECE = 1 << 20
+PIECE = 1 << 16
 
 
 def fetched(url: str, path: Path) -> Path:

@@ -45,6 +45,8 @@ def decoded(content: bytes) -> Image.Image:
                 return _as_rgb(ImageOps.exif_transpose(image))
     except UnidentifiedImageError:
         raise CmcslError("not an image") from None
+    except Image.DecompressionBombError:
+        raise CmcslError("image of too many pixels") from None
     except CmcslError:
         raise
     # Decoders raise whatever the damage leads them to.

@@ -1,0 +1,376 @@
+"""On made-up archives with every kind of broken item; no file of the corpus itself is needed."""
+
+import io
+import json
+import tarfile
+import threading
+import tracemalloc
+from collections import Counter
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from cmcsl_lib import corpora
+from cmcsl_lib.cli import main
+from cmcsl_lib.corpora import archive, download, mm_imdb
+from cmcsl_lib.corpora.pictures import decoded
+from cmcsl_lib.errors import Absent, CmcslError
+from cmcsl_lib.published import beside_table_1
+
+
+def poster(mode="RGB", kind="JPEG", size=(12, 18), **options):
+    """A picture file of one dark grey, 48 of 255."""
+    if mode == "I;16":
+        image = Image.fromarray(np.full(size[::-1], 48 << 8, dtype=np.uint16))
+    elif mode == "P":
+        image = Image.new("RGB", size, (48, 48, 48)).quantize()
+    elif mode == "CMYK":
+        image = Image.new("RGB", size, (48, 48, 48)).convert("CMYK")
+    else:
+        image = Image.new(mode, size, {"L": 48, "RGB": (48, 48, 48), "RGBA": (48, 48, 48, 255)}[mode])
+    content = io.BytesIO()
+    image.save(content, kind, **options)
+    return content.getvalue()
+
+
+def description(genres=("Drama",), plot=("One plot.", "Another."), **further):
+    return json.dumps({"title": "A film", "genres": list(genres), "plot": list(plot)} | further).encode()
+
+
+@pytest.fixture(autouse=True)
+def own_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path / "home"))
+
+
+def tar(path, files, mode="w"):
+    """Write an archive: names to contents, or to ready-made TarInfo objects."""
+    with tarfile.open(path, mode) as made:
+        for name, content in files.items():
+            if isinstance(content, tarfile.TarInfo):
+                made.addfile(content)
+                continue
+            entry = tarfile.TarInfo(f"mmimdb/dataset/{name}")
+            entry.size = len(content)
+            made.addfile(entry, io.BytesIO(content))
+    return path
+
+
+def films(*names):
+    """Whole films."""
+    return {f"{name}.{ending}": content for name in names
+            for ending, content in (("json", description()), ("jpeg", poster()))}
+
+
+BROKEN = {
+    "0000001": ("no poster", description(), None),
+    "0000002": ("no description", None, poster()),
+    "0000003": ("no plot", description(plot=()), poster()),
+    "0000004": ("no plot", description(plot=("  ",)), poster()),
+    "0000005": ("no genres", description(genres=()), poster()),
+    "0000006": ("broken description", b'{"title": ', poster()),
+    "0000007": ("broken description", b"[1, 2]", poster()),
+    "0000008": ("broken image", description(), poster(size=(200, 300))[:-200]),
+    "0000009": ("not an image", description(), b"<html>not found</html>"),
+    "0000010": ("not an image", description(), b""),
+    "0000011": ("broken description", b"[" * 100_000, poster()),
+    "0000012": ("no genres", description(genres=(1, 2)), poster()),
+    "0000013": ("broken description", b"\xff\xfe\xfa", poster()),
+}
+
+
+@pytest.fixture
+def mixed(tmp_path):
+    """Two good films and one item of every broken kind."""
+    files = films("1000001", "1000002")
+    for name, (_, told, picture) in BROKEN.items():
+        files |= {f"{name}.json": told} if told is not None else {}
+        files |= {f"{name}.jpeg": picture} if picture is not None else {}
+    return tar(tmp_path / "mixed.tar.gz", files, "w:gz")
+
+
+def test_broken_items_are_set_aside_with_their_reason(mixed):
+    counts = mm_imdb.fetch(mixed)
+    assert counts == Counter(reason for reason, _, _ in BROKEN.values())
+    report = pd.read_csv(mm_imdb.report_path(), dtype=str)
+    assert dict(zip(report["item"], report.reason, strict=True)) == {name: row[0] for name, row in BROKEN.items()}
+    corpus = corpora.load("mm-imdb")
+    assert corpus.items.id.tolist() == ["1000001", "1000002"]
+    assert corpus.items.text.tolist() == ["One plot. Another."] * 2
+    assert corpus.items.image.iloc[[1]].tolist() == [poster()]
+
+
+def test_a_folder_gives_the_same_corpus_as_its_archive(mixed, tmp_path):
+    mm_imdb.fetch(mixed)
+    expected, report = mm_imdb.load().items, mm_imdb.report_path().read_bytes()
+    with tarfile.open(mixed) as made:
+        made.extractall(tmp_path / "unpacked", filter="data")
+    mm_imdb.fetch(tmp_path / "unpacked")
+    pd.testing.assert_frame_equal(mm_imdb.load().items, expected)
+    assert mm_imdb.report_path().read_bytes() == report
+
+
+@pytest.mark.parametrize("order", [sorted, lambda names: sorted(names, key=lambda name: name[::-1])])
+def test_the_order_of_descriptions_and_posters_does_not_matter(tmp_path, order):
+    files = films("3", "1", "2")
+    mm_imdb.fetch(tar(tmp_path / "made.tar", {name: files[name] for name in order(files)}))
+    assert sorted(mm_imdb.load().items.id) == ["1", "2", "3"]
+
+
+def test_names_that_leave_the_folder_links_and_devices_are_passed_over(tmp_path):
+    link, device = tarfile.TarInfo("mmimdb/dataset/7.jpeg"), tarfile.TarInfo("mmimdb/dataset/8.jpeg")
+    link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
+    device.type = tarfile.CHRTYPE
+    hostile = {"../../../escaped.json": description(), "../../9.json.exe": b"x", "link": link, "device": device}
+    made = tar(tmp_path / "hostile.tar", films("5") | hostile | {"7.json": description(), "8.json": description()})
+    assert mm_imdb.fetch(made) == {"no poster": 2}
+    written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
+    assert written == {"hostile.tar", "home/corpora/mm-imdb/items.arrow", "home/corpora/mm-imdb/set-aside.csv"}
+
+
+def test_files_too_large_are_never_read_into_memory(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "LARGEST_FILE", 100_000)
+    bomb = bytes(60_000_000)
+    made = tar(tmp_path / "bomb.tar.gz", films("5") | {"6.json": bomb, "7.json": description(), "7.jpeg": bomb}, "w:gz")
+    assert made.stat().st_size < len(bomb) / 100
+    tracemalloc.start()
+    counts = mm_imdb.fetch(made)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert counts == {"description too large": 1, "poster too large": 1}
+    assert peak < len(bomb) / 10
+
+
+def test_images_of_too_many_pixels_are_not_decoded(tmp_path):
+    files = films("5")
+    for name, side in (("6", 8_000), ("7", 20_000)):
+        claimed = io.BytesIO()
+        Image.new("1", (side, side)).save(claimed, "PNG")
+        files |= {f"{name}.json": description(), f"{name}.jpeg": claimed.getvalue()}
+    assert mm_imdb.fetch(tar(tmp_path / "wide.tar", files)) == {"image of too many pixels": 2}
+
+
+def test_archives_of_too_many_files_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "MOST_FILES", 5)
+    with pytest.raises(CmcslError, match="more than 5 files"):
+        mm_imdb.fetch(tar(tmp_path / "many.tar", films("1", "2", "3")))
+
+
+def test_a_damaged_archive_leaves_what_was_there(tmp_path):
+    mm_imdb.fetch(tar(tmp_path / "good.tar", films("5")))
+    before = mm_imdb.store_path().read_bytes()
+    generator = np.random.default_rng(0)
+    noise = {f"{name}.jpeg": generator.bytes(5000) for name in range(20)}
+    whole = tar(tmp_path / "whole.tar.gz", films("6") | noise, "w:gz").read_bytes()
+    broken = tmp_path / "broken.tar.gz"
+    plain = tar(tmp_path / "whole.tar", films("6") | noise).read_bytes()
+    cut_short = plain[: 21 * 512]
+    header = plain.index(b"mmimdb/dataset/9.jpeg")
+    bad_header = plain[:header] + bytes(100) + plain[header + 100:]
+    for content in (whole[: len(whole) // 2], b"no archive", b"", whole[:2000] + bytes(3000) + whole[5000:], whole[:-9],
+                    cut_short, bad_header):
+        broken.write_bytes(content)
+        with pytest.raises(CmcslError, match="damaged or is no tar archive"):
+            mm_imdb.fetch(broken)
+        assert mm_imdb.store_path().read_bytes() == before
+    assert {path.name for path in mm_imdb.store_path().parent.iterdir()} == {"items.arrow", "set-aside.csv"}
+
+
+def test_a_source_without_films_is_refused(tmp_path):
+    with pytest.raises(CmcslError, match="No film with poster, plot and genres"):
+        mm_imdb.fetch(tar(tmp_path / "empty.tar", {"notes.txt": b"nothing"}))
+    with pytest.raises(CmcslError, match="no archive or folder"):
+        mm_imdb.fetch(tmp_path / "nowhere")
+    assert not mm_imdb.store_path().exists()
+
+
+def test_a_missing_or_damaged_store_is_told(tmp_path):
+    with pytest.raises(Absent, match="cmcsl fetch mm-imdb"):
+        corpora.load("mm-imdb")
+    mm_imdb.fetch(tar(tmp_path / "good.tar", films("5")))
+    content = mm_imdb.store_path().read_bytes()
+    other = io.BytesIO()
+    with pa.ipc.new_file(other, pa.schema([("id", pa.string())])):
+        pass
+    for damaged in (b"", content[:-50], content[: len(content) // 2], other.getvalue()):
+        mm_imdb.store_path().write_bytes(damaged)
+        with pytest.raises(CmcslError, match="can't be read"):
+            corpora.load("mm-imdb")
+
+
+def test_plots_are_joined_and_genres_sorted_without_repeats():
+    got = mm_imdb.film(description(genres=("War", "Drama", "War"), plot=("a", "b"), title=None))
+    assert got == mm_imdb.Film("", "a b", ["Drama", "War"])
+    assert mm_imdb.film(b'{"genres": ["War"], "plot": ["\\ud800 x"]}').text == "? x"
+
+
+@given(st.binary(max_size=200) | st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(st.sampled_from(["genres", "plot", "title"]), inner, max_size=3),
+).map(lambda told: json.dumps(told).encode()))
+def test_any_description_is_a_film_or_a_reason(content):
+    try:
+        made = mm_imdb.film(content)
+    except CmcslError as reason:
+        assert str(reason) in {"broken description", "no plot", "no genres"}
+    else:
+        assert made.text.strip() and made.labels and isinstance(made.title, str)
+
+
+@pytest.mark.parametrize("mode, kind", [
+    ("RGB", "JPEG"), ("L", "JPEG"), ("CMYK", "JPEG"), ("P", "PNG"), ("L", "PNG"), ("I;16", "PNG"), ("RGBA", "PNG"),
+    ("RGB", "WEBP"), ("P", "GIF"), ("RGB", "BMP"), ("CMYK", "TIFF"),
+])
+def test_every_kind_of_picture_becomes_the_same_rgb_image(mode, kind):
+    image = decoded(poster(mode, kind))
+    assert (image.mode, image.size) == ("RGB", (12, 18))
+    # JPEG rounds its coefficients and CMYK passes through ink and back; each may move a value by one or two.
+    assert np.abs(np.asarray(image).astype(int) - 48).max() <= 2
+
+
+def test_transparent_pixels_are_white_and_pictures_are_upright():
+    content = io.BytesIO()
+    Image.new("RGBA", (4, 6), (0, 0, 0, 0)).save(content, "PNG")
+    assert np.asarray(decoded(content.getvalue())).min() == 255
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    assert decoded(poster(exif=turned)).size == (18, 12)
+
+
+def test_formats_that_start_other_programs_are_not_read():
+    content = io.BytesIO()
+    Image.new("RGB", (8, 8)).save(content, "EPS")
+    with pytest.raises(CmcslError, match="not an image"):
+        decoded(content.getvalue())
+
+
+@given(st.binary(max_size=64), st.integers(0, 600))
+def test_damaged_pictures_are_decoded_or_refused(noise, place):
+    content = poster(size=(20, 20))
+    damaged = content[:place] + noise + content[place + len(noise):]
+    try:
+        assert decoded(damaged).mode == "RGB"
+    except CmcslError as reason:
+        assert str(reason) in {"not an image", "broken image", "image of too many pixels"}
+
+
+def test_division_is_compared_class_by_class(tmp_path, capsys):
+    files = {}
+    for number in range(30):
+        files |= {f"{number}.jpeg": poster(),
+                  f"{number}.json": description(genres=("Horror",) if number < 20 else ("Romance", "War"))}
+    assert main(["fetch", "mm-imdb", "--from", str(tar(tmp_path / "made.tar", files))]) == 0
+    assert "30 films" in capsys.readouterr().out
+    assert main(["divide", "mm-imdb", "--csv", "--min-class", "10"]) == 0
+    printed = capsys.readouterr()
+    table = pd.read_csv(io.StringIO(printed.out))
+    assert table.columns.tolist() == ["dataset", "class", "samples", "expected"]
+    assert table[table.dataset == "HR"].samples.tolist() == [20, 10]
+    assert table[table.dataset == "HR"].expected.tolist() == [2151, 4653]
+    assert (len(table), table.expected.isna().sum()) == (71, 0)
+    assert printed.err.strip().endswith("in every class: HR.")
+    assert main(["divide", "mm-imdb", "--check"]) == 2
+    assert "71 of 71 classes differ" in capsys.readouterr().err
+    assert main(["extract", "mm-imdb"]) == 2
+    assert "--min-class" in capsys.readouterr().err
+
+
+def test_equal_class_sizes_are_the_archives_proof():
+    printed = beside_table_1(pd.DataFrame({"dataset": ["HR", "HR"], "class": ["Horror", "Romance"],
+                                           "samples": [2151, 4653]}))
+    assert (printed.samples == printed.expected).all()
+
+
+def test_a_dataset_split_by_itself_is_stratified(tmp_path):
+    files = {}
+    for number in range(60):
+        files |= {f"{number}.jpeg": poster(), f"{number}.json": description(genres=("Horror",) if number % 3
+                                                                            else ("Romance",))}
+    mm_imdb.fetch(tar(tmp_path / "made.tar", files))
+    divided = corpora.subset(mm_imdb.load(), "HR", split="dataset")
+    assert np.bincount(divided.finetuning_y).tolist() == [8, 4]
+    assert np.bincount(divided.y).tolist() == [32, 16]
+    assert not set(divided.rows) & set(divided.finetuning_rows)
+    with pytest.raises(CmcslError, match="choose from corpus, dataset"):
+        corpora.subset(mm_imdb.load(), "HR", split="half")
+
+
+class Server(HTTPServer):
+    """Serves one file, and breaks the first `breaks` answers off in their middle."""
+
+    def __init__(self, content, breaks=0, ranges=True):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.content, self.breaks, self.ranges, self.asked = content, breaks, ranges, []
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}/file"
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self):
+        server, begin = self.server, 0
+        server.asked.append(self.headers.get("Range"))
+        tag = f'"{hash(server.content)}"'
+        if server.ranges and self.headers.get("Range") and self.headers.get("If-Range") == tag:
+            begin = int(self.headers["Range"].removeprefix("bytes=").rstrip("-"))
+        rest = server.content[begin:]
+        self.send_response(206 if begin else 200)
+        self.send_header("Content-Length", str(len(rest)))
+        self.send_header("ETag", tag)
+        self.end_headers()
+        if server.breaks:
+            server.breaks -= 1
+            rest = rest[: len(rest) // 2]
+        self.wfile.write(rest)
+
+    def log_message(self, *told):
+        pass
+
+
+CONTENT = np.random.default_rng(1).bytes(3_000_000)
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_broken_download_goes_on(tmp_path, ranges):
+    server = Server(CONTENT, breaks=2, ranges=ranges)
+    path = download.fetched(server.url, tmp_path / "file")
+    server.shutdown()
+    assert path.read_bytes() == CONTENT
+    assert server.asked[0] is None and all(server.asked[1:]) and len(server.asked) == 3
+    assert {each.name for each in tmp_path.iterdir()} == {"file", "file.sha256"}
+
+
+def test_what_has_come_is_kept_for_the_next_try_and_another_file_begins_anew(tmp_path):
+    server = Server(CONTENT, breaks=download.ATTEMPTS)
+    with pytest.raises(CmcslError, match="what has come is kept"):
+        download.fetched(server.url, tmp_path / "file")
+    assert not (tmp_path / "file").exists() and (tmp_path / "file.part").stat().st_size > len(CONTENT) / 2
+    server.content = CONTENT[::-1]
+    assert download.fetched(server.url, tmp_path / "file").read_bytes() == CONTENT[::-1]
+    server.shutdown()
+
+
+def test_the_first_hash_is_checked_ever_after(tmp_path):
+    server = Server(CONTENT)
+    path = download.fetched(server.url, tmp_path / "file")
+    assert download.fetched(server.url, path) == path and len(server.asked) == 1
+    path.write_bytes(CONTENT[:-1])
+    with pytest.raises(CmcslError, match="records"):
+        download.fetched(server.url, path)
+    server.shutdown()
+
+
+def test_fetch_downloads_the_archive_where_none_is_named(tmp_path, monkeypatch):
+    server = Server(tar(tmp_path / "made.tar.gz", films("5"), "w:gz").read_bytes(), breaks=1)
+    monkeypatch.setattr(mm_imdb, "ARCHIVE_URL", server.url)
+    assert mm_imdb.fetch() == {}
+    server.shutdown()
+    assert corpora.load("mm-imdb").items.id.tolist() == ["5"]
