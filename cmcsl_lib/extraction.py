@@ -8,11 +8,13 @@ import hashlib
 import importlib.util
 import math
 import pickle
+import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+from joblib import Parallel, delayed
 from tqdm.auto import tqdm
 
 from . import __version__
@@ -198,6 +200,61 @@ def encode_texts(corpus: Corpus, device: "torch.device") -> tuple[np.ndarray, di
     return encoded[place], told
 
 
+class Images:
+    """Images of a corpus as they enter a network: decoded and resized once, kept on disk, read batch by batch.
+
+    The file is gone with the object, also when the process is killed, so that it can't be out of date.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    fit : callable
+        From a PIL image to one of `pixels` x `pixels`.
+    pixels : int
+
+    Raises
+    ------
+    CmcslError
+        If an image can't be decoded, or the disk of CMCSL_HOME is full.
+    """
+
+    def __init__(self, corpus: Corpus, fit: "v2.Transform", pixels: int):
+        folder = home() / "images"
+        folder.mkdir(parents=True, exist_ok=True)
+        self._file = tempfile.TemporaryFile(dir=folder)
+        self._corpus, self._fit, self._shape = corpus, fit, (pixels, pixels, 3)
+        self._there = np.zeros(len(corpus.items), dtype=bool)
+
+    def __getitem__(self, rows: np.ndarray) -> "torch.Tensor":
+        """Images of items, uint8, of shape (n, 3, pixels, pixels)."""
+        self._keep(np.unique(rows[~self._there[rows]]))
+        batch = np.empty((len(rows), *self._shape), dtype=np.uint8)
+        for place, row in zip(batch, rows.tolist(), strict=True):
+            self._file.seek(row * place.nbytes)
+            self._file.readinto(place)
+        return torch.from_numpy(batch).permute(0, 3, 1, 2)
+
+    def _keep(self, rows: np.ndarray) -> None:
+        # Pillow decodes outside of the interpreter's lock, so that threads are enough.
+        made = Parallel(n_jobs=-1, prefer="threads", return_as="generator")(delayed(self._made)(row) for row in rows)
+        try:
+            for row, image in zip(rows.tolist(), made, strict=True):
+                self._file.seek(row * image.nbytes)
+                self._file.write(image)
+                self._there[row] = True
+        except OSError as error:
+            raise CmcslError(
+                f"Images can't be kept in {home() / 'images'} ({error.strerror}): free some space, or set CMCSL_HOME."
+            ) from None
+
+    def _made(self, row: int) -> np.ndarray:
+        try:
+            return np.asarray(self._fit(decoded(self._corpus.items.image.iloc[row])))
+        except CmcslError as error:
+            raise CmcslError(f"The image of {self._corpus.items.id.iloc[row]} in the corpus {self._corpus.name} can't "
+                             f"be used ({error}): take the item out of the corpus.") from None
+
+
 class VisualEncoder:
     """ResNet-18 of one corpus: a start, and a fine-tuning on each dataset's 20 %.
 
@@ -218,22 +275,18 @@ class VisualEncoder:
         self.start, self.seed, self.device = start, seed, device
         self.training = PUBLISHED if start == "imagenet" else AFTER_POOLED
         self.corpus = corpus
+        self.images = Images(corpus, self._fit(), self.training.pixels)
         self.pooled_loss = []
         if start == "imagenet":
             self.weights = _read_weights(imagenet_weights())
         else:
             self.weights = self._train_pooled()
 
-    def images(self, rows: np.ndarray) -> "torch.Tensor":
-        """Images of items, uint8, of shape (n, 3, pixels, pixels)."""
+    def _fit(self) -> "v2.Transform":
         pixels = self.training.pixels
         # ImageNet weights go with the geometry of their own transforms: shorter side to 256, then the middle.
         published = v2.Compose([v2.Resize(256), v2.CenterCrop(pixels)])
-        fit = published if self.start == "imagenet" else v2.Resize((pixels, pixels))
-        arrays = []
-        for content in self.corpus.items.image.iloc[rows]:
-            arrays.append(np.asarray(fit(decoded(content))))
-        return torch.from_numpy(np.stack(arrays)).permute(0, 3, 1, 2)
+        return published if self.start == "imagenet" else v2.Resize((pixels, pixels))
 
     def _train_pooled(self) -> dict:
         rows = np.flatnonzero(finetuning_split(self.corpus, self.split_seed))
@@ -245,7 +298,7 @@ class VisualEncoder:
         weight = ((len(targets) - positives) / positives).clamp(max=20).sqrt()
         loss = nn.BCEWithLogitsLoss(pos_weight=weight.to(self.device))
         network = _network(len(names), None, self.seed)
-        self.pooled_loss = _train(network, self.images(rows), targets, loss, POOLED, self.seed, self.device)
+        self.pooled_loss = _train(network, self.images, rows, targets, loss, POOLED, self.seed, self.device)
         return {name: value.cpu() for name, value in network.state_dict().items()}
 
     def features(self, its: Subset) -> tuple[np.ndarray, dict]:
@@ -263,11 +316,11 @@ class VisualEncoder:
         shares = torch.bincount(y, minlength=len(its.classes)) / len(y)
         # Section III, "weights corresponding to the ratio of class cardinality".
         loss = nn.CrossEntropyLoss(weight=(1 - shares).to(self.device))
-        losses = _train(network, self.images(its.finetuning_rows), y, loss, self.training, self.seed, self.device)
+        losses = _train(network, self.images, its.finetuning_rows, y, loss, self.training, self.seed, self.device)
         network.fc = nn.Identity()
         network.eval()
         with torch.inference_mode():
-            batches = self.images(its.rows).split(64)
+            batches = (self.images[rows.numpy()] for rows in torch.from_numpy(its.rows).split(64))
             made = torch.cat([network(_normalized(batch).to(self.device)).cpu() for batch in batches]).numpy()
         if made.shape[1] != WIDTHS["visual"]:
             raise CmcslError(f"ResNet-18 must give {WIDTHS['visual']} features, got {made.shape[1]}.")
@@ -311,17 +364,17 @@ def _augmentation(training: Training) -> "v2.Transform":
     ])
 
 
-def _train(network: "nn.Module", images: "torch.Tensor", targets: "torch.Tensor", loss: "nn.Module",
+def _train(network: "nn.Module", images: Images, rows: np.ndarray, targets: "torch.Tensor", loss: "nn.Module",
            training: Training, seed: int, device: "torch.device") -> list[float]:
-    """Train in place; the mean loss of each epoch."""
+    """Train in place on some rows of the images, one target for each; the mean loss of each epoch."""
     network.to(device).train()
     if training.optimizer == "SGD":
-        steps = math.ceil(len(images) / training.batch)
+        steps = math.ceil(len(rows) / training.batch)
         optimizer = torch.optim.SGD(network.parameters(), lr=training.rate, momentum=0.9)
         schedule = torch.optim.lr_scheduler.ConstantLR(optimizer, factor=1)
     else:
         # At 64 pixels a batch of one or two items would spoil batch normalisation: the incomplete one is left out.
-        steps = max(1, len(images) // training.batch)
+        steps = max(1, len(rows) // training.batch)
         optimizer = torch.optim.AdamW(network.parameters(), lr=training.rate, weight_decay=1e-4)
         schedule = torch.optim.lr_scheduler.OneCycleLR(
             optimizer, training.rate, total_steps=training.epochs * steps + 1, pct_start=0.2
@@ -332,12 +385,12 @@ def _train(network: "nn.Module", images: "torch.Tensor", targets: "torch.Tensor"
     with torch.random.fork_rng(devices=[]), deterministic:
         torch.manual_seed(seed)
         for _ in tqdm(range(training.epochs), desc="Epochs", leave=False, disable=None):
-            order = torch.randperm(len(images))
+            order = torch.randperm(len(rows))
             batches = order.split(training.batch)[:steps]
             losses = []
-            for rows in batches:
-                batch = torch.stack([augment(image) for image in images[rows]])
-                value = loss(network(_normalized(batch).to(device)), targets[rows].to(device))
+            for places in batches:
+                batch = torch.stack([augment(image) for image in images[rows[places.numpy()]]])
+                value = loss(network(_normalized(batch).to(device)), targets[places].to(device))
                 optimizer.zero_grad()
                 value.backward()
                 optimizer.step()

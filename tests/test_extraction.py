@@ -140,10 +140,46 @@ def test_images_enter_the_imagenet_network_as_its_own_transforms_make_them(torch
     content = picture(np.random.default_rng(0), size)
     corpus = Corpus("openclipart", tiny.items.assign(image=content))
     encoder = extraction.VisualEncoder.__new__(extraction.VisualEncoder)
-    encoder.corpus, encoder.start, encoder.training = corpus, "imagenet", extraction.PUBLISHED
+    encoder.start, encoder.training = "imagenet", extraction.PUBLISHED
+    images = extraction.Images(corpus, encoder._fit(), extraction.PUBLISHED.pixels)
     expected = ResNet18_Weights.IMAGENET1K_V1.transforms()(Image.open(io.BytesIO(content)))
-    got = extraction._normalized(encoder.images(np.array([0])))
+    got = extraction._normalized(images[np.array([0])])
     torch.testing.assert_close(got[0], expected)
+
+
+def test_each_image_is_decoded_once_and_rows_come_in_the_order_asked_for(torch, tiny, monkeypatch, tmp_path):
+    from torchvision.transforms import v2
+
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    seen, decoded = [], extraction.decoded
+    monkeypatch.setattr(extraction, "decoded", lambda content: seen.append(content) or decoded(content))
+    images = extraction.Images(tiny, v2.Resize((16, 16)), 16)
+    for rows in ([7, 3, 7], [3, 39, 0], [0]):
+        got = images[np.array(rows)]
+        expected = [np.asarray(decoded(tiny.items.image[row]).resize((16, 16), Image.Resampling.BILINEAR))
+                    for row in rows]
+        np.testing.assert_array_equal(got.permute(0, 2, 3, 1).numpy(), expected)
+    assert sorted(seen) == sorted(tiny.items.image[row] for row in (0, 3, 7, 39))
+    del images
+    assert not list((tmp_path / "images").iterdir())
+
+
+def test_an_image_that_cant_be_decoded_is_named(torch, tiny, monkeypatch, tmp_path):
+    from torchvision.transforms import v2
+
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    tiny.items.at[4, "image"] = b"no image"
+    with pytest.raises(CmcslError, match=r"image of item4 in the corpus openclipart .*not an image"):
+        extraction.Images(tiny, v2.Resize((16, 16)), 16)[np.arange(40)]
+
+
+def test_a_full_disk_is_told(torch, tiny, monkeypatch, tmp_path):
+    from torchvision.transforms import v2
+
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    images = extraction.Images(tiny, v2.Resize((16, 16)), 16)
+    with open("/dev/full", "wb", buffering=0) as images._file, pytest.raises(CmcslError, match="No space left"):
+        images[np.arange(3)]
 
 
 def test_pooled_training_does_not_see_the_80_percent(torch, tiny, short):
