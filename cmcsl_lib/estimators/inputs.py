@@ -1,0 +1,265 @@
+"""What a user hands over: features in one array or several, labels of some rows, columns of each modality."""
+
+from collections.abc import Hashable, Mapping, Sequence
+from numbers import Integral
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from scipy.sparse import issparse
+from sklearn.utils import assert_all_finite, check_array, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+
+from ..errors import CmcslError
+
+#: Name of the only modality where `modalities` is None.
+ONLY = "all"
+
+Columns = slice | Sequence[int] | Sequence[str] | int | str
+Modalities = Mapping[str, Columns] | Sequence[str] | None
+
+
+def is_dict(X: Any) -> bool:
+    """Whether X is a dict of arrays; some of SciPy's sparse matrices are dicts too."""
+    return isinstance(X, Mapping) and not issparse(X)
+
+
+def modality_columns(modalities: Modalities, X: Any, names: Sequence[Hashable] | None = None) -> dict[str, np.ndarray]:
+    """Positions of the columns of every modality.
+
+    Parameters
+    ----------
+    modalities : dict of str to columns, sequence of str or None
+        As `CMCSLClassifier` takes it.
+    X : ndarray of shape (n, d), or dict of str to ndarray
+        The features; a dict's arrays count as standing side by side, in the order of the modalities.
+    names : sequence of str, optional
+        Column names of a data frame.
+
+    Returns
+    -------
+    dict of str to ndarray of int64
+
+    Raises
+    ------
+    CmcslError
+        If a column does not exist, stands in two modalities, or a modality has none.
+    """
+    if isinstance(modalities, str) or not (modalities is None or isinstance(modalities, Mapping | Sequence)):
+        raise CmcslError("modalities must be a dict of name to columns, a sequence of names or None, "
+                         f"got {modalities!r}.")
+    if modalities is not None and not len(modalities):
+        raise CmcslError("modalities must name at least one modality, got none.")
+    if is_dict(X):
+        return _columns_of_arrays(modalities, {name: array.shape[1] for name, array in X.items()})
+    if modalities is None:
+        return {ONLY: np.arange(X.shape[1])}
+    if not isinstance(modalities, Mapping):
+        raise CmcslError("modalities must be a dict of name to columns where X is one array: names alone go with a "
+                         "dict of arrays.")
+    return _columns_of_matrix(modalities, X.shape[1], names)
+
+
+def _columns_of_arrays(modalities: Modalities, widths: Mapping[str, int]) -> dict[str, np.ndarray]:
+    """Columns of each modality once the arrays of a dict, of these widths, stand side by side."""
+    asked = list(widths if modalities is None else modalities)
+    if set(asked) != set(widths) or len(asked) != len(widths):
+        raise CmcslError(f"X holds the modalities {_listed(widths)}, but modalities names {_listed(asked)}.")
+    if isinstance(modalities, Mapping):
+        return _columns_of_matrix(modalities, sum(widths.values()), None)
+    stops = np.cumsum([widths[name] for name in asked])
+    return {name: np.arange(stop - widths[name], stop) for name, stop in zip(asked, stops, strict=True)}
+
+
+def _columns_of_matrix(modalities: Mapping[str, Columns], width: int,
+                       names: Sequence[Hashable] | None) -> dict[str, np.ndarray]:
+    """Columns of each modality in a matrix."""
+    return _disjoint({name: _positions(f"modalities[{name!r}]", chosen, width, names)
+                      for name, chosen in modalities.items()})
+
+
+def _positions(where: str, chosen: Columns, width: int, names: Sequence[Hashable] | None) -> np.ndarray:
+    """Positions of the columns of one modality, which messages call `where`."""
+    if isinstance(chosen, slice):
+        asked = [bound for bound in (chosen.start, chosen.stop) if bound is not None]
+        highest = width
+    else:
+        asked = [chosen] if isinstance(chosen, str | Integral) else list(chosen)
+        highest = width - 1
+        if asked and all(isinstance(column, str) for column in asked):
+            return _named(where, asked, names)
+    if not all(isinstance(column, Integral) and not isinstance(column, bool) for column in asked):
+        raise CmcslError(f"{where} must be a slice of column positions, a list of positions or a list of names, "
+                         f"got {chosen!r}.")
+    outside = [column for column in asked if not -width <= column <= highest]
+    if outside:
+        raise CmcslError(f"{where} is out of range: X has {width} columns, and {_listed(outside)} is beyond them.")
+    found = np.arange(width)[chosen if isinstance(chosen, slice) else np.array(asked, dtype=np.int64)]
+    if not len(found):
+        raise CmcslError(f"{where} must have at least one column, got none of X with n_features={width}.")
+    return found
+
+
+def _named(where: str, asked: list[str], names: Sequence[Hashable] | None) -> np.ndarray:
+    """Positions of columns with these names."""
+    if names is None:
+        raise CmcslError(f"{where} names columns, so X must be a DataFrame with column names that are strings.")
+    known = {name: position for position, name in enumerate(names)}
+    unknown = [column for column in asked if column not in known]
+    if unknown:
+        raise CmcslError(f"{where} names columns that X does not have: {_listed(unknown)}.")
+    return np.array([known[column] for column in asked])
+
+
+def _disjoint(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same columns, once it is clear that none stands twice."""
+    owner: dict[int, str] = {}
+    for name, positions in columns.items():
+        for column in positions.tolist():
+            if column in owner:
+                raise CmcslError(f"modalities overlap: column {column} of X is in {owner[column]!r} and in {name!r}, "
+                                 "but each column belongs to one modality at most, once.")
+            owner[column] = name
+    return columns
+
+
+def checked_arrays(X: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    """The arrays of a dict, each of shape (n, its own width), dtype float64; NaN is let through.
+
+    Raises
+    ------
+    ValueError
+        If one is not a numeric matrix, or they have different numbers of rows.
+    """
+    arrays = {name: check_array(array, dtype=np.float64, ensure_all_finite="allow-nan", input_name=f"X[{name!r}]")
+              for name, array in X.items()}
+    rows = {name: len(array) for name, array in arrays.items()}
+    if len(set(rows.values())) != 1:
+        told = ", ".join(f"{name} {count}" for name, count in rows.items()) or "no array"
+        raise CmcslError(f"The arrays of X must have equally many rows, got {told}.")
+    return arrays
+
+
+def side_by_side(X: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray], width: int) -> np.ndarray:
+    """One matrix of the arrays of a dict.
+
+    Parameters
+    ----------
+    X : dict of str to ndarray
+        A modality that is not there counts as missing in every row.
+    columns : dict of str to ndarray of int64
+        Where each modality's columns go.
+    width : int
+        Columns of the matrix.
+
+    Returns
+    -------
+    ndarray of shape (n, width), dtype float64
+
+    Raises
+    ------
+    CmcslError
+        If a modality is unknown, or has another number of columns.
+    """
+    matrix = np.full((len(next(iter(X.values()))), width), np.nan)
+    for name, array in X.items():
+        if name not in columns:
+            raise CmcslError(f"X holds the unknown modality {name!r}: choose from {_listed(columns)}.")
+        if array.shape[1] != len(columns[name]):
+            raise CmcslError(f"X[{name!r}] has {array.shape[1]} features, but modality {name!r} is expecting "
+                             f"{len(columns[name])} features.")
+        matrix[:, columns[name]] = array
+    return matrix
+
+
+def present_rows(matrix: np.ndarray, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """For each modality the numbers of the rows that have it; a row whose columns are all NaN lacks it.
+
+    Raises
+    ------
+    CmcslError
+        If only some of a modality's columns are NaN in a row, or a row has no modality.
+    """
+    present = {}
+    for name, positions in columns.items():
+        empty = np.isnan(matrix[:, positions])
+        partly = np.flatnonzero(empty.any(axis=1) & ~empty.all(axis=1))
+        if len(partly):
+            raise CmcslError(f"Input X contains NaN in some of the columns of modality {name!r} in row {partly[0]}: "
+                             "fill them in, or make all of them NaN if the modality is missing there.")
+        present[name] = ~empty.all(axis=1)
+    nothing = np.flatnonzero(~np.any(list(present.values()), axis=0))
+    if len(nothing):
+        raise CmcslError(f"Input X contains NaN in every modality in row {nothing[0]}: at least one must be there.")
+    return {name: np.flatnonzero(rows) for name, rows in present.items()}
+
+
+def encode(y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Classes, and the number of each row's class, -1 where it has no label.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        Labels; -1 stands for no label, and in an array of objects or a Series of pandas None and NaN as well.
+    classes : ndarray, optional
+        All classes, if they are known beforehand, sorted.
+
+    Returns
+    -------
+    classes : ndarray of shape (k,)
+    codes : ndarray of shape (n,), dtype int64
+
+    Raises
+    ------
+    ValueError
+        If y is not a vector of classes, holds one that is not in `classes`, or is without any label where `classes`
+        is not given.
+    """
+    if isinstance(y, pd.Series) and y.isna().any():
+        y = y.astype(object).to_numpy()
+    y = column_or_1d(y, warn=True)
+    if y.dtype == object:
+        unlabeled = np.array([bool(pd.isna(label)) or label == -1 for label in y], dtype=bool)
+        told = y[~unlabeled].tolist()
+        given = np.array(told)
+        if given.dtype.kind in "US" and not all(isinstance(label, str) for label in told):
+            raise CmcslError("y holds strings and other labels: take one kind, and -1, None or NaN for no label.")
+    else:
+        assert_all_finite(y, input_name="y")
+        if y.dtype.kind == "U" and "-1" in y:
+            raise CmcslError("y is an array of strings, in which '-1' can't stand for no label: give y the dtype "
+                             "object, and unlabelled rows None or -1.")
+        unlabeled = y == -1 if y.dtype.kind in "if" else np.zeros(len(y), dtype=bool)
+        given = y[~unlabeled]
+    codes = np.full(len(y), -1, dtype=np.int64)
+    if not len(given) and classes is not None:
+        return classes, codes
+    if not len(given):
+        raise CmcslError("y has no labelled row: at least one row of every class must be labelled, the others -1.")
+    check_classification_targets(given)
+    found, codes[~unlabeled] = np.unique(given, return_inverse=True)
+    if classes is None and len(found) == 1 and unlabeled.any():
+        raise CmcslError(f"y labels rows of one class only, {_listed(found.tolist())}: there must be seeds of at "
+                         "least two classes, and none may be called -1, which stands for no label.")
+    if classes is None:
+        return found, codes
+    unknown = [label for label in found.tolist() if label not in classes.tolist()]
+    if unknown:
+        raise CmcslError(f"y holds the unknown class {_listed(unknown)}: choose from {_listed(classes.tolist())}.")
+    codes[~unlabeled] = np.searchsorted(classes, given)
+    return classes, codes
+
+
+def decode(codes: np.ndarray, classes: np.ndarray) -> np.ndarray:
+    """Labels of class numbers; where there is none -1, or None if the classes are no signed numbers."""
+    if (codes >= 0).all():
+        return classes[codes]
+    numeric = classes.dtype.kind in "if"
+    labels = classes[codes] if numeric else classes.astype(object)[codes]
+    labels[codes < 0] = -1 if numeric else None
+    return labels
+
+
+def _listed(values: Any) -> str:
+    """Values as they stand in a message."""
+    return ", ".join(map(repr, values)) or "none"

@@ -1,0 +1,138 @@
+"""The paper's reference methods (Section IV-B) as classifiers."""
+
+import numpy as np
+
+from ..errors import CmcslError
+from .base import ModalityClassifier
+from .cmcsl import SelfLabelingClassifier
+from .inputs import ONLY
+
+
+class PrelabeledClassifier(ModalityClassifier):
+    """PRE: one classifier per modality, trained on the labelled rows alone.
+
+    Unlabelled rows only shape the preprocessing.
+
+    Parameters
+    ----------
+    base_estimator, modalities, preprocessing, class_weight, fusion
+        As in `CMCSLClassifier`.
+
+    Attributes
+    ----------
+    classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
+        As in `CMCSLClassifier`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0., 1.], [1., 8.], [9., 2.], [8., 9.]])
+    >>> PrelabeledClassifier(preprocessing="STD").fit(X, [0, -1, 1, -1]).predict([[2., 5.]])
+    array([0])
+    """
+
+    def _taught(self, views, codes):
+        return dict.fromkeys(views, codes)
+
+
+class FullyLabeledClassifier(PrelabeledClassifier):
+    """FULL: one classifier per modality, trained on fully labelled data, which the others are measured against.
+
+    Parameters
+    ----------
+    base_estimator, modalities, preprocessing, class_weight, fusion
+        As in `CMCSLClassifier`.
+
+    Attributes
+    ----------
+    classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
+        As in `CMCSLClassifier`.
+
+    Examples
+    --------
+    All labels are needed:
+
+    >>> FullyLabeledClassifier().fit([[0., 1.], [1., 0.], [1., 1.]], [0, 1, -1])
+    Traceback (most recent call last):
+    cmcsl_lib.errors.CmcslError: y must have a label in every row for full labelling, got 1 row without one.
+    """
+
+    def _taught(self, views, codes):
+        missing = np.count_nonzero(codes < 0)
+        if missing:
+            raise CmcslError(f"y must have a label in every row for full labelling, got {missing} "
+                             f"{'row' if missing == 1 else 'rows'} without one.")
+        return super()._taught(views, codes)
+
+
+class LateFusionClassifier(PrelabeledClassifier):
+    """LF: the probabilities of the modalities' classifiers, trained on the labelled rows, are combined by `fusion`.
+
+    The paper labels all rows for it, and names support accumulation (`fusion="mean"`); the published code takes the
+    maximum (`fusion="maximum"`).
+
+    Parameters
+    ----------
+    base_estimator, modalities, preprocessing, class_weight, fusion
+        As in `CMCSLClassifier`.
+
+    Attributes
+    ----------
+    classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
+        As in `CMCSLClassifier`.
+    """
+
+
+class EarlyFusionClassifier(PrelabeledClassifier):
+    """EF: one classifier on all modalities side by side, preprocessed together, trained on the labelled rows.
+
+    The paper labels all rows for it. A row must have all modalities.
+
+    Parameters
+    ----------
+    base_estimator, modalities, preprocessing, class_weight, fusion
+        As in `CMCSLClassifier`; there is nothing that `fusion` could combine.
+
+    Attributes
+    ----------
+    classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
+        As in `CMCSLClassifier`, with the one modality "all".
+    """
+
+    def _grouped(self, columns):
+        return {ONLY: np.concatenate(list(columns.values()))}
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = False
+        return tags
+
+
+class UnimodalClassifier(SelfLabelingClassifier):
+    """UNI: each modality labels the unlabelled rows for its own classifier, without cross-modal exchange.
+
+    Parameters
+    ----------
+    base_estimator, modalities, preprocessing, class_weight, fusion, propagator, min_margin
+        As in `CMCSLClassifier`. A margin is that within the modality.
+
+    Attributes
+    ----------
+    transduction_by_modality_, provenance_
+        The labels that each modality's classifier was trained on, and where they come from.
+    transduction_, deciding_modality_, distance_, margin_, seed_row_
+        The same of the surest modality of each row. With several modalities no classifier was trained on these.
+    classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
+        As in `CMCSLClassifier`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0., 0.], [1., 9.], [9., 1.], [9., 9.]])
+    >>> uni = UnimodalClassifier(modalities={"visual": [0], "text": [1]}, preprocessing="RAW").fit(X, [0, -1, -1, 1])
+    >>> uni.transduction_by_modality_["visual"], uni.transduction_by_modality_["text"]
+    (array([0, 0, 1, 1]), array([0, 1, 0, 1]))
+    """
+
+    def _teachers(self, modality):
+        return [modality]

@@ -1,0 +1,166 @@
+"""NEAREST of Algorithm 1, generalised: how the modalities' distances are made comparable, and who decides.
+
+A strategy turns the distances of one modality into numbers that are compared with those of the others, the smaller
+the surer. It does not change what a modality says itself, only how much it is trusted.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.optimize import minimize_scalar
+from scipy.special import logsumexp
+
+from ..labeling import nearest
+from .propagation import Opinion
+
+
+def as_they_are(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
+    """``distance``, the paper's: distances as they are, comparable only as far as preprocessing made them so."""
+    return opinion.distance
+
+
+def by_rank(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
+    """``rank``: share of the modality's unlabelled rows that lie at most so far from their seeds."""
+    own = np.sort(_own(opinion)[_told(opinion, labeled)])
+    shares = np.searchsorted(own, opinion.distance, side="right") / max(len(own), 1)
+    return np.where(np.isinf(opinion.distance), np.inf, shares)
+
+
+def by_scale(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
+    """``scale``: distance divided by the mean distance of the unlabelled rows of the same cluster.
+
+    A cluster without such rows, or whose rows all lie on the seed, takes the mean of the whole modality.
+    """
+    told = _told(opinion, labeled)
+    own, clusters = _own(opinion)[told], opinion.cluster[told, opinion.label[told]]
+    counts = np.bincount(clusters, minlength=len(opinion.seeds))
+    means = np.bincount(clusters, own, len(opinion.seeds)) / np.maximum(counts, 1)
+    return opinion.distance / np.where(means > 0, means, _mean(own))[opinion.cluster]
+
+
+def by_probability(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
+    """``probability``: 1 - probability of the class, from distances d_c to each class as softmax(-d_c / t).
+
+    The temperature t is the one at which the seeds, each judged by the others alone, are most likely to be what they
+    are. Seeds without another one of their class can't be judged so; if there are no others, t is the mean distance
+    of the unlabelled rows to their seeds. Probabilities of a propagator are taken as they are.
+    """
+    if opinion.seed_distance is None:
+        return opinion.distance
+    spoken = opinion.label >= 0
+    logs = _log_probabilities(opinion.distance[spoken], temperature(opinion, labeled))
+    table = np.full_like(opinion.distance, np.inf)
+    # The sum over the other classes: 1 - p would round to 0 where p is close to 1.
+    others = [np.delete(logs, label, axis=1) for label in range(logs.shape[1])]
+    table[spoken] = np.column_stack([np.exp(other).sum(axis=1) for other in others])
+    return table
+
+
+def temperature(opinion: Opinion, labeled: np.ndarray) -> float:
+    """Temperature of `by_probability`, in the unit of the distances.
+
+    Notes
+    -----
+    Few seeds are often told apart without an error, and would be most likely at temperature 0. As in Platt's
+    calibration, each of N is therefore taken for a member of its class with weight (N + 1) / (N + 2) only.
+    """
+    own_class = opinion.seed_distance[np.arange(len(opinion.seeds)), opinion.seed_label]
+    judged = np.isfinite(own_class)
+    told = opinion.seed_distance[judged][:, np.unique(opinion.seed_label)]
+    if not judged.any() or told.shape[1] < 2:
+        return _mean(_own(opinion)[_told(opinion, labeled)])
+    unit = _mean(told)
+    right = np.unique(opinion.seed_label) == opinion.seed_label[judged][:, None]
+    weight = (judged.sum() + 1) / (judged.sum() + 2)
+    targets = np.where(right, weight, (1 - weight) / (told.shape[1] - 1))
+
+    def loss(log_temperature: float) -> float:
+        return -(targets * _log_probabilities(told, unit * np.exp(log_temperature))).sum()
+
+    return unit * np.exp(minimize_scalar(loss, bounds=(-10, 10), method="bounded").x)
+
+
+#: Names of the strategies; each takes an opinion and which rows are labelled, and returns an array of shape (n, k).
+EXCHANGES = {"distance": as_they_are, "rank": by_rank, "scale": by_scale, "probability": by_probability}
+
+
+class Decision(NamedTuple):
+    """Cross-modal pseudo-labels, and where each comes from.
+
+    Attributes
+    ----------
+    label : ndarray of shape (n,), dtype int64
+        -1 where no modality says anything.
+    modality : ndarray of shape (n,), dtype int64
+        Index of the one that decided, the first for labelled rows, -1 where none did.
+    distance : ndarray of shape (n,), dtype float64
+        In the deciding modality, from its seed, or 1 - probability by a propagator; NaN where none decided.
+    margin : ndarray of shape (n,), dtype float64
+        1 - d / d', where d is what decided, and d' the smallest that speaks for another class in any modality, both
+        made comparable; in [0, 1], 1 for labelled rows, 0 where none decided.
+    seed : ndarray of shape (n,), dtype int64
+        Row number of the seed that the label comes from, -1 where there is none.
+    """
+
+    label: np.ndarray
+    modality: np.ndarray
+    distance: np.ndarray
+    margin: np.ndarray
+    seed: np.ndarray
+
+
+def decide(opinions: list[Opinion], tables: list[np.ndarray], labeled: np.ndarray) -> Decision:
+    """NEAREST: each row takes the label of the modality that is surest of it.
+
+    Parameters
+    ----------
+    opinions : list of Opinion
+        One per modality; a tie goes to the one that stands first.
+    tables : list of ndarray of shape (n, k)
+        Their distances, made comparable.
+    labeled : ndarray of shape (n,), dtype bool
+        Rows whose label is known.
+    """
+    rows = np.arange(len(labeled))
+    sure = [np.where(opinion.label < 0, np.inf, np.where(labeled, 0, table[rows, opinion.label]))
+            for opinion, table in zip(opinions, tables, strict=True)]
+    label, modality = nearest([opinion.label for opinion in opinions], sure)
+    decided = np.isfinite(np.min(sure, axis=0))
+    label, modality = np.where(decided, label, -1), np.where(decided, modality, -1)
+    distance = np.stack([opinion.distance for opinion in opinions])[modality, rows, label]
+    seed = np.stack([opinion.seeds[opinion.cluster[rows, label]] for opinion in opinions])[modality, rows]
+    margin = _margin(np.min(sure, axis=0), np.stack(tables), label)
+    margin[labeled] = 1.0
+    return Decision(label, modality, np.where(decided, distance, np.nan), np.where(decided, margin, 0.0),
+                    np.where(decided, seed, -1))
+
+
+def _margin(best: np.ndarray, tables: np.ndarray, label: np.ndarray) -> np.ndarray:
+    """Margins of shape (n,) from comparable distances of shape (modalities, n, k)."""
+    rivals = tables.min(axis=0)
+    rivals[np.arange(len(label)), label] = np.inf
+    rival = rivals.min(axis=1)
+    ratio = np.ones(len(label))
+    np.divide(best, rival, out=ratio, where=np.isfinite(best) & (rival > 0))
+    return 1 - np.minimum(ratio, 1)
+
+
+def _own(opinion: Opinion) -> np.ndarray:
+    """Distance of each row to its own label."""
+    return opinion.distance[np.arange(len(opinion.label)), opinion.label]
+
+
+def _told(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
+    """Unlabelled rows of which the modality says something, as a mask."""
+    return (opinion.label >= 0) & ~labeled
+
+
+def _mean(distances: np.ndarray) -> float:
+    """Their mean, 1 if it can't divide anything."""
+    return float(distances.mean()) if distances.any() else 1.0
+
+
+def _log_probabilities(distances: np.ndarray, unit: float) -> np.ndarray:
+    """Logarithms of softmax(-distance / unit) over the columns."""
+    scaled = -distances / unit
+    return scaled - logsumexp(scaled, axis=1, keepdims=True)

@@ -1,0 +1,688 @@
+import doctest
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.metrics import balanced_accuracy_score
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.naive_bayes import GaussianNB
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
+from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
+
+from cmcsl_lib import estimators
+from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.estimators import (
+    CMCSLClassifier,
+    EarlyFusionClassifier,
+    FullyLabeledClassifier,
+    LateFusionClassifier,
+    PrelabeledClassifier,
+    UnimodalClassifier,
+    cmcsl,
+    reference,
+)
+from cmcsl_lib.estimators.strategies import EXCHANGES
+from cmcsl_lib.exchange import exchange_table
+from cmcsl_lib.experiments import run_dataset
+from cmcsl_lib.features import load_features
+from cmcsl_lib.protocol import PROTOCOLS, folds, seed_rows
+
+CLASSIFIERS = [getattr(estimators, name) for name in estimators.__all__]
+PAPER_MODALITIES = {"visual": slice(0, 512), "text": slice(512, 896)}
+TWO = {"visual": [0, 1], "text": [2, 3, 4]}
+#: scikit-learn excuses its own semi-supervised classifiers from classes -1 and 1, by their names.
+EXCUSED = {"check_classifiers_classes": "-1 stands for no label"}
+#: NaN is allowed, but not in some of a modality's columns only.
+EXCUSED_FOR_TWO = {**EXCUSED, "check_estimators_pickle": "NaN here and there"}
+
+
+def views(n=60, seed=0, missing=0.0):
+    """Two views of three classes, one seed in four rows, and the true classes."""
+    random = np.random.default_rng(seed)
+    y = np.arange(n) % 3
+    centres = random.normal(size=(3, 5)) * 3
+    X = centres[y] + random.normal(size=(n, 5))
+    labels = np.where(np.arange(n) // 3 % 4 == 0, y, -1)
+    for columns in TWO.values():
+        X[np.ix_((random.random(n) < missing) & ~np.isnan(X).any(axis=1), columns)] = np.nan
+    return X, labels, y
+
+
+@st.composite
+def problems(draw, modalities=2, ties=True):
+    """Matrix, columns of each modality and labels; every class has a seed."""
+    n, k = draw(st.integers(8, 30)), draw(st.integers(2, 4))
+    random = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = n, 2 * modalities
+    X = random.integers(0, 4, size=shape).astype(float) if ties else random.normal(size=shape)
+    y = np.full(n, -1)
+    seeds = random.permutation(n)[: draw(st.integers(k, n))]
+    y[seeds] = np.arange(len(seeds)) % k
+    return X, {f"m{number}": [2 * number, 2 * number + 1] for number in range(modalities)}, y
+
+
+def excused(estimator):
+    return EXCUSED if estimator.modalities is None else EXCUSED_FOR_TWO
+
+
+@parametrize_with_checks([make() for make in CLASSIFIERS] + [
+    CMCSLClassifier(LogisticRegression(), exchange="probability", min_margin=0.1),
+    CMCSLClassifier(propagator=KNeighborsClassifier(3), exchange="scale", fusion="maximum"),
+    CMCSLClassifier(modalities={"first": [0], "others": slice(1, None)}, preprocessing="STD", exchange="rank"),
+], expected_failed_checks=excused)
+def test_scikit_learn_accepts(estimator, check):
+    check(estimator)
+
+
+class Renamed(LabelSpreading):
+    pass
+
+
+def test_label_spreading_under_another_name_fails_the_excused_check_too():
+    failed = {told["check_name"] for told in check_estimator(Renamed(), on_fail=None, on_skip=None)
+              if told["status"] == "failed"}
+    assert failed == set(EXCUSED)
+
+
+@pytest.mark.parametrize("make", CLASSIFIERS)
+@pytest.mark.parametrize("names", [np.array(["one", "two", "three"]), np.array(["one", "two", "three"], dtype=object),
+                                   np.array([5, 2, 9]), np.array([3.0, 1.0, 7.0])])
+def test_classes_of_any_kind(make, names):
+    X, _, y = views()
+    numbered, named = (make(modalities=TWO).fit(X, labels) for labels in (y, names[y]))
+    assert named.classes_.tolist() == sorted(names.tolist())
+    assert (named.predict(X) == names[numbered.predict(X)]).all()
+
+
+@pytest.mark.parametrize("module", [cmcsl, reference], ids=lambda module: module.__name__)
+def test_examples(module):
+    told = doctest.testmod(module)
+    assert told.attempted and not told.failed
+
+
+# Against the plain path of the replication
+
+@pytest.mark.parametrize("budget", [1, 3, 20])
+@pytest.mark.parametrize("preprocessing", ["RAW", "L2STD"])
+@pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=lambda protocol: protocol.name)
+def test_pseudo_labels_and_their_provenance_are_those_of_algorithm_1(budget, preprocessing, protocol):
+    features = load_features("openclipart", "AF")
+    repetition, fold, training, _ = folds(features, protocol)[0]
+    seeds = seed_rows(features.y[training], budget, protocol, repetition, fold)
+    y = np.full(len(training), None)
+    y[seeds] = np.array(features.classes)[features.y[training][seeds]]
+    fitted = CMCSLClassifier(modalities=PAPER_MODALITIES, preprocessing=preprocessing)
+    fitted.fit(np.hstack(features.modalities)[training], y)
+    told = exchange_table(features, protocol, budget, preprocessing)
+    by_visual = told.decided_by == "visual"
+    assert (fitted.transduction_ == told.label).all()
+    assert (fitted.deciding_modality_ == told.decided_by).all()
+    assert (fitted.distance_ == np.where(by_visual, told.visual_distance, told.text_distance)).all()
+    assert (features.ids[training][fitted.seed_row_] == np.where(by_visual, told.visual_seed, told.text_seed)).all()
+    for modality in PAPER_MODALITIES:
+        assert (fitted.unimodal_transduction_[modality] == told[f"{modality}_label"]).all()
+
+
+def test_scores_are_those_of_experiment_3():
+    features, protocol, budget = load_features("openclipart", "AF"), PROTOCOLS["strict"], 3
+    scores = run_dataset(features, protocol, 3, budgets=(budget,)).set_index(
+        ["method", "modality", "repetition", "fold"]).balanced_accuracy
+    X, y = np.hstack(features.modalities), features.y
+    apart = {"CMCSL": CMCSLClassifier, "UNI": UnimodalClassifier, "PRE": PrelabeledClassifier,
+             "FULL": FullyLabeledClassifier}
+    for repetition, fold, training, test in folds(features, protocol):
+        seeds = training[seed_rows(y[training], budget, protocol, repetition, fold)]
+        known = np.where(np.isin(np.arange(len(y)), seeds), y, -1)
+        for method, make in apart.items():
+            fitted = make(modalities=PAPER_MODALITIES).fit(X[training], (y if method == "FULL" else known)[training])
+            for modality, predicted in fitted.predict_by_modality(X[test]).items():
+                assert scores[method, modality, repetition, fold] == balanced_accuracy_score(y[test], predicted)
+        for method, make in {"EF": EarlyFusionClassifier, "LF": LateFusionClassifier}.items():
+            predicted = make(modalities=PAPER_MODALITIES).fit(X[training], y[training]).predict(X[test])
+            assert scores[method, "both", repetition, fold] == balanced_accuracy_score(y[test], predicted)
+
+
+# Properties of labels and provenance
+
+@given(problems(modalities=3))
+def test_provenance_by_trying_every_seed(problem):
+    X, modalities, y = problem
+    fitted = CMCSLClassifier(KNeighborsClassifier(1), modalities=modalities, preprocessing="RAW").fit(X, y)
+    seeds = np.flatnonzero(y >= 0)
+    for row in np.flatnonzero(y < 0):
+        distances = np.array([np.linalg.norm(X[np.ix_(seeds, columns)] - X[row, columns], axis=1)
+                              for columns in modalities.values()])
+        label = fitted.transduction_[row]
+        others = distances[:, y[seeds] != label].min()
+        assert fitted.distance_[row] == pytest.approx(distances.min())
+        assert distances[list(modalities).index(fitted.deciding_modality_[row]),
+                         seeds.tolist().index(fitted.seed_row_[row])] == pytest.approx(distances.min())
+        assert y[fitted.seed_row_[row]] == label
+        assert fitted.margin_[row] == pytest.approx(1 - distances.min() / others if others else 0)
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+@given(problems())
+@settings(max_examples=25)
+def test_labeled_rows_keep_their_label(exchange, problem):
+    X, modalities, y = problem
+    fitted = CMCSLClassifier(modalities=modalities, exchange=exchange, min_margin=1.0).fit(X, y)
+    known = y >= 0
+    assert (fitted.transduction_[known] == y[known]).all()
+    assert (fitted.margin_[known] == 1).all() and (fitted.distance_[known] == 0).all()
+    assert (fitted.seed_row_[known] == np.flatnonzero(known)).all()
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+@given(problems(ties=False), st.randoms(use_true_random=False))
+@settings(max_examples=25)
+def test_permuting_rows_permutes_results(exchange, problem, random):
+    X, modalities, y = problem
+    order = np.array(random.sample(range(len(y)), len(y)))
+    plain, permuted = (CMCSLClassifier(modalities=modalities, preprocessing="RAW", exchange=exchange).fit(*told)
+                       for told in ((X, y), (X[order], y[order])))
+    assert (permuted.transduction_ == plain.transduction_[order]).all()
+    assert (permuted.deciding_modality_ == plain.deciding_modality_[order]).all()
+    assert (order[permuted.seed_row_] == plain.seed_row_[order]).all()
+    # Sums over rows are rounded in another order.
+    assert permuted.margin_ == pytest.approx(plain.margin_[order], abs=1e-6)
+
+
+@pytest.mark.parametrize("exchange", ["rank", "scale", "probability"])
+@given(problems(ties=False), st.integers(-5, 5))
+@settings(max_examples=25)
+def test_the_unit_of_a_modality_does_not_matter_to_comparable_distances(exchange, problem, power):
+    X, modalities, y = problem
+    scaled = X.copy()
+    # Powers of two scale without rounding.
+    scaled[:, modalities["m1"]] *= 2.0**power
+    first, second = (CMCSLClassifier(modalities=modalities, preprocessing="RAW", exchange=exchange).fit(given, y)
+                     for given in (X, scaled))
+    assert (first.transduction_ == second.transduction_).all()
+    assert (first.deciding_modality_ == second.deciding_modality_).all()
+
+
+def test_the_unit_of_a_modality_matters_to_plain_distances():
+    X, y, _ = views()
+    deciding = [CMCSLClassifier(modalities=TWO, preprocessing="RAW").fit(X * [1, 1, unit, unit, unit], y)
+                .deciding_modality_[y < 0] for unit in (1e-3, 1e3)]
+    assert set(deciding[0]) == {"text"} and set(deciding[1]) == {"visual"}
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_one_modality_is_uni(exchange):
+    X, y, _ = views()
+    alone, uni = CMCSLClassifier(exchange=exchange).fit(X, y), UnimodalClassifier().fit(X, y)
+    assert (alone.transduction_ == uni.transduction_).all()
+    assert (alone.predict_proba(X) == uni.predict_proba(X)).all()
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+def test_exchange_chooses_among_what_the_modalities_say(exchange):
+    X, y, _ = views()
+    fitted = CMCSLClassifier(modalities=TWO, exchange=exchange).fit(X, y)
+    said = [fitted.unimodal_transduction_[name][row] for row, name in enumerate(fitted.deciding_modality_)]
+    assert (fitted.transduction_ == said).all()
+
+
+def test_strategies_on_distances_with_known_answers():
+    # One seed of each class at 0 and 10; text is the same at ten times the scale, but its last row lies elsewhere.
+    X = np.array([[0, 0], [10, 100], [1, 10], [2, 20], [4, 40], [3, 90]], dtype=float)
+    y = [0, 1, -1, -1, -1, -1]
+    told = {exchange: CMCSLClassifier(modalities={"visual": [0], "text": [1]}, preprocessing="RAW", exchange=exchange)
+            .fit(X, y) for exchange in ("distance", "rank", "scale")}
+    assert {name: fitted.transduction_[-1] for name, fitted in told.items()} == {"distance": 0, "rank": 1, "scale": 1}
+    # Visual distances are 1, 2, 4, 3, text's 10, 20, 40, 10: the last row is third of four, or one of the first two.
+    assert told["rank"].margin_[-1] == pytest.approx(1 - (2 / 4) / (3 / 4))
+    # Mean distance in the clusters: visual (1 + 2 + 4 + 3) / 4 = 2.5 at seed 0, text 10 at seed 1, for this row alone.
+    assert told["scale"].margin_[-1] == pytest.approx(1 - (10 / 10) / (3 / 2.5))
+
+
+def test_probabilities_are_calibrated_where_seeds_can_judge_each_other():
+    random = np.random.default_rng(0)
+    y = np.arange(400) % 2
+    telling, noise = y[:, None] + random.normal(size=(400, 2)) / 4, random.normal(size=(400, 2)) / 4
+    labels = np.where(np.arange(400) < 100, y, -1)
+    fitted = CMCSLClassifier(modalities={"noise": [0, 1], "telling": [2, 3]}, preprocessing="RAW",
+                             exchange="probability").fit(np.hstack([noise, telling]), labels)
+    hidden = labels < 0
+    # Noise comes first and is as close to its seeds; only the seeds show that it tells nothing.
+    assert (fitted.deciding_modality_[hidden] == "telling").mean() > 0.9
+    plain = clone(fitted).set_params(exchange="distance").fit(np.hstack([noise, telling]), labels)
+    assert (fitted.transduction_ == y)[hidden].mean() > (plain.transduction_ == y)[hidden].mean()
+
+
+# Abstention, transfer, missing modalities
+
+@given(problems(), st.floats(0, 1), st.floats(0, 1))
+@settings(max_examples=50)
+def test_a_larger_margin_keeps_fewer_labels(problem, one, other):
+    X, modalities, y = problem
+    low, high = sorted((one, other))
+    few, many = (CMCSLClassifier(modalities=modalities, min_margin=margin).fit(X, y).transduction_
+                 for margin in (high, low))
+    kept = few >= 0
+    assert (few[kept] == many[kept]).all()
+
+
+def test_rows_without_a_label_are_not_trained_on():
+    X, y, _ = views()
+    fitted = CMCSLClassifier(modalities=TWO, min_margin=0.5).fit(X, y)
+    used = fitted.transduction_ >= 0
+    assert 0 < used.sum() < len(y)
+    assert (used == (fitted.margin_ >= 0.5)).all()
+    assert fitted.estimators_["text"].class_count_.sum() == pytest.approx(
+        (1 - np.bincount(y[y >= 0]) / (y >= 0).sum())[fitted.transduction_[used]].sum())
+
+
+def test_one_way_and_crosswise_transfer():
+    X, y, _ = views()
+    own = CMCSLClassifier(modalities=TWO).fit(X, y).unimodal_transduction_
+    assert (own["visual"] != own["text"]).any()
+    for transfer, teacher in {"text": dict(visual="text", text="text"), "visual": dict(visual="visual", text="visual"),
+                              "crosswise": dict(visual="text", text="visual")}.items():
+        fitted = CMCSLClassifier(modalities=TWO, transfer=transfer).fit(X, y)
+        for pupil, name in teacher.items():
+            assert (fitted.transduction_by_modality_[pupil] == own[name]).all()
+            assert set(fitted.provenance_[pupil].deciding_modality) == {name}
+        if transfer in TWO:
+            assert (fitted.transduction_ == own[transfer]).all()
+
+
+def test_uni_keeps_each_modalitys_labels():
+    X, y, _ = views()
+    uni = UnimodalClassifier(modalities=TWO).fit(X, y)
+    for name, columns in TWO.items():
+        alone = UnimodalClassifier().fit(X[:, columns], y)
+        assert (uni.transduction_by_modality_[name] == alone.transduction_).all()
+        assert (uni.predict_by_modality(X)[name] == alone.predict(X[:, columns])).all()
+
+
+@pytest.mark.parametrize("make", [CMCSLClassifier, UnimodalClassifier, PrelabeledClassifier, LateFusionClassifier])
+def test_a_missing_modality_leaves_the_decision_to_the_others(make):
+    X, y, _ = views(n=120, missing=0.3)
+    lacks = {name: np.isnan(X[:, columns]).all(axis=1) for name, columns in TWO.items()}
+    assert all(0 < rows.sum() < len(y) for rows in lacks.values())
+    fitted = make(modalities=TWO).fit(X, y)
+    by_modality, probabilities = fitted.predict_by_modality(X), fitted.predict_proba_by_modality(X)
+    for name, rows in lacks.items():
+        assert ((by_modality[name] == -1) == rows).all() and (np.isnan(probabilities[name]).all(axis=1) == rows).all()
+        if make is CMCSLClassifier:
+            assert (fitted.deciding_modality_[rows] != name).all()
+    assert (fitted.predict(X)[lacks["text"]] == by_modality["visual"][lacks["text"]]).all()
+    assert fitted.predict_proba(X).sum(axis=1) == pytest.approx(1)
+
+
+def test_a_modality_without_seeds_leaves_the_labels_to_the_others():
+    X, y, _ = views()
+    X[y >= 0, 2:] = np.nan
+    with pytest.warns(UserWarning, match="Modality 'text' has no seed of class 0, 1, 2"):
+        fitted = CMCSLClassifier(modalities=TWO).fit(X, y)
+    assert set(fitted.deciding_modality_) == {"visual"}
+    assert (fitted.transduction_ >= 0).all()
+    with pytest.warns(UserWarning), pytest.raises(CmcslError, match="no row that has modality 'text'"):
+        UnimodalClassifier(modalities=TWO).fit(X, y)
+
+
+def test_rows_that_nobody_speaks_of_have_no_label():
+    X, y, _ = views()
+    X[y >= 0, 2:] = np.nan
+    alone = np.flatnonzero(y < 0)[:2]
+    X[np.ix_(alone, TWO["visual"])] = np.nan
+    with pytest.warns(UserWarning):
+        fitted = CMCSLClassifier(modalities=TWO).fit(X, y)
+    assert np.flatnonzero(fitted.transduction_ == -1).tolist() == alone.tolist()
+    assert [*fitted.deciding_modality_[alone]] == [None, None] and np.isnan(fitted.distance_[alone]).all()
+    assert (fitted.seed_row_[alone] == -1).all() and (fitted.margin_[alone] == 0).all()
+
+
+# Propagators
+
+def test_the_nearest_neighbour_propagates_as_clustering_does():
+    X, y, _ = views()
+    clustered, propagated = (CMCSLClassifier(modalities=TWO, propagator=propagator).fit(X, y)
+                             for propagator in (None, KNeighborsClassifier(1)))
+    for name in TWO:
+        assert (clustered.unimodal_transduction_[name] == propagated.unimodal_transduction_[name]).all()
+
+
+def test_a_semi_supervised_propagator_is_shown_the_unlabeled_rows():
+    X, y, _ = views()
+    spread = LabelSpreading(kernel="knn", n_neighbors=5)
+    fitted = CMCSLClassifier(propagator=spread, preprocessing="STD").fit(X, y)
+    alone = clone(spread).fit(StandardScaler().fit_transform(X), y)
+    hidden = y < 0
+    assert (fitted.transduction_[hidden] == alone.transduction_[hidden]).all()
+    assert fitted.distance_[hidden] == pytest.approx(1 - alone.label_distributions_.max(axis=1)[hidden])
+
+
+@pytest.mark.parametrize("exchange", EXCHANGES)
+@pytest.mark.parametrize("propagator", [
+    LabelSpreading(kernel="knn", n_neighbors=5), SelfTrainingClassifier(LogisticRegression()), KNeighborsClassifier(3),
+    make_pipeline(StandardScaler(), GaussianNB())], ids=lambda propagator: type(propagator).__name__)
+def test_exchange_on_top_of_any_propagator(exchange, propagator):
+    X, y, true = views(missing=0.2)
+    fitted = CMCSLClassifier(modalities=TWO, propagator=propagator, exchange=exchange).fit(X, y)
+    known = y >= 0
+    assert (fitted.transduction_[known] == y[known]).all()
+    assert (fitted.seed_row_ == -1).all() and (fitted.margin_ >= 0).all() and (fitted.margin_ <= 1).all()
+    # Better than chance by far: classes are three standard deviations apart.
+    assert (fitted.transduction_ == true).mean() > 0.7
+
+
+# Streams
+
+def batches(count=3, n=30, drift=0.0):
+    for number in range(count):
+        X, y, true = views(n, seed=1)
+        yield X + drift * number, y, true
+
+
+def test_the_first_batch_is_labeled_as_by_fit():
+    X, y, _ = views()
+    whole, first = CMCSLClassifier(modalities=TWO).fit(X, y), CMCSLClassifier(modalities=TWO).partial_fit(X, y)
+    assert (whole.transduction_ == first.transduction_).all()
+    # GaussianNB.fit is GaussianNB.partial_fit of one batch.
+    assert (whole.predict_proba(X) == first.predict_proba(X)).all()
+
+
+def test_seeds_of_earlier_batches_label_later_ones():
+    stream = CMCSLClassifier(modalities=TWO, preprocessing="RAW")
+    (X, y, _), *others = batches()
+    stream.partial_fit(X, y)
+    for X, _, _ in others:
+        stream.partial_fit(X + 1e-3, np.full(len(X), -1))
+        assert (stream.transduction_ >= 0).all() and len(stream.transduction_) == len(X)
+        assert set(stream.seed_row_) <= set(np.flatnonzero(y >= 0))
+    together = CMCSLClassifier(modalities=TWO, preprocessing="RAW").fit(
+        np.vstack([X, X + 1e-3]), np.concatenate([y, np.full(len(X), -1)]))
+    assert (stream.transduction_ == together.transduction_[len(X):]).all()
+
+
+def test_new_seeds_join_the_old_ones_and_are_counted_from_the_start_of_the_stream():
+    stream = CMCSLClassifier(modalities=TWO, preprocessing="RAW", max_seeds=2)
+    for number, (X, y, _) in enumerate(batches(drift=100.0)):
+        stream.partial_fit(X, y)
+        assert (stream.seed_row_ // len(X) == number).all()
+    X, _, _ = next(batches())
+    stream.partial_fit(X + 200.0, np.full(len(X), -1))
+    kept = np.flatnonzero(y >= 0)
+    newest = np.concatenate([kept[y[kept] == label][-2:] for label in range(3)]) + 2 * len(X)
+    assert set(stream.seed_row_) <= set(newest.tolist())
+
+
+def test_forgetting_old_seeds_follows_a_drift():
+    right = {}
+    for max_seeds in (1, None):
+        stream = CMCSLClassifier(preprocessing="RAW", max_seeds=max_seeds)
+        for step in range(6):
+            # The classes walk along a line, one to where the other was.
+            positions = np.repeat([0.0, 2.0], 5)[:, None] + 0.9 * step + np.tile(np.linspace(-0.4, 0.4, 5), 2)[:, None]
+            y = np.full(10, -1)
+            y[[2, 7]] = 0, 1
+            stream.partial_fit(positions, y)
+        right[max_seeds] = (stream.transduction_ == np.repeat([0, 1], 5)).mean()
+    assert right[1] == 1 > right[None]
+
+
+def test_a_stream_may_go_on_after_fit_and_starts_anew_with_it():
+    X, y, _ = views()
+    fitted = CMCSLClassifier(modalities=TWO).fit(X, y).partial_fit(X, np.full(len(y), -1))
+    assert (fitted.transduction_ >= 0).all()
+    assert fitted.fit(X, y).seed_row_.max() < len(X)
+
+
+def test_a_batch_may_lack_a_modality():
+    X, y, _ = views()
+    stream = CMCSLClassifier(modalities=TWO).partial_fit({"visual": X[:, :2], "text": X[:, 2:]}, y)
+    before = pickle.dumps(stream.estimators_["text"])
+    stream.partial_fit({"visual": X[:, :2]}, y)
+    assert set(stream.deciding_modality_) == {"visual"}
+    assert pickle.dumps(stream.estimators_["text"]) == before
+
+
+def test_streams_that_can_not_go_on():
+    X, y, _ = views()
+    assert not hasattr(CMCSLClassifier(LogisticRegression()), "partial_fit")
+    with pytest.raises(AttributeError) as told:
+        CMCSLClassifier(LogisticRegression()).partial_fit(X, y)
+    assert "LogisticRegression has none" in str(told.value.__cause__)
+    with pytest.raises(CmcslError, match="no seed for class 7"):
+        CMCSLClassifier().partial_fit(X, y, classes=[0, 1, 2, 7])
+    stream = CMCSLClassifier().partial_fit(X, y, classes=[0, 1, 2])
+    with pytest.raises(CmcslError, match="unknown class 3: choose from 0, 1, 2"):
+        stream.partial_fit(X, y + (y >= 0))
+    with pytest.raises(CmcslError, match="classes must be those of the first batch"):
+        stream.partial_fit(X, y, classes=[0, 1])
+    with pytest.raises(ValueError, match="features"):
+        stream.partial_fit(X[:, :3], y)
+
+
+# What scikit-learn's users do with it
+
+@pytest.mark.parametrize("make", [CMCSLClassifier, UnimodalClassifier, LateFusionClassifier, EarlyFusionClassifier])
+def test_the_same_from_an_array_a_data_frame_and_a_dict(make):
+    X, y, _ = views(missing=0.0 if make is EarlyFusionClassifier else 0.2)
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    arrays = {name: X[:, columns] for name, columns in TWO.items()}
+    named = {"visual": ["a", "b"], "text": ["c", "d", "e"]}
+    given = [(X, TWO), (X, {"visual": slice(0, 2), "text": slice(2, None)}), (frame, TWO), (frame, named),
+             (X, {"visual": [-5, -4], "text": [2, 3, 4]}), (arrays, None), (arrays, TWO),
+             (arrays, ("visual", "text")), (dict(reversed(arrays.items())), ["visual", "text"])]
+    expected = make(modalities=TWO).fit(X, y)
+    for data, modalities in given:
+        fitted = make(modalities=modalities).fit(data, y)
+        assert (fitted.predict_proba(data) == expected.predict_proba(X)).all()
+        assert (expected.predict(X) == expected.predict(arrays)).all()
+
+
+def test_a_dict_may_leave_out_a_modality_to_predict():
+    X, y, _ = views()
+    fitted = CMCSLClassifier(modalities=TWO).fit(X, y)
+    assert (fitted.predict({"text": X[:, 2:]}) == fitted.predict_by_modality(X)["text"]).all()
+
+
+@pytest.mark.parametrize("unlabeled", [-1, None, np.nan, pd.NA])
+def test_rows_without_a_label_in_arrays_of_objects(unlabeled):
+    X, y, _ = views()
+    names = np.array(["b", "c", "a"], dtype=object)
+    labels = names[y]
+    labels[y < 0] = unlabeled
+    fitted = CMCSLClassifier(modalities=TWO, min_margin=0.5).fit(X, labels)
+    assert fitted.classes_.tolist() == ["a", "b", "c"]
+    assert set(fitted.transduction_) == {"a", "b", "c", None}
+    assert (fitted.transduction_[y >= 0] == names[y[y >= 0]]).all()
+    numbers = y.astype(object)
+    numbers[y < 0] = unlabeled
+    assert CMCSLClassifier(modalities=TWO, min_margin=0.5).fit(X, numbers).transduction_.dtype.kind == "i"
+
+
+def test_pandas_labels():
+    X, y, _ = views()
+    expected = CMCSLClassifier(modalities=TWO).fit(X, y).transduction_
+    nullable = pd.Series(y).astype("Int64").mask(y < 0)
+    named = pd.Series(np.array(["a", "b", "c"])[y]).mask(y < 0)
+    assert (CMCSLClassifier(modalities=TWO).fit(X, nullable).transduction_ == expected).all()
+    assert (CMCSLClassifier(modalities=TWO).fit(X, named).transduction_ == np.array(["a", "b", "c"])[expected]).all()
+
+
+@pytest.mark.parametrize("make", CLASSIFIERS)
+def test_pickled_and_cloned(make):
+    X, y, true = views()
+    labels = true if make is FullyLabeledClassifier else y
+    fitted = make(modalities=TWO).fit(X, labels)
+    assert (pickle.loads(pickle.dumps(fitted)).predict_proba(X) == fitted.predict_proba(X)).all()
+    assert (clone(fitted).fit(X, labels).predict_proba(X) == fitted.predict_proba(X)).all()
+    with pytest.raises(NotFittedError):
+        clone(fitted).predict(X)
+
+
+def test_in_pipelines_searches_and_cross_validation():
+    X, y, true = views()
+    piped = make_pipeline(StandardScaler(), CMCSLClassifier(GaussianNB(), modalities=TWO))
+    assert cross_val_score(piped, X, true, cv=3).min() > 0.7
+    search = GridSearchCV(piped, {"cmcslclassifier__exchange": list(EXCHANGES), "cmcslclassifier__min_margin": [0, 0.2],
+                                  "cmcslclassifier__base_estimator__var_smoothing": [1e-9, 1e-3]}, cv=2)
+    assert search.fit(X, y).best_score_ > 0
+    named = make_pipeline(StandardScaler().set_output(transform="pandas"),
+                          CMCSLClassifier(modalities={"visual": ["a", "b"], "text": ["c", "d", "e"]}))
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    assert (named.fit(frame, y).predict(frame) == piped.fit(X, y).predict(X)).all()
+    predicted = piped.predict(X)
+    with sklearn.config_context(transform_output="pandas"):
+        assert (clone(piped).fit(X, y).predict(X) == predicted).all()
+        bare = clone(piped[-1]).fit(X, y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert (bare.predict(X) == clone(piped[-1]).fit(X, y).predict(X)).all()
+
+
+def test_sample_weight_reaches_the_base_estimator():
+    X, y, _ = views()
+    weight = np.random.default_rng(0).random(len(y))
+    plain = CMCSLClassifier(GaussianNB(), modalities=TWO, class_weight=None, min_margin=0.3)
+    fitted = clone(plain).fit(X, y, sample_weight=weight)
+    used = fitted.transduction_ >= 0
+    assert fitted.estimators_["text"].class_count_.sum() == pytest.approx(weight[used].sum())
+    with sklearn.config_context(enable_metadata_routing=True):
+        with pytest.raises(UnsetMetadataPassedError, match="sample_weight"):
+            clone(plain).fit(X, y, sample_weight=weight)
+        asks = clone(plain).set_params(base_estimator=GaussianNB().set_fit_request(sample_weight=True))
+        scaler = StandardScaler().set_fit_request(sample_weight=False)
+        piped = make_pipeline(scaler, asks).fit(X, y, sample_weight=weight)
+        assert piped[-1].estimators_["text"].class_count_.sum() == pytest.approx(
+            weight[piped[-1].transduction_ >= 0].sum())
+        streamed = clone(plain).set_params(
+            base_estimator=GaussianNB().set_partial_fit_request(sample_weight="importance"))
+        streamed.partial_fit(X, y, importance=weight)
+        assert streamed.estimators_["text"].class_count_.sum() == pytest.approx(weight[used].sum())
+
+
+def test_class_weights():
+    X, y, _ = views()
+    y[np.flatnonzero(y == 0)[1:]] = -1
+    counts = {}
+    for class_weight in (None, "share", "balanced", {0: 2, 1: 3, 2: 5}):
+        fitted = CMCSLClassifier(modalities=TWO, class_weight=class_weight).fit(X, y)
+        counts[str(class_weight)] = fitted.estimators_["text"].class_count_ / np.bincount(fitted.transduction_)
+    seeds = np.bincount(y[y >= 0])
+    assert counts["None"] == pytest.approx(1)
+    assert counts["share"] == pytest.approx(1 - seeds / seeds.sum())
+    assert counts["balanced"] == pytest.approx(seeds.sum() / (3 * seeds))
+    assert counts[str({0: 2, 1: 3, 2: 5})] == pytest.approx([2, 3, 5])
+
+
+def test_a_base_estimator_without_probabilities_is_not_fused():
+    X, y, _ = views()
+    fitted = CMCSLClassifier(RidgeClassifier(), modalities=TWO).fit(X, y)
+    assert set(fitted.predict_by_modality(X)) == set(TWO)
+    assert not hasattr(fitted, "predict_proba")
+    with pytest.raises(CmcslError, match="base_estimator must have predict_proba.*RidgeClassifier"):
+        fitted.predict(X)
+    assert len(CMCSLClassifier(RidgeClassifier()).fit(X, y).predict(X)) == len(X)
+    calibrated = CalibratedClassifierCV(RidgeClassifier(), cv=2)
+    assert len(CMCSLClassifier(calibrated, modalities=TWO).fit(X, y).predict(X)) == len(X)
+
+
+def test_fusions():
+    X, y, _ = views()
+    for fusion, rule in (("mean", np.mean), ("maximum", np.max)):
+        fitted = LateFusionClassifier(modalities=TWO, fusion=fusion).fit(X, y)
+        support = rule(list(fitted.predict_proba_by_modality(X).values()), axis=0)
+        assert (fitted.predict(X) == support.argmax(axis=1)).all()
+
+
+# Bad input
+
+@pytest.mark.parametrize("parameters, told", [
+    (dict(modalities={"visual": slice(0, 2), "text": slice(2, 9)}), r"modalities\['text'\] is out of range.*5.*9"),
+    (dict(modalities={"visual": [0, 5]}), r"modalities\['visual'\] is out of range.*5"),
+    (dict(modalities={"visual": slice(0, 3), "text": slice(2, 5)}), "modalities overlap: column 2.*'visual'.*'text'"),
+    (dict(modalities={"visual": [0, 0]}), "modalities overlap"),
+    (dict(modalities={"visual": slice(2, 2)}), r"modalities\['visual'\] must have at least one column"),
+    (dict(modalities={"visual": ["a"]}), "X must be a DataFrame"),
+    (dict(modalities={"visual": [0.5]}), r"modalities\['visual'\] must be"),
+    (dict(modalities={"visual": slice("a", "b")}), r"modalities\['visual'\] must be a slice of column positions"),
+    (dict(modalities={}), "modalities must name at least one"),
+    (dict(modalities="visual"), "modalities must be a dict"),
+    (dict(modalities=["visual", "text"]), "modalities must be a dict"),
+    (dict(preprocessing="L3"), "preprocessing 'L3': choose from RAW, L2, STD, MM, L2STD"),
+    (dict(exchange="nearest"), "exchange 'nearest': choose from distance, rank, scale, probability"),
+    (dict(transfer="sound"), "transfer 'sound': choose from exchange, crosswise, visual, text"),
+    (dict(fusion="sum"), "fusion 'sum': choose from mean, maximum"),
+    (dict(class_weight="equal"), "class_weight 'equal': choose from share, balanced, None"),
+    (dict(class_weight="balanced", base_estimator=KNeighborsClassifier()), "KNeighborsClassifier does not"),
+    (dict(min_margin=1.5), r"min_margin must be a number in \[0, 1\], got 1.5"),
+    (dict(min_margin="much"), "min_margin"),
+    (dict(max_seeds=0), "max_seeds"),
+    (dict(propagator=RidgeClassifier()), "propagator must have predict_proba, but RidgeClassifier"),
+])
+def test_parameters_that_are_refused(parameters, told):
+    X, y, _ = views()
+    with pytest.raises(ValueError, match=told):
+        CMCSLClassifier(**{"modalities": TWO, **parameters}).fit(X, y)
+
+
+def test_a_column_name_that_is_not_there():
+    X, y, _ = views()
+    with pytest.raises(CmcslError, match=r"modalities\['text'\] names columns.*'z'"):
+        CMCSLClassifier(modalities={"text": ["a", "z"]}).fit(pd.DataFrame(X, columns=list("abcde")), y)
+
+
+@pytest.mark.parametrize("make", CLASSIFIERS)
+def test_labels_that_are_refused(make):
+    X, y, _ = views()
+    for labels, told in (
+        (np.full(len(y), -1), "y has no labelled row"),
+        (np.full(len(y), None), "y has no labelled row"),
+        (np.where(y == 0, 0, -1), "one class only, 0"),
+        (np.where(y > 0, "a", "-1"), "dtype object"),
+        (np.where(y > 0, "a", y.astype(object)), "strings and other labels"),
+        (np.where(y > 0, y, np.nan), "Input y contains NaN"),
+        (y[:-1], "inconsistent numbers of samples"),
+        (None, "requires y to be passed"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            make(modalities=TWO).fit(X, labels)
+
+
+def test_full_labelling_needs_all_labels():
+    X, y, _ = views()
+    with pytest.raises(CmcslError, match=f"{(y < 0).sum()} rows without"):
+        FullyLabeledClassifier(modalities=TWO).fit(X, y)
+
+
+def test_features_that_are_refused():
+    X, y, _ = views()
+    fitted = CMCSLClassifier(modalities=TWO).fit(X, y)
+    arrays = {name: X[:, columns] for name, columns in TWO.items()}
+    nothing, partly, text = X.copy(), X.copy(), X.copy()
+    nothing[7], partly[7, 3], text[:, 2:] = np.nan, np.nan, np.nan
+    for data, told in (
+        (nothing, "NaN in every modality in row 7"),
+        (partly, "NaN in some of the columns of modality 'text' in row 7"),
+        ({**arrays, "text": arrays["text"][:-1]}, "equally many rows, got visual 60, text 59"),
+        ({**arrays, "sound": arrays["text"]}, "'sound'"),
+        ({**arrays, "text": arrays["visual"]}, r"out of range: X has 4 columns|X\['text'\] has 2 features.*3"),
+        ({}, "no array"),
+    ):
+        with pytest.raises(ValueError, match=told):
+            clone(fitted).fit(data, y)
+        with pytest.raises(ValueError, match=told):
+            fitted.predict(data)
+    with pytest.raises(CmcslError, match="Modality 'text' is missing in every row"):
+        clone(fitted).fit(text, y)
+    with pytest.raises(CmcslError, match="modality 'all'"):
+        EarlyFusionClassifier(modalities=TWO).fit(text, y)
