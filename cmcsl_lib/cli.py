@@ -5,23 +5,25 @@ argparse rather than click, since options that take several values (``--datasets
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from pandas import DataFrame
 
 from . import __version__
 from .corpora import (
-    LOADERS,
     RANDOM_STATE,
     class_counts,
     class_sizes,
     datasets,
     kind,
+    known_corpora,
     large_enough,
     load,
+    own_corpora,
 )
 from .corpora.base import MIN_CLASS
-from .errors import Absent, CmcslError, check_choice
+from .errors import CmcslError, check_choice
 from .paths import readable_path
 from .protocol import BUDGETS, PROTOCOLS, Protocol, protocol
 
@@ -30,13 +32,14 @@ MIN_CLASS_HELP = f"fewest items of a class; datasets with a smaller one are left
 
 def corpora(arguments: argparse.Namespace) -> None:
     """List the corpora, their datasets and classes."""
-    for name in LOADERS:
+    for name in known_corpora():
         try:
             corpus = load(name)
-        except Absent as absent:
-            print(f"{name}: {absent}")
+        except CmcslError as error:
+            print(f"{name}: {error}")
             continue
-        print(f"{name}: {len(corpus.items)} items")
+        without = int((corpus.items.labels.str.len() == 0).sum())
+        print(f"{name}: {len(corpus.items)} items{f', {without} of them without a label' if without else ''}")
         sizes = class_sizes(corpus).groupby("dataset").samples.sum()
         for dataset, classes in datasets(name).items():
             print(f"  {dataset:10} {kind(classes):10} {sizes[dataset]:5} items  {', '.join(classes)}")
@@ -61,18 +64,111 @@ def divide(arguments: argparse.Namespace) -> None:
 
 
 def extract(arguments: argparse.Namespace) -> None:
-    """Make the features of datasets."""
+    """Make the features of datasets, also of your own data: folder takes images and texts, arrays ready-made features."""
+    given = [f"--{name}" for name in ("items", "as", "image", "visual", "text", "label", "id", "separator", "classes")
+             if getattr(arguments, name) is not None]
+    if arguments.corpus in OWN_DATA:
+        if arguments.datasets:
+            raise CmcslError(f"`cmcsl extract {arguments.corpus}` takes no DATASET: name datasets with --classes.")
+        OWN_DATA[arguments.corpus](arguments)
+    elif given:
+        raise CmcslError(f"{', '.join(given)} go with {' and '.join(OWN_DATA)}: `cmcsl extract folder --items FILE`.")
+    else:
+        extract_images(arguments, arguments.corpus)
+
+
+def extract_images(arguments: argparse.Namespace, corpus: str) -> None:
+    """Make the features of a corpus's datasets."""
     from .extraction import extract as extract_features
     from .features import features_folder
 
-    names = arguments.datasets or large_enough(load(arguments.corpus), least=arguments.min_class)
+    least = arguments.min_class or (1 if corpus in own_corpora() else MIN_CLASS)
+    names = arguments.datasets or large_enough(load(corpus), least=least)
     if not names:
-        raise CmcslError(f"No dataset of {arguments.corpus} has {arguments.min_class} items in every class: lower the "
-                         "bar with --min-class.")
-    for path in extract_features(arguments.corpus, names, start=arguments.start,
-                                 folder=arguments.to or features_folder(arguments.corpus, arguments.name),
+        raise CmcslError(f"No dataset of {corpus} has {least} items in every class: lower the bar with --min-class.")
+    for path in extract_features(corpus, names, start=arguments.start,
+                                 folder=arguments.to or features_folder(corpus, arguments.name),
                                  seed=arguments.seed, split_seed=arguments.split_seed, device=arguments.device):
         print(path)
+
+
+def extract_folder(arguments: argparse.Namespace) -> None:
+    """Read a list of images and texts as a corpus, and make its features."""
+    from .corpora.folder import read_folder
+    from .corpora.store import items_path, report_path
+
+    if arguments.items is None:
+        raise CmcslError("Name the list of your images and texts with --items, a CSV or Parquet file.")
+    if arguments.visual is not None:
+        raise CmcslError("--visual goes with arrays: name the column of images with --image.")
+    name = corpus_name(arguments)
+    set_aside = read_folder(name, arguments.items, image=arguments.image or "image", **own_data_options(arguments))
+    print(f"{len(load(name).items)} items: {readable_path(items_path(name))}")
+    print_set_aside(set_aside, report_path(name))
+    extract_images(arguments, name)
+
+
+def extract_arrays(arguments: argparse.Namespace) -> None:
+    """Take ready-made features as a corpus."""
+    from .ready_made import read_arrays
+
+    if arguments.image is not None:
+        raise CmcslError("--image goes with folder: name the features of the images with --visual.")
+    if arguments.items is None and getattr(arguments, "as") is None:
+        raise CmcslError("Name the corpus that your arrays make with --as.")
+    for path in read_arrays(corpus_name(arguments), arguments.items, visual=arguments.visual or "visual",
+                            **own_data_options(arguments)):
+        print(path)
+
+
+OWN_DATA = {"folder": extract_folder, "arrays": extract_arrays}
+
+
+def corpus_name(arguments: argparse.Namespace) -> str:
+    """Name of the user's corpus: that of --as, else of the file."""
+    return getattr(arguments, "as") or arguments.items.stem
+
+
+def own_data_options(arguments: argparse.Namespace) -> dict[str, object]:
+    """Options that folder and arrays have in common."""
+    return {"text": arguments.text or "text", "label": arguments.label or "label", "identifier": arguments.id,
+            "separator": arguments.separator, "classes": chosen_classes(arguments.classes)}
+
+
+def chosen_classes(words: list[str] | None) -> dict[str, tuple[str, ...]] | None:
+    """Datasets that --classes names, with their classes."""
+    if words is None:
+        return None
+    pairs = [word.partition("=") for word in words]
+    if wrong := [name for name, sign, _ in pairs if not sign]:
+        raise CmcslError(f"--classes takes NAME=CLASS,CLASS, for example HR=Horror,Romance, got {wrong[0]}.")
+    return {name: tuple(label.strip() for label in classes.split(",")) for name, _, classes in pairs}
+
+
+def print_set_aside(set_aside: Mapping[str, int], report: Path) -> None:
+    """Tell how many items can't be used, by reason, and where each is listed."""
+    for reason, count in sorted(set_aside.items()):
+        print(f"set aside, {reason}: {count}")
+    print(f"Every item set aside: {readable_path(report)}")
+
+
+def label(arguments: argparse.Namespace) -> None:
+    """Label what has no label yet, and write labels, where they come from and how sure they are as CSV."""
+    from .own_data import (
+        labels_path,
+        pseudo_labels,
+        told,
+        unlabeled_features,
+        with_finetuning_items,
+        write_labels,
+    )
+
+    features = unlabeled_features(arguments.corpus, arguments.dataset)
+    labels = pseudo_labels(features, preprocessing=arguments.preprocessing, min_margin=arguments.min_margin)
+    path = arguments.to or labels_path(features.corpus, features.dataset)
+    write_labels(with_finetuning_items(labels, features.corpus, features.dataset), path)
+    print(told(labels))
+    print(readable_path(path))
 
 
 def run(arguments: argparse.Namespace) -> None:
@@ -135,9 +231,7 @@ def fetch(arguments: argparse.Namespace) -> None:
     if arguments.what == mm_imdb.NAME:
         set_aside = mm_imdb.fetch(arguments.source)
         print(f"{len(load(mm_imdb.NAME).items)} films: {readable_path(mm_imdb.store_path())}")
-        for reason, count in sorted(set_aside.items()):
-            print(f"set aside, {reason}: {count}")
-        print(f"Every item set aside: {readable_path(mm_imdb.report_path())}")
+        print_set_aside(set_aside, mm_imdb.report_path())
     elif arguments.source:
         raise CmcslError("--from goes with mm-imdb: set CMCSL_PUBLISHED_SCORES to a folder of the authors' arrays.")
     else:
@@ -165,15 +259,25 @@ def parser() -> argparse.ArgumentParser:
     command(corpora, "corpora")
 
     extracting = command(extract, "extract")
-    extracting.add_argument("corpus", metavar="CORPUS")
+    extracting.add_argument("corpus", metavar="CORPUS", help="a corpus; or folder or arrays: your own data")
     extracting.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all that --min-class lets through")
-    extracting.add_argument("--min-class", type=int, default=MIN_CLASS, help=MIN_CLASS_HELP)
+    extracting.add_argument("--min-class", type=int, help=f"{MIN_CLASS_HELP}, of your own data 1")
     extracting.add_argument("--start", default="auto", help="weights of ResNet-18: auto, imagenet, pooled")
     extracting.add_argument("--to", type=Path, metavar="FOLDER", help="default: features/CORPUS in CMCSL_HOME")
     extracting.add_argument("--name", default="default", help="of these features, for `run --change features=NAME`")
     extracting.add_argument("--seed", type=int, default=RANDOM_STATE, help="of the network's training")
     extracting.add_argument("--split-seed", type=int, default=RANDOM_STATE, help="of the 20 %% it is trained on")
     extracting.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+
+    own_data_arguments(extracting)
+
+    labeling = command(label, "label")
+    labeling.add_argument("corpus", metavar="CORPUS")
+    labeling.add_argument("dataset", nargs="?", metavar="DATASET", help="needed if the corpus has several")
+    labeling.add_argument("--to", type=Path, metavar="FILE", help="default: labels/CORPUS/DATASET.csv in CMCSL_HOME")
+    labeling.add_argument("--preprocessing", default="L2STD", help="RAW, L2, STD, MM or L2STD")
+    labeling.add_argument("--min-margin", type=float, default=0.0,
+                          help="items whose margin, 0 to 1, is smaller get no label; default 0")
 
     running = command(run, "run")
     running.add_argument("experiment", metavar="EXPERIMENT", help="number of the paper's experiment")
@@ -211,6 +315,24 @@ def parser() -> argparse.ArgumentParser:
     building.add_argument("--corpus", default="openclipart", help="what its pages show")
     building.add_argument("--workers", type=int, default=2, help="notebooks executed at the same time")
     return top
+
+
+def own_data_arguments(command: argparse.ArgumentParser) -> None:
+    """Add the options of `extract folder` and `extract arrays`; without defaults, so that it shows who gave which."""
+    group = command.add_argument_group("your own data, with folder or arrays")
+    group.add_argument("--items", type=Path, metavar="FILE", help="folder: list of images and texts, CSV or Parquet, "
+                       "image paths counted from its folder; arrays: one .npz or Parquet file of features")
+    group.add_argument("--as", metavar="NAME", help="of the corpus; default: the name of FILE without its ending")
+    group.add_argument("--image", metavar="COLUMN", help="folder: paths of images, default image")
+    group.add_argument("--visual", metavar="NAME", help="arrays: features of images, a key or column of FILE, default "
+                       "visual; without --items a .npy file, as are --text, --label and --id")
+    group.add_argument("--text", metavar="NAME", help="texts, or their features; default text")
+    group.add_argument("--label", metavar="NAME", help="labels, empty where there is none; default label")
+    group.add_argument("--id", metavar="NAME", help="what names an item; default: path of the image, or row number")
+    group.add_argument("--separator", metavar="TEXT", help="divides several labels in one cell")
+    group.add_argument("--classes", nargs="+", metavar="NAME=CLASS,CLASS",
+                       help="datasets by their classes, needed if items have several labels; default: one dataset of "
+                       "all classes, named as the corpus")
 
 
 def protocol_arguments(command: argparse.ArgumentParser) -> None:

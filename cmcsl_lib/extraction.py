@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import math
 import pickle
+import sys
 import tempfile
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -112,10 +113,17 @@ def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "au
         raise CmcslError(f"No dataset was named: choose from {', '.join(datasets(corpus))}.")
     _check_extra()
     loaded = load(corpus)
+    if not loaded.has_images:
+        raise CmcslError(f"The corpus {corpus} has no images and texts, only features that were made elsewhere: nothing "
+                         "can be extracted.")
     begin = _start(start)
     # A training that pools the datasets must not see any of their 80 %; else each is split by itself, as published.
     split = "corpus" if begin == "pooled" else "dataset"
     divided = [subset(loaded, name, split_seed, split) for name in wanted]
+    if bare := [its.dataset for its in divided if not len(its.finetuning_rows)]:
+        print(f"Too few labelled items to fine-tune ResNet-18 for {', '.join(bare)}: its features come from the network "
+              f"{'without any training: better put ImageNet weights there' if begin == 'pooled' else 'as it is'}.",
+              file=sys.stderr)
     place = _device(device)
     texts, text_told = encode_texts(loaded, place)
     visual = VisualEncoder(loaded, begin, seed, place, split_seed)
@@ -290,6 +298,8 @@ class VisualEncoder:
 
     def _train_pooled(self) -> dict:
         rows = np.flatnonzero(finetuning_split(self.corpus, self.split_seed))
+        if not len(rows):
+            return _network(1, None, self.seed).state_dict()
         labels = self.corpus.items.labels.iloc[rows]
         names = sorted({name for item in labels for name in item})
         targets = torch.tensor([[float(name in item) for name in names] for item in labels])
@@ -316,7 +326,8 @@ class VisualEncoder:
         shares = torch.bincount(y, minlength=len(its.classes)) / len(y)
         # Section III, "weights corresponding to the ratio of class cardinality".
         loss = nn.CrossEntropyLoss(weight=(1 - shares).to(self.device))
-        losses = _train(network, self.images, its.finetuning_rows, y, loss, self.training, self.seed, self.device)
+        losses = (_train(network, self.images, its.finetuning_rows, y, loss, self.training, self.seed, self.device)
+                  if len(y) else [])
         network.fc = nn.Identity()
         network.eval()
         with torch.inference_mode():

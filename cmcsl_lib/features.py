@@ -5,7 +5,7 @@ No network and no torch are needed to read them; `extraction.py` makes them.
 
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,8 @@ from .errors import Absent, CmcslError
 from .paths import home, readable_path, shipped, written_whole
 
 MODALITIES = ("visual", "text")
-#: Number of features of the encoders (Section III): ResNet-18 and all-MiniLM-L6-v2.
+#: Number of features of the encoders (Section III): ResNet-18 and all-MiniLM-L6-v2. Features made elsewhere may have
+#: any other.
 WIDTHS = {"visual": 512, "text": 384}
 METADATA_KEY = b"cmcsl"
 
@@ -35,9 +36,11 @@ class Features:
     ids : ndarray of shape (n,), dtype str
         Identifier of each row's item in the corpus.
     y : ndarray of shape (n,), dtype int64
-        Class of each row, in [0, len(classes)).
-    visual : ndarray of shape (n, 512), dtype float64
-    text : ndarray of shape (n, 384), dtype float64
+        Class of each row, in [0, len(classes)), or -1 where it is not known.
+    visual : ndarray of shape (n, d), dtype float64
+        512 columns if they are ours.
+    text : ndarray of shape (n, d), dtype float64
+        384 columns if they are ours.
     metadata : dict
         How the features were made: encoders, versions, start of the visual network, batch size.
     sha256 : str
@@ -62,20 +65,26 @@ class Features:
             raise CmcslError(f"{where}: all columns must have equally many rows, got {told}.")
         for modality in MODALITIES:
             _check_matrix(getattr(self, modality), modality, where)
-        if len(self.y) and not (0 <= self.y.min() and self.y.max() < len(self.classes)):
-            raise CmcslError(f"{where}: y must lie in 0..{len(self.classes) - 1}, one index per class.")
+        if len(self.y) and not (-1 <= self.y.min() and self.y.max() < len(self.classes)):
+            raise CmcslError(f"{where}: y must lie in 0..{len(self.classes) - 1}, one index per class, or be -1.")
 
     @property
     def modalities(self) -> tuple[np.ndarray, np.ndarray]:
         """The visual and the text matrix, in the order of `MODALITIES`."""
         return self.visual, self.text
 
+    def labeled(self) -> "Features":
+        """The same without the rows whose class is not known."""
+        known = self.y >= 0
+        if known.all():
+            return self
+        return replace(self, **{name: getattr(self, name)[known] for name in ("ids", "y", *MODALITIES)})
+
 
 def _check_matrix(X: np.ndarray, modality: str, where: str) -> None:
-    if X.ndim != 2 or X.shape[1] != WIDTHS[modality]:
-        raise CmcslError(
-            f"{where}: the {modality} matrix must have {WIDTHS[modality]} columns, got shape {X.shape}."
-        )
+    if X.ndim != 2 or not X.shape[1]:
+        raise CmcslError(f"{where}: the {modality} matrix must have a row per item and at least one column, got shape "
+                         f"{X.shape}.")
     if not np.isfinite(X).all():
         row = int(np.flatnonzero(~np.isfinite(X).all(axis=1))[0])
         raise CmcslError(f"{where}: the {modality} matrix must be finite, but row {row} holds NaN or infinity.")
@@ -95,12 +104,13 @@ def write_features(features: Features, path: Path) -> None:
     """
     columns = {
         "id": pa.array(features.ids.astype(str)),
-        "label": pa.array([features.classes[index] for index in features.y]).dictionary_encode(),
+        "label": pa.array([features.classes[index] if index >= 0 else None for index in features.y],
+                          pa.string()).dictionary_encode(),
     }
     for modality in MODALITIES:
         values = _rounded(getattr(features, modality))
         _check_matrix(values, modality, f"Features of {features.corpus}/{features.dataset} in single precision")
-        columns[modality] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), WIDTHS[modality])
+        columns[modality] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
     told = {"corpus": features.corpus, "dataset": features.dataset, "classes": list(features.classes)}
     described = json.dumps(told | {"extraction": features.metadata}, sort_keys=True)
     table = pa.table(columns).replace_schema_metadata({METADATA_KEY: described.encode()})
@@ -122,7 +132,7 @@ def read_features(path: Path) -> Features:
     Raises
     ------
     CmcslError
-        If the file is missing or damaged, holds NaN, or its matrices have wrong widths or lengths.
+        If the file is missing or damaged, holds NaN, or its columns have unequal lengths.
     """
     if not path.is_file():
         raise Absent(f"There is no features file {readable_path(path)}: make it with `cmcsl extract CORPUS DATASET`.")
@@ -135,7 +145,7 @@ def read_features(path: Path) -> Features:
         return Features(
             corpus=told["corpus"], dataset=told["dataset"], classes=classes,
             ids=np.array(table.column("id").to_pylist(), dtype=str),
-            y=np.array([classes.index(label) for label in labels], dtype=np.int64),
+            y=np.array([-1 if label is None else classes.index(label) for label in labels], dtype=np.int64),
             **{modality: _matrix(table, modality) for modality in MODALITIES},
             metadata=told["extraction"], sha256=hashlib.sha256(content).hexdigest(),
         )
@@ -174,13 +184,15 @@ def features_path(corpus: str, dataset: str, name: str = "default") -> Path:
     return ours if name == "default" and ours.is_file() and not own.is_file() else own
 
 
-def load_features(corpus: str, dataset: str, name: str = "default") -> Features:
+def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled: bool = False) -> Features:
     """Features of a dataset of the catalogue.
 
     Parameters
     ----------
     name : str
         Which extraction, as `features_folder`.
+    unlabeled : bool
+        Whether rows whose class is not known come too; experiments have no use for them.
 
     Raises
     ------
@@ -188,4 +200,5 @@ def load_features(corpus: str, dataset: str, name: str = "default") -> Features:
         If the corpus or the dataset is unknown, or its features are missing or damaged.
     """
     datasets(corpus, [dataset])
-    return read_features(features_path(corpus, dataset, name))
+    found = read_features(features_path(corpus, dataset, name))
+    return found if unlabeled else found.labeled()

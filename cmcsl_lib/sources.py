@@ -2,8 +2,8 @@
 
 import pandas as pd
 
-from .corpora.catalogue import DATASETS
 from .corpora.catalogue import datasets as catalogue
+from .corpora.catalogue import known_corpora
 from .errors import check_choice
 from .experiments import experiment
 from .protocol import BUDGETS, Protocol, protocol
@@ -11,7 +11,6 @@ from .published import load_published
 from .runs import load_scores
 
 PUBLISHED = "published"
-SOURCES = (*DATASETS, PUBLISHED)
 
 
 def source_scores(source: str, number: int, chosen: Protocol | str = "strict", *,
@@ -38,7 +37,7 @@ def source_scores(source: str, number: int, chosen: Protocol | str = "strict", *
     CmcslError
         If a name is unknown.
     """
-    check_choice(source, SOURCES, "source")
+    check_choice(source, [*known_corpora(), PUBLISHED], "source")
     if source != PUBLISHED:
         its = protocol(chosen) if isinstance(chosen, str) else chosen
         return load_scores(source, its, number, datasets=datasets, classifiers=classifiers, budgets=budgets,

@@ -1,4 +1,5 @@
 import hashlib
+import re
 
 import numpy as np
 import pyarrow as pa
@@ -58,10 +59,30 @@ def test_a_value_that_is_not_finite_is_refused_with_its_row(modality, value):
 
 
 @pytest.mark.parametrize("modality", ["visual", "text"])
-def test_a_wrong_width_is_refused(modality):
-    told = rf"{modality} matrix must have {WIDTHS[modality]} columns, got shape \(6, 5\)"
-    with pytest.raises(CmcslError, match=told):
-        made(**{modality: np.zeros((6, 5))})
+@pytest.mark.parametrize("wrong", [np.zeros(6), np.zeros((6, 0)), np.zeros((6, 2, 2))])
+def test_what_is_no_matrix_is_refused(modality, wrong):
+    with pytest.raises(CmcslError, match=rf"{modality} matrix must have a row per item .* shape {re.escape(str(wrong.shape))}"):
+        made(**{modality: wrong})
+
+
+def test_features_of_any_width_come_back(tmp_path):
+    write_features(made(visual=np.ones((6, 3)), text=np.full((6, 1), 2.0)), tmp_path / "AF.parquet")
+    back = read_features(tmp_path / "AF.parquet")
+    assert (back.visual.shape, back.text.shape) == ((6, 3), (6, 1))
+    np.testing.assert_array_equal(back.text, 2)
+
+
+def test_rows_without_a_class_are_kept_and_left_out_unless_asked_for(tmp_path, monkeypatch):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    features = made(y=np.array([0, -1, 1, -1, 0, 1]))
+    write_features(features, tmp_path / "features" / "openclipart" / "AF.parquet")
+    whole = load_features("openclipart", "AF", unlabeled=True)
+    np.testing.assert_array_equal(whole.y, features.y)
+    known = load_features("openclipart", "AF")
+    np.testing.assert_array_equal(known.y, [0, 1, 0, 1])
+    assert known.ids.tolist() == ["item/0", "item/2", "item/4", "item/5"]
+    np.testing.assert_array_equal(known.visual, whole.visual[[0, 2, 4, 5]])
+    assert known.sha256 == whole.sha256
 
 
 @pytest.mark.parametrize("column", ["ids", "y", "visual", "text"])
@@ -70,7 +91,7 @@ def test_unequal_lengths_are_refused(column):
         made(**{column: getattr(made(), column)[:5]})
 
 
-@pytest.mark.parametrize("wrong", [-1, 2])
+@pytest.mark.parametrize("wrong", [-2, 2])
 def test_a_class_index_that_no_class_has_is_refused(wrong):
     with pytest.raises(CmcslError, match=r"y must lie in 0\.\.1"):
         made(y=np.array([0, 1, 0, 1, 0, wrong]))

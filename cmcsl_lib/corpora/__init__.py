@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..errors import CmcslError, check_choice
-from . import mm_imdb, openclipart
+from . import mm_imdb, openclipart, own
 from .base import (
     RANDOM_STATE,
     Corpus,
@@ -15,13 +15,13 @@ from .base import (
     large_enough,
     subset,
 )
-from .catalogue import datasets, kind
+from .catalogue import datasets, examples, kind, known_corpora, own_corpora
 
 LOADERS = {"openclipart": openclipart.load, "mm-imdb": mm_imdb.load}
 
 __all__ = [
-    "LOADERS", "RANDOM_STATE", "Corpus", "Subset", "class_counts", "class_sizes", "creators", "datasets", "divide",
-    "finetuning_split", "kind", "large_enough", "load", "subset",
+    "RANDOM_STATE", "Corpus", "Subset", "class_counts", "class_sizes", "creators", "datasets", "divide", "examples",
+    "finetuning_split", "kind", "known_corpora", "large_enough", "load", "own_corpora", "subset",
 ]
 
 
@@ -33,7 +33,8 @@ def load(name: str) -> Corpus:
     CmcslError
         If the corpus is unknown, missing or damaged.
     """
-    return LOADERS[check_choice(name, LOADERS, "corpus")]()
+    check_choice(name, known_corpora(), "corpus")
+    return LOADERS[name]() if name in LOADERS else own.load(name)
 
 
 def creators(corpus: str, ids: np.ndarray) -> np.ndarray:

@@ -1,8 +1,15 @@
-"""The datasets of each corpus: 20 subsets, named by the first letters of their classes."""
+"""The datasets of each corpus: 20 subsets, named by the first letters of their classes, and those of users' corpora.
 
+A user's corpus is a folder ``corpora/NAME`` in CMCSL_HOME that holds its description, which `own.write` makes. It is
+read whenever it is asked for, so that nothing happens on import.
+"""
+
+import json
 from collections.abc import Iterable
+from pathlib import Path
 
-from ..errors import check_choice
+from ..errors import CmcslError, check_choice
+from ..paths import home, readable_path
 
 #: Table I of the paper, in its order; class order gives the class index.
 MM_IMDB = {
@@ -55,6 +62,38 @@ OPENCLIPART = {
 }
 
 DATASETS = {"openclipart": OPENCLIPART, "mm-imdb": MM_IMDB}
+DESCRIPTION = "corpus.json"
+
+
+def description_path(corpus: str) -> Path:
+    """The file that tells the datasets of a user's corpus."""
+    return home() / "corpora" / corpus / DESCRIPTION
+
+
+def own_corpora() -> list[str]:
+    """Names of the users' corpora on this machine."""
+    found = sorted(path.parent.name for path in (home() / "corpora").glob(f"*/{DESCRIPTION}"))
+    return [name for name in found if name not in DATASETS]
+
+
+def known_corpora() -> list[str]:
+    """Names of all corpora: those of `DATASETS`, then the users' own."""
+    return [*DATASETS, *own_corpora()]
+
+
+def _catalogue(corpus: str) -> dict[str, tuple[str, ...]]:
+    if check_choice(corpus, known_corpora(), "corpus") in DATASETS:
+        return DATASETS[corpus]
+    path = description_path(corpus)
+    try:
+        told = json.loads(path.read_text(encoding="utf-8"))["datasets"]
+        made = {name: tuple(classes) for name, classes in told.items()}
+        if not made or not all(isinstance(label, str) for classes in made.values() for label in classes):
+            raise ValueError("no datasets")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CmcslError(f"The description {readable_path(path)} can't be read ({type(error).__name__}): make the "
+                         "corpus again with `cmcsl extract folder` or `cmcsl extract arrays`.") from None
+    return made
 
 
 def kind(classes: tuple[str, ...]) -> str:
@@ -68,7 +107,7 @@ def datasets(corpus: str, names: Iterable[str] | str | None = None) -> dict[str,
     Parameters
     ----------
     corpus : str
-        A key of `DATASETS`.
+        One of `known_corpora`.
     names : iterable of str or str, optional
         Dataset names, or one string of them divided by blanks; None means all.
 
@@ -82,10 +121,25 @@ def datasets(corpus: str, names: Iterable[str] | str | None = None) -> dict[str,
     CmcslError
         If the corpus or a dataset is unknown.
     """
-    catalogue = DATASETS[check_choice(corpus, DATASETS, "corpus")]
+    catalogue = _catalogue(corpus)
     if names is None:
         return dict(catalogue)
     names = names.split() if isinstance(names, str) else list(names)
     for name in names:
         check_choice(name, catalogue, f"dataset of corpus {corpus}")
     return {name: classes for name, classes in catalogue.items() if name in set(names)}
+
+
+def examples(corpus: str, names: Iterable[str] | str | None = None, each: int = 1) -> list[str]:
+    """The first datasets of either kind, as many as asked for: binary ones, then multiclass ones.
+
+    Parameters
+    ----------
+    corpus, names
+        As in `datasets`.
+    each : int
+        How many of either kind; fewer if there are not so many.
+    """
+    found = datasets(corpus, names)
+    return [name for wanted in ("binary", "multiclass")
+            for name in [name for name, classes in found.items() if kind(classes) == wanted][:each]]

@@ -4,7 +4,6 @@ The archive is read twice, first its descriptions and then its posters, and unpa
 which posters are read as they are needed.
 """
 
-import csv
 import json
 import re
 from collections import Counter
@@ -12,11 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-import pandas as pd
-import pyarrow as pa
-
-from ..errors import Absent, CmcslError
+from ..errors import CmcslError
 from ..paths import home, written_whole
+from . import store
 from .archive import members
 from .base import Corpus
 from .download import fetched
@@ -26,10 +23,6 @@ NAME = "mm-imdb"
 #: The university's host that the paper names is dead (johnarevalo/gmu-mmimdb, issues 3, 4 and 7).
 ARCHIVE_URL = "https://archive.org/download/mmimdb/mmimdb.tar.gz"
 ITEM = re.compile(r"(?:^|/)dataset/(\d{1,12})\.(json|jpeg)$")
-SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("text", pa.string()),
-                    ("labels", pa.list_(pa.string())), ("image", pa.large_binary())])
-#: Films written together; so many posters are in memory at a time.
-BATCH = 64
 
 
 class Film(NamedTuple):
@@ -42,12 +35,12 @@ class Film(NamedTuple):
 
 def store_path() -> Path:
     """The Arrow file that `fetch` makes."""
-    return home() / "corpora" / NAME / "items.arrow"
+    return store.items_path(NAME)
 
 
 def report_path() -> Path:
     """The list of items set aside, with columns item and reason."""
-    return store_path().with_name("set-aside.csv")
+    return store.report_path(NAME)
 
 
 def load() -> Corpus:
@@ -58,20 +51,7 @@ def load() -> Corpus:
     CmcslError
         If it has not been fetched, or its file is damaged.
     """
-    path = store_path()
-    if not path.is_file():
-        raise Absent("There is no corpus mm-imdb on this machine: get it with `cmcsl fetch mm-imdb`.")
-    try:
-        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
-        if table.schema != SCHEMA:
-            raise pa.ArrowInvalid("other columns")
-        image = pd.Series(pd.arrays.ArrowExtensionArray(table["image"]))
-        items = table.drop_columns("image").to_pandas().assign(image=image)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise CmcslError(
-            f"The corpus file {path} can't be read ({type(error).__name__}): make it again with `cmcsl fetch mm-imdb`."
-        ) from None
-    return Corpus(NAME, items)
+    return store.read_items(NAME, "cmcsl fetch mm-imdb")
 
 
 def fetch(source: Path | None = None) -> Counter:
@@ -97,25 +77,10 @@ def fetch(source: Path | None = None) -> Counter:
     set_aside = {}
     films = _descriptions(source, set_aside)
     with written_whole(store_path()) as temporary:
-        with pa.OSFile(str(temporary), "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
-            written = _write(writer, _usable(source, films, set_aside))
-        if not written:
+        if not store.write_items(temporary, _usable(source, films, set_aside)):
             raise CmcslError(f"No film with poster, plot and genres is in {source}: take mmimdb.tar.gz of archive.org.")
-    with written_whole(report_path()) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-        csv.writer(file).writerows([("item", "reason"), *sorted(set_aside.items())])
+    store.write_report(NAME, sorted(set_aside.items()))
     return Counter(set_aside.values())
-
-
-def _write(writer: pa.RecordBatchFileWriter, rows: Iterator[dict]) -> int:
-    waiting, written = [], 0
-    for row in rows:
-        waiting.append(row)
-        written += 1
-        if len(waiting) == BATCH:
-            writer.write_batch(pa.RecordBatch.from_pylist(waiting, SCHEMA))
-            waiting = []
-    writer.write_batch(pa.RecordBatch.from_pylist(waiting, SCHEMA))
-    return written
 
 
 def _descriptions(source: Path, set_aside: dict[str, str]) -> dict[str, Film]:

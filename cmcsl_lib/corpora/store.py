@@ -1,0 +1,86 @@
+"""One Arrow file per corpus that is kept in CMCSL_HOME, and beside it the report of the items that can't be used."""
+
+import csv
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+
+from ..errors import Absent, CmcslError
+from ..paths import home, readable_path, written_whole
+from .base import Corpus
+
+SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("text", pa.string()),
+                    ("labels", pa.list_(pa.string())), ("image", pa.large_binary())])
+#: Items written together; so many images are in memory at a time.
+BATCH = 64
+FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
+
+
+def spreadsheet_safe(text: str) -> str:
+    """A text as a cell of a CSV file that no spreadsheet takes for a formula: with an apostrophe before it if need be.
+
+    Spreadsheets run what begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return, also from CSV files.
+    """
+    return f"'{text}" if text.startswith(FORMULA_BEGINNINGS) else text
+
+
+def items_path(name: str) -> Path:
+    """The Arrow file of a corpus."""
+    return home() / "corpora" / name / "items.arrow"
+
+
+def report_path(name: str) -> Path:
+    """The list of items set aside, with columns item and reason."""
+    return items_path(name).with_name("set-aside.csv")
+
+
+def read_items(name: str, command: str) -> Corpus:
+    """Read a corpus; images stay in the file until they are asked for.
+
+    Parameters
+    ----------
+    name : str
+    command : str
+        What makes the corpus, for messages.
+
+    Raises
+    ------
+    CmcslError
+        If there is no such corpus, or its file is damaged.
+    """
+    path = items_path(name)
+    if not path.is_file():
+        raise Absent(f"There is no corpus {name} on this machine: get it with `{command}`.")
+    try:
+        table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        if table.schema != SCHEMA:
+            raise pa.ArrowInvalid("other columns")
+        image = pd.Series(pd.arrays.ArrowExtensionArray(table["image"]))
+        items = table.drop_columns("image").to_pandas().assign(image=image)
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise CmcslError(f"The corpus file {readable_path(path)} can't be read ({type(error).__name__}): make it again "
+                         f"with `{command}`.") from None
+    return Corpus(name, items)
+
+
+def write_items(path: Path, rows: Iterator[dict]) -> int:
+    """Write items, dicts by the names of `SCHEMA`, and return how many there were."""
+    waiting, written = [], 0
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
+        for row in rows:
+            waiting.append(row)
+            written += 1
+            if len(waiting) == BATCH:
+                writer.write_batch(pa.RecordBatch.from_pylist(waiting, SCHEMA))
+                waiting = []
+        writer.write_batch(pa.RecordBatch.from_pylist(waiting, SCHEMA))
+    return written
+
+
+def write_report(name: str, set_aside: Iterable[tuple[str, str]]) -> None:
+    """Write the report: items, as `spreadsheet_safe` cells, and reasons."""
+    rows = [(spreadsheet_safe(item), reason) for item, reason in set_aside]
+    with written_whole(report_path(name)) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([("item", "reason"), *rows])
