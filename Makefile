@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: book test clean
+.PHONY: book test sums clean
 
 book: .venv/installed-book
 	@$(BIN)/cmcsl book
@@ -20,6 +20,10 @@ test: .venv/installed-test
 .venv/installed-test: requirements/test.txt .venv/installed-book
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/test.txt
 	@touch $@
+
+# The list that shipped files are checked against: write it anew after a change of them that is meant.
+sums:
+	cd data && find openclipart paper -name '*.csv' -print0 -o -name '*.parquet' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum > SHA256SUMS
 
 clean:
 	rm -rf .venv _build book/notebooks .doit.db*

@@ -343,13 +343,21 @@ def protocol_arguments(command: argparse.ArgumentParser) -> None:
 
 
 def main(words: list[str] | None = None) -> int:
-    """Run the command; wrong input gives one sentence on standard error and exit code 2."""
+    """Run the command; wrong input gives one sentence on standard error and exit code 2, Ctrl-C one and code 130."""
     arguments = parser().parse_args(words)
     try:
         arguments.function(arguments)
+        sys.stdout.flush()
     except CmcslError as error:
         print(f"cmcsl: {error}", file=sys.stderr)
         return 2
+    except OSError as error:
+        # Of files that are read, for example: those that are written have a sentence of their own.
+        print(f"cmcsl: {error.filename or 'A file'} can't be used ({error.strerror or error}).", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("\ncmcsl: Stopped; what was finished is kept, and the same command goes on from there.", file=sys.stderr)
+        return 130
     return 0
 
 

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 
 from .corpora.catalogue import datasets
 from .errors import Absent, CmcslError
-from .paths import home, readable_path, shipped, written_whole
+from .paths import home, readable_path, shipped
+from .sealed import SEAL, checked, written_sealed
 
 MODALITIES = ("visual", "text")
 #: Number of features of the encoders (Section III): ResNet-18 and all-MiniLM-L6-v2. Features made elsewhere may have
@@ -113,8 +114,8 @@ def write_features(features: Features, path: Path) -> None:
         columns[modality] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
     told = {"corpus": features.corpus, "dataset": features.dataset, "classes": list(features.classes)}
     described = json.dumps(told | {"extraction": features.metadata}, sort_keys=True)
-    table = pa.table(columns).replace_schema_metadata({METADATA_KEY: described.encode()})
-    with written_whole(path) as temporary:
+    table = pa.table(columns).replace_schema_metadata({METADATA_KEY: described.encode()} | SEAL)
+    with written_sealed(path) as temporary:
         pq.write_table(table, temporary, compression="zstd", compression_level=19,
                        use_dictionary=["label"], use_byte_stream_split=[f"{m}.list.element" for m in MODALITIES])
 
@@ -136,8 +137,8 @@ def read_features(path: Path) -> Features:
     """
     if not path.is_file():
         raise Absent(f"There is no features file {readable_path(path)}: make it with `cmcsl extract CORPUS DATASET`.")
-    content = path.read_bytes()
     try:
+        content = checked(path)
         table = pq.read_table(pa.BufferReader(content))
         told = json.loads(table.schema.metadata[METADATA_KEY])
         classes = tuple(told["classes"])
@@ -197,8 +198,12 @@ def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled
     Raises
     ------
     CmcslError
-        If the corpus or the dataset is unknown, or its features are missing or damaged.
+        If the corpus or the dataset is unknown, or its features are missing, damaged or those of another dataset.
     """
     datasets(corpus, [dataset])
-    found = read_features(features_path(corpus, dataset, name))
-    return found if unlabeled else found.labeled()
+    path = features_path(corpus, dataset, name)
+    features = read_features(path)
+    if (features.corpus, features.dataset) != (corpus, dataset):
+        raise CmcslError(f"{path} holds the features of {features.corpus}/{features.dataset}, not those of "
+                         f"{corpus}/{dataset}: make them again with `cmcsl extract {corpus} {dataset}`.")
+    return features if unlabeled else features.labeled()

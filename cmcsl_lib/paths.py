@@ -1,17 +1,30 @@
-"""Where files lie: what the repository ships, and the user's folder for everything else."""
+"""Where files lie: what the repository ships, and the user's folder for everything else; how they are written."""
 
+import glob
 import os
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from filelock import FileLock
+
+from .errors import CmcslError
+
 REPOSITORY = Path(__file__).resolve().parents[1]
+#: Temporary files that nobody has written to for so many seconds are those of a process that was killed.
+STALE = 3600
 
 
 def shipped() -> Path:
     """Folder of the data that the repository ships, ``data/``; only `cmcsl extract --to` writes there."""
     return REPOSITORY / "data"
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether a file belongs to what the repository ships; ``data/cache`` is the user's."""
+    return path.is_relative_to(shipped()) and not path.is_relative_to(shipped() / "cache")
 
 
 def home() -> Path:
@@ -38,14 +51,68 @@ def written_whole(path: Path) -> Iterator[Path]:
     ----------
     path : Path
         The file to write. Its folder is made if it is missing.
+
+    Raises
+    ------
+    CmcslError
+        If it can't be written, because the disk is full or the folder is read-only.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-    os.close(handle)
-    temporary = Path(name)
+    with told_if_unwritable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(path.parent, f".{glob.escape(path.name)}.*.part")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            # A disk may write a rename before what was renamed: without this, a power cut could leave an empty file.
+            with open(temporary, "r+b") as file:
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def told_if_unwritable(path: Path) -> Iterator[None]:
+    """Turn what the system says of a full disk or a read-only folder into one sentence.
+
+    Raises
+    ------
+    CmcslError
+    """
     try:
-        yield temporary
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
+        yield
+    except OSError as error:
+        raise CmcslError(f"{readable_path(path)} can't be written ({error.strerror or error}): make room there and let "
+                         "it be written to, or name another folder with CMCSL_HOME.") from None
+
+
+def remove_stale(folder: Path, pattern: str) -> None:
+    """Remove temporary files that killed processes left behind, more than `STALE` seconds ago."""
+    for path in folder.glob(pattern):
+        with suppress(FileNotFoundError):
+            if time.time() - path.stat().st_mtime > STALE:
+                path.unlink()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time into a block of code that reads and then changes files of a folder.
+
+    The others wait. The system takes the lock from a process that ends, however it ends; the empty file stays.
+
+    Raises
+    ------
+    CmcslError
+        If the folder can't be written to.
+    """
+    lock = FileLock(folder / ".lock")
+    with told_if_unwritable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
     finally:
-        temporary.unlink(missing_ok=True)
+        lock.release()

@@ -1,6 +1,7 @@
 """The paper's own numbers: its printed tables, and the authors' score arrays as the same tidy table as every other."""
 
 import hashlib
+import io
 import os
 from pathlib import Path
 from typing import NamedTuple
@@ -9,9 +10,11 @@ import numpy as np
 import pandas as pd
 
 from .corpora.catalogue import MM_IMDB
+from .corpora.download import only_https
 from .errors import Absent, CmcslError, check_choice
-from .paths import home, readable_path, shipped
+from .paths import home, readable_path, remove_stale, shipped, told_if_unwritable
 from .scores import COLUMNS
+from .sealed import Damaged, checked
 
 COMMIT = "43e7023116f9e3242a50ee40cd67b8f54da005e0"
 BASE_URL = f"https://raw.githubusercontent.com/w4k2/cmcsl/{COMMIT}/scores/"
@@ -96,18 +99,20 @@ def fetch(progress: bool = True) -> Path:
         If a file can't be downloaded after three retries, or is not the published one.
     """
     import pooch
+    import requests
 
     folder = home() / "published-scores"
+    remove_stale(folder, "tmp*")
+    download = pooch.HTTPDownloader(progressbar=progress, hooks={"response": only_https})
     files = pooch.create(path=folder, base_url=BASE_URL, retry_if_failed=3,
                          registry={name: f"sha256:{known.sha256}" for name, known in REGISTRY.items()})
-    for name in REGISTRY:
-        try:
-            files.fetch(name, progressbar=progress)
-        except (OSError, ValueError) as error:
-            raise CmcslError(
-                f"{BASE_URL}{name} can't be fetched ({type(error).__name__}): try again, or set CMCSL_PUBLISHED_SCORES "
-                "to a folder that holds the authors' arrays."
-            ) from error
+    with told_if_unwritable(folder):
+        for name in REGISTRY:
+            try:
+                files.fetch(name, downloader=download)
+            except (requests.RequestException, ValueError) as error:
+                raise CmcslError(f"{BASE_URL}{name} can't be fetched ({type(error).__name__}): try again, or set "
+                                 "CMCSL_PUBLISHED_SCORES to a folder that holds the authors' arrays.") from error
     return folder
 
 
@@ -221,7 +226,13 @@ def printed_table(number: int | str) -> pd.DataFrame:
 
 
 def _csv(name: str) -> pd.DataFrame:
-    return pd.read_csv(shipped() / "paper" / f"{name}.csv", dtype={"budget": str, "better_than": str},
+    path = shipped() / "paper" / f"{name}.csv"
+    try:
+        content = checked(path)
+    except (Damaged, OSError) as error:
+        raise CmcslError(f"The printed table {path} can't be read ({type(error).__name__}: {error}): take it from the "
+                         "repository again.") from None
+    return pd.read_csv(io.BytesIO(content), dtype={"budget": str, "better_than": str},
                        keep_default_na=False)
 
 

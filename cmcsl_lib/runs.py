@@ -24,7 +24,8 @@ from .corpora.catalogue import datasets as catalogue
 from .errors import Absent, CmcslError, check_choice
 from .experiments import CLASSIFIERS, GRID_VERSION, check_run, experiment, run_fold
 from .features import Features, features_path, load_features
-from .protocol import BUDGETS, Protocol, folds
+from .paths import home, locked
+from .protocol import BUDGETS, FOLDS, REPETITIONS, Protocol, folds
 from .scores import COLUMNS, read_scores, scores_paths, write_scores
 
 #: What names a row of the scores; files are sorted by it, so that they do not depend on what was computed when.
@@ -83,13 +84,23 @@ class Job:
 
 
 def find_scores(job: Job) -> dict[str, pd.DataFrame]:
-    """Kept or shipped scores by classifier: of those that hold all budgets."""
+    """Kept or shipped scores by classifier: of those that hold all budgets.
+
+    Raises
+    ------
+    CmcslError
+        If a file is damaged, or stands where that of another dataset belongs.
+    """
     wanted = {0, *job.budgets} if experiment(job.number).takes_budgets else {0}
     found = {}
     for path in job.paths:
         scores = read_scores(path, job.key)
         if scores is None:
             continue
+        its = [job.corpus, job.protocol.name, job.dataset]
+        if not scores[["corpus", "protocol", "dataset"]].eq(its).all(axis=None):
+            raise CmcslError(f"The scores file {path} holds scores of something else than its name says: delete it and "
+                             "run `cmcsl run` again.")
         for classifier in set(job.classifiers) - set(found):
             chosen = scores[(scores.classifier == classifier) & scores.budget.isin(wanted)]
             if wanted == set(chosen.budget):
@@ -109,7 +120,15 @@ def run_task(job: Job, number: int, features: Features) -> tuple[Job, int, pd.Da
 
     One thread of linear algebra per task: several would add numbers up in another order, and scores must not depend
     on how many there are.
+
+    Raises
+    ------
+    CmcslError
+        If the features are not those that the scores would be kept under.
     """
+    if features.sha256 != job.key["features"]:
+        raise CmcslError(f"The features of {job.corpus}/{job.dataset} were made anew during the run: give the same "
+                         "command again.")
     with threadpool_limits(1):
         fold = folds(features, job.protocol)[number]
         return job, number, run_fold(features, job.protocol, job.number, job.classifiers, job.budgets, fold)
@@ -130,7 +149,16 @@ def missing_folds(job: Job) -> list[int]:
     """
     features = load_features(job.corpus, job.dataset, job.protocol.features)
     made = check_run(features, job.protocol, job.number, job.budgets)
-    return [number for number in range(len(made)) if read_scores(part_path(job, number)) is None]
+    return [number for number, (*fold, _, _) in enumerate(made) if not is_kept(job, number, fold)]
+
+
+def is_kept(job: Job, number: int, fold: list[int]) -> bool:
+    """Whether the scores of a fold are there; those that were damaged since are computed again."""
+    try:
+        scores = read_scores(part_path(job, number), job.key)
+    except CmcslError:
+        return False
+    return scores is not None and scores[["repetition", "fold"]].eq(fold).all(axis=None)
 
 
 def run_jobs(jobs: list[Job], workers: int = 1, scheduler: str | None = None) -> None:
@@ -153,21 +181,31 @@ def run_jobs(jobs: list[Job], workers: int = 1, scheduler: str | None = None) ->
     )
     left = {job: len(numbers) for job, numbers in missing.items()}
     for job in [job for job, number in left.items() if not number]:
-        collect(job)
+        with locked(home() / "scores"):
+            collect(job)
     with backend(workers, scheduler), progress(jobs[0], sum(left.values())) as advance:
         for job, number, scores in Parallel(return_as="generator_unordered")(tasks):
-            write_scores(scores, part_path(job, number), job.key)
             left[job] -= 1
+            # Another process may be about to collect the same dataset, or other scores of it.
+            with locked(home() / "scores"):
+                write_scores(scores, part_path(job, number), job.key)
+                if not left[job]:
+                    collect(job)
             advance(job)
-            if not left[job]:
-                collect(job)
 
 
 def collect(job: Job) -> None:
-    """Join the folds of a dataset, keep the scores, and remove the folds' files."""
-    paths = sorted(job.parts.glob("*.parquet"))
-    keep_scores(pd.concat([read_scores(path) for path in paths]), job)
-    shutil.rmtree(job.parts)
+    """Join the folds of a dataset, keep the scores, and remove the folds' files.
+
+    Where another process had the same work to do and was first, the scores are there, and some folds are not.
+    """
+    if set(job.classifiers) - set(find_scores(job)):
+        parts = [read_scores(part_path(job, number), job.key) for number in range(REPETITIONS * FOLDS)]
+        if any(part is None for part in parts):
+            raise CmcslError(f"Finished folds of {job.corpus}/{job.dataset} were taken away from {job.parts} during "
+                             "the run: give the same command again, and it computes them again.")
+        keep_scores(pd.concat(parts), job)
+    shutil.rmtree(job.parts, ignore_errors=True)
     # Folds of other work on the same dataset may lie beside them.
     with suppress(OSError):
         job.parts.parent.rmdir()

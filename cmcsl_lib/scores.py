@@ -8,7 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .errors import CmcslError
-from .paths import home, shipped, written_whole
+from .paths import home, shipped
+from .sealed import SEAL, checked, written_sealed
 
 #: Columns of the tidy table, one row per fitted classifier. FULL, EF and LF have budget 0; EF and LF, one
 #: classifier for both modalities, have modality "both"; pseudo_label_accuracy is the share of right labels
@@ -37,8 +38,8 @@ def write_scores(scores: pd.DataFrame, path: Path, key: dict) -> None:
         JSON values; `read_scores` gives the table only to who asks with an equal one.
     """
     table = pa.Table.from_pandas(scores[list(COLUMNS)], preserve_index=False)
-    table = table.replace_schema_metadata({METADATA_KEY: json.dumps(key, sort_keys=True).encode()})
-    with written_whole(path) as temporary:
+    table = table.replace_schema_metadata({METADATA_KEY: json.dumps(key, sort_keys=True).encode()} | SEAL)
+    with written_sealed(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
 
 
@@ -59,11 +60,12 @@ def read_scores(path: Path, key: dict | None = None) -> pd.DataFrame | None:
     if not path.is_file():
         return None
     try:
-        table = pq.read_table(path, partitioning=None)
+        table = pq.read_table(pa.BufferReader(checked(path)))
         written = json.loads(table.schema.metadata[METADATA_KEY])
         scores = table.replace_schema_metadata().to_pandas()[list(COLUMNS)]
     except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
         raise CmcslError(
-            f"The scores file {path} can't be read ({type(error).__name__}): delete it and run `cmcsl run` again."
+            f"The scores file {path} can't be read ({type(error).__name__}: {error}): delete it and run "
+            "`cmcsl run` again."
         ) from None
     return scores if all(written.get(name) == value for name, value in (key or {}).items()) else None

@@ -9,6 +9,7 @@ from cmcsl_lib import cli
 from cmcsl_lib.features import read_features, write_features
 from cmcsl_lib.protocol import PROTOCOLS
 from cmcsl_lib.runs import load_scores
+from cmcsl_lib.sealed import written_sealed
 
 
 def run(capsys, *words):
@@ -92,7 +93,8 @@ def damage(path: Path, column: str) -> None:
     table = pq.read_table(path)
     wrong = np.full((table.num_rows, 384 if column == "text" else 5), np.nan, dtype=np.float32)
     values = pa.FixedSizeListArray.from_arrays(pa.array(wrong.ravel()), wrong.shape[1])
-    pq.write_table(table.set_column(table.column_names.index(column), column, values), path)
+    with written_sealed(path) as temporary:
+        pq.write_table(table.set_column(table.column_names.index(column), column, values), temporary)
 
 
 @pytest.mark.parametrize(("column", "told"), [("text", "must be finite"), ("visual", "must be finite")])

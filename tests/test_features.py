@@ -11,6 +11,7 @@ from cmcsl_lib.corpora.catalogue import datasets
 from cmcsl_lib.errors import CmcslError
 from cmcsl_lib.features import WIDTHS, Features, features_path, load_features, read_features, write_features
 from cmcsl_lib.paths import shipped
+from cmcsl_lib.sealed import written_sealed
 
 SHIPPED = shipped() / "openclipart" / "features"
 ALL = list(datasets("openclipart"))
@@ -132,6 +133,12 @@ def _without_metadata(path):
     pq.write_table(pq.read_table(path).replace_schema_metadata(None), path)
 
 
+def _one_bit(path):
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
 def _without_text(path):
     pq.write_table(pq.read_table(path).drop_columns(["text"]), path)
 
@@ -143,7 +150,7 @@ def _with_unknown_label(path):
 
 
 @pytest.mark.parametrize(
-    "damage", [_cut, _other_content, _empty, _without_metadata, _without_text, _with_unknown_label]
+    "damage", [_cut, _one_bit, _other_content, _empty, _without_metadata, _without_text, _with_unknown_label]
 )
 def test_a_damaged_file_is_told_by_its_path(tmp_path, damage):
     path = tmp_path / "AF.parquet"
@@ -162,7 +169,8 @@ def test_a_file_with_nan_or_empty_rows_is_refused(tmp_path):
     with_nan = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), WIDTHS["text"])
     with_none = pa.array([None, *values[1:].tolist()], type=pa.list_(pa.float16(), WIDTHS["text"]))
     for column, told in ((with_nan, "row 1 holds NaN"), (with_none, "1 empty rows")):
-        pq.write_table(table.set_column(table.schema.get_field_index("text"), "text", column), path)
+        with written_sealed(path) as temporary:
+            pq.write_table(table.set_column(table.schema.get_field_index("text"), "text", column), temporary)
         with pytest.raises(CmcslError, match=rf"{told}.*The file is .*AF\.parquet"):
             read_features(path)
 

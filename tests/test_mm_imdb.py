@@ -46,6 +46,7 @@ def description(genres=("Drama",), plot=("One plot.", "Another."), **further):
 @pytest.fixture(autouse=True)
 def own_home(monkeypatch, tmp_path):
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path / "home"))
+    monkeypatch.setattr(download, "SCHEME", "http")  # servers on this machine
 
 
 def tar(path, files, mode="w"):
@@ -324,6 +325,8 @@ class Handler(BaseHTTPRequestHandler):
         rest = server.content[begin:]
         self.send_response(206 if begin else 200)
         self.send_header("Content-Length", str(len(rest)))
+        if begin:
+            self.send_header("Content-Range", f"bytes {begin}-{len(server.content) - 1}/{len(server.content)}")
         self.send_header("ETag", tag)
         self.end_headers()
         if server.breaks:
@@ -338,33 +341,38 @@ class Handler(BaseHTTPRequestHandler):
 CONTENT = np.random.default_rng(1).bytes(3_000_000)
 
 
+def fetched(url, path):
+    with download.fetched(url, path) as there:
+        return there
+
+
 @pytest.mark.parametrize("ranges", [True, False])
 def test_a_broken_download_goes_on(tmp_path, ranges):
     server = Server(CONTENT, breaks=2, ranges=ranges)
-    path = download.fetched(server.url, tmp_path / "file")
+    path = fetched(server.url, tmp_path / "file")
     server.shutdown()
     assert path.read_bytes() == CONTENT
     assert server.asked[0] is None and all(server.asked[1:]) and len(server.asked) == 3
-    assert {each.name for each in tmp_path.iterdir()} == {"file", "file.sha256"}
+    assert {each.name for each in tmp_path.iterdir()} == {"file", "file.sha256", ".lock"}
 
 
 def test_what_has_come_is_kept_for_the_next_try_and_another_file_begins_anew(tmp_path):
     server = Server(CONTENT, breaks=download.ATTEMPTS)
     with pytest.raises(CmcslError, match="what has come is kept"):
-        download.fetched(server.url, tmp_path / "file")
+        fetched(server.url, tmp_path / "file")
     assert not (tmp_path / "file").exists() and (tmp_path / "file.part").stat().st_size > len(CONTENT) / 2
     server.content = CONTENT[::-1]
-    assert download.fetched(server.url, tmp_path / "file").read_bytes() == CONTENT[::-1]
+    assert fetched(server.url, tmp_path / "file").read_bytes() == CONTENT[::-1]
     server.shutdown()
 
 
 def test_the_first_hash_is_checked_ever_after(tmp_path):
     server = Server(CONTENT)
-    path = download.fetched(server.url, tmp_path / "file")
-    assert download.fetched(server.url, path) == path and len(server.asked) == 1
+    path = fetched(server.url, tmp_path / "file")
+    assert fetched(server.url, path) == path and len(server.asked) == 1
     path.write_bytes(CONTENT[:-1])
     with pytest.raises(CmcslError, match="records"):
-        download.fetched(server.url, path)
+        fetched(server.url, path)
     server.shutdown()
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from cmcsl_lib import published
+from cmcsl_lib.corpora import download
 from cmcsl_lib.corpora.catalogue import MM_IMDB, kind
 from cmcsl_lib.errors import CmcslError
 from cmcsl_lib.published import Published, available, fetch, load_published, printed_table
@@ -144,6 +145,7 @@ def served(tmp_path, monkeypatch):
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=there))
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
+    monkeypatch.setattr(download, "SCHEME", "http")
     monkeypatch.setattr(published, "BASE_URL", f"http://127.0.0.1:{server.server_port}/")
     yield there
     server.shutdown()

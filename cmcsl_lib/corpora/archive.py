@@ -26,6 +26,10 @@ COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.
 DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
+class DamagedArchive(CmcslError):
+    """An archive can't be read to its end."""
+
+
 class Member(NamedTuple):
     """One file of an archive.
 
@@ -56,7 +60,9 @@ def members(path: Path, wanted: Callable[[str], bool], title: str) -> Iterator[M
     Raises
     ------
     CmcslError
-        If there is no such path, or the archive is damaged or holds more than `MOST_FILES` files.
+        If there is no such path, or the archive holds more than `MOST_FILES` files.
+    DamagedArchive
+        If it is damaged.
     """
     if path.is_dir():
         yield from _of_folder(path, wanted, title)
@@ -90,7 +96,7 @@ def _of_tar(path: Path, wanted: Callable[[str], bool], title: str) -> Iterator[M
                     yield Member(member.name, archive.extractfile(member).read() if small else None)
             _check_end(path, content, archive.offset)
     except DAMAGE as error:
-        raise CmcslError(
+        raise DamagedArchive(
             f"The archive {told} is damaged or is no tar archive ({type(error).__name__}): get it again."
         ) from None
 

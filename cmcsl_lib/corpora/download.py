@@ -1,25 +1,53 @@
 """Large downloads that go on where they broke off, and that are checked ever after by the SHA-256 they first had."""
 
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import urljoin
 
+import requests
 from tqdm.auto import tqdm
 
 from ..errors import CmcslError
-from ..paths import readable_path, written_whole
+from ..paths import locked, readable_path, told_if_unwritable, written_whole
+from .archive import DamagedArchive
 
 ATTEMPTS = 5
 TIMEOUT_SECONDS = 60
 PIECE = 1 << 16
+SCHEME = "https://"
+#: An ETag that promises the same bytes; with a weak one, or none, a download begins anew.
+STRONG = re.compile(r'"[!#-~]*"')
+BREAKS = (requests.RequestException, ConnectionError, TimeoutError)
 
 
-def fetched(url: str, path: Path) -> Path:
-    """Download a file, unless it is there already; either way check its SHA-256 against the recorded one.
+def only_https(answer: requests.Response, **_) -> None:
+    """Raise unless an answer came by HTTPS and sends on to nothing else: a hook for requests.
+
+    Raises
+    ------
+    requests.RequestException
+    """
+    further = urljoin(answer.url, answer.headers.get("Location", ""))
+    for url in (answer.url, further):
+        if not url.startswith(SCHEME):
+            raise requests.exceptions.InvalidSchema(f"{url} is not safe from changes on the way: only HTTPS is")
+
+
+@contextmanager
+def fetched(url: str, path: Path) -> Iterator[Path]:
+    """Download a file, unless it is there already, for a block of code that reads it.
+
+    Its SHA-256 is checked against the recorded one. Without a record, the block decides: if it can read the archive to
+    its end, the hash is recorded; if not, the download is removed, so that it can be tried again.
 
     Parameters
     ----------
     url : str
     path : Path
-        Where it goes; the hash is recorded beside it, with ``.sha256`` added to the name, the first time.
+        Where it goes; the hash is recorded beside it, with ``.sha256`` added to the name.
 
     Raises
     ------
@@ -29,59 +57,81 @@ def fetched(url: str, path: Path) -> Path:
     import pooch
 
     record = path.with_name(f"{path.name}.sha256")
-    known = record.read_text(encoding="ascii").strip() if record.is_file() else None
-    if not path.is_file():
-        _download(url, path)
-    got = pooch.file_hash(str(path), alg="sha256")
-    if known is None:
-        with written_whole(record) as temporary:
-            temporary.write_text(f"{got}\n", encoding="ascii")
-    elif got != known:
-        raise CmcslError(f"{readable_path(path)} has SHA-256 {got}, but {readable_path(record)} records {known}: "
-                         "delete the file and fetch again, or delete the record if the new file is right.")
-    return path
+    with locked(path.parent):
+        known = record.read_text(encoding="ascii", errors="replace").strip() if record.is_file() else None
+        if not path.is_file():
+            _download(url, path)
+        got = pooch.file_hash(str(path), alg="sha256")
+        if got != (known or got):
+            raise CmcslError(f"{readable_path(path)} has SHA-256 {got}, but {readable_path(record)} records {known}: "
+                             "delete the file and fetch again, or delete the record if the new file is right.")
+        try:
+            yield path
+        except DamagedArchive:
+            if not known:
+                path.unlink()
+            raise
+        if not known:
+            with written_whole(record) as temporary:
+                temporary.write_text(f"{got}\n", encoding="ascii")
 
 
 def _download(url: str, path: Path) -> None:
-    import requests
-
-    path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.part")
-    for attempt in range(1, ATTEMPTS + 1):
-        try:
-            _go_on(url, part, path.name)
-        except (requests.RequestException, OSError) as error:
-            if attempt == ATTEMPTS:
-                raise CmcslError(f"{url} can't be fetched ({type(error).__name__}): try again, what has come is kept, "
-                                 "or name a local copy with --from.") from None
-        else:
-            part.replace(path)
-            return
+    with told_if_unwritable(path):
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                _go_on(url, part, path.name)
+            except BREAKS as error:
+                if attempt == ATTEMPTS:
+                    raise CmcslError(f"{url} can't be fetched ({type(error).__name__}: {_reason(error)}): try again, "
+                                     "what has come is kept, or name a local copy with --from.") from None
+            else:
+                part.replace(path)
+                return
+
+
+def _reason(error: Exception) -> str:
+    """What an error says, on one line and without the addresses that libraries' objects have."""
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]* object at 0x\w+>:? ?", "", str(error)))
 
 
 def _go_on(url: str, part: Path, title: str) -> None:
     """Ask for what is missing; the server's ETag tells whether it still is the same file."""
-    import requests
-
     tag = part.with_name(f"{part.name}.etag")
-    there = part.stat().st_size if part.is_file() and tag.is_file() else 0
-    headers = {"Range": f"bytes={there}-", "If-Range": tag.read_text(encoding="latin-1")} if there else {}
-    with requests.get(url, headers=headers | {"Accept-Encoding": "identity"}, stream=True,
-                      timeout=TIMEOUT_SECONDS) as answer:
+    known = tag.read_text(encoding="latin-1") if tag.is_file() else ""
+    there = part.stat().st_size if part.is_file() and STRONG.fullmatch(known) else 0
+    headers = {"Range": f"bytes={there}-", "If-Range": known} if there else {}
+    with requests.get(url, headers=headers | {"Accept-Encoding": "identity"}, stream=True, timeout=TIMEOUT_SECONDS,
+                      hooks={"response": only_https}) as answer:
         if answer.status_code == requests.codes.requested_range_not_satisfiable:
             part.unlink()
-            raise OSError("the part is longer than the file")
+            raise ConnectionError("the part is longer than the file")
         answer.raise_for_status()
-        begin = there if answer.status_code == requests.codes.partial_content else 0
-        length = begin + int(answer.headers.get("Content-Length", 0))
-        # A weak tag does not promise the same bytes, so that such a download begins anew.
-        strong = answer.headers.get("ETag", "")
-        tag.write_text(strong, encoding="latin-1") if strong.startswith('"') else tag.unlink(missing_ok=True)
+        begin, length = _extent(answer, there)
+        if not begin:
+            # First the old part, then its tag: killed between the two, it must not go on with another file's bytes.
+            part.unlink(missing_ok=True)
+            tag.write_text(answer.headers.get("ETag", ""), encoding="latin-1")
         with (open(part, "ab" if begin else "wb") as file,
-              tqdm(total=length or None, initial=begin, unit="B", unit_scale=True, desc=title, disable=None) as bar):
+              tqdm(total=length, initial=begin, unit="B", unit_scale=True, desc=title, disable=None) as bar):
             for piece in answer.iter_content(PIECE):
                 file.write(piece)
                 bar.update(len(piece))
-    if length and part.stat().st_size != length:
-        raise OSError("the connection ended early")
+            os.fsync(file.fileno())
+    if part.stat().st_size != length:
+        raise ConnectionError("the connection ended early")
     tag.unlink(missing_ok=True)
+
+
+def _extent(answer: requests.Response, there: int) -> tuple[int, int]:
+    """Where the content of an answer begins in the file, and how long the file is; a server must tell both."""
+    told = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
+    if answer.status_code == requests.codes.partial_content:
+        if told is None or int(told[1]) != there:
+            raise ConnectionError("the server sent another part of the file than it was asked for")
+        return there, int(told[2])
+    length = answer.headers.get("Content-Length", "")
+    if not length.isdecimal():
+        raise ConnectionError("the server does not tell how long the file is")
+    return 0, int(length)

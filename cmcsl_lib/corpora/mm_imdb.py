@@ -73,7 +73,9 @@ def fetch(source: Path | None = None) -> Counter:
     CmcslError
         If it can't be downloaded or read, or holds no film that can be used; what was there before is kept.
     """
-    source = source or fetched(ARCHIVE_URL, home() / "downloads" / "mmimdb.tar.gz")
+    if source is None:
+        with fetched(ARCHIVE_URL, home() / "downloads" / "mmimdb.tar.gz") as archive:
+            return fetch(archive)
     set_aside = {}
     films = _descriptions(source, set_aside)
     with written_whole(store_path()) as temporary:

@@ -5,6 +5,7 @@ import pyarrow.parquet as pq
 
 from ..errors import CmcslError
 from ..paths import shipped
+from ..sealed import checked
 from .base import Corpus
 
 COLUMNS = ("source", "title", "creator", "text", "labels", "image")
@@ -20,9 +21,10 @@ def load() -> Corpus:
     """
     path = shipped() / "openclipart" / "openclipart.parquet"
     try:
-        items = pq.read_table(path, columns=list(COLUMNS)).to_pandas()
+        items = pq.read_table(pa.BufferReader(checked(path)), columns=list(COLUMNS)).to_pandas()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise CmcslError(
-            f"The corpus file {path} can't be read ({type(error).__name__}): take it from the repository again."
+            f"The corpus file {path} can't be read ({type(error).__name__}: {error}): take it from the repository "
+            "again."
         ) from None
     return Corpus("openclipart", items.rename(columns={"source": "id"}))
