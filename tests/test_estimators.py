@@ -25,12 +25,14 @@ from cmcsl_lib import estimators
 from cmcsl_lib.errors import CmcslError
 from cmcsl_lib.estimators import (
     CMCSLClassifier,
+    CoTrainingClassifier,
     EarlyFusionClassifier,
     FullyLabeledClassifier,
     LateFusionClassifier,
     PrelabeledClassifier,
     UnimodalClassifier,
     cmcsl,
+    cotraining,
     reference,
 )
 from cmcsl_lib.estimators.strategies import EXCHANGES
@@ -106,7 +108,7 @@ def test_classes_of_any_kind(make, names):
     assert (named.predict(X) == names[numbered.predict(X)]).all()
 
 
-@pytest.mark.parametrize("module", [cmcsl, reference], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [cmcsl, cotraining, reference], ids=lambda module: module.__name__)
 def test_examples(module):
     told = doctest.testmod(module)
     assert told.attempted and not told.failed
@@ -380,6 +382,62 @@ def test_exchange_on_top_of_any_propagator(exchange, propagator):
     assert (fitted.seed_row_ == -1).all() and (fitted.margin_ >= 0).all() and (fitted.margin_ <= 1).all()
     # Better than chance by far: classes are three standard deviations apart.
     assert (fitted.transduction_ == true).mean() > 0.7
+
+
+# Co-training
+
+def test_co_training_on_views_that_are_independent_given_the_class():
+    random = np.random.default_rng(0)
+    true = np.arange(300) % 2
+    X = true[:, None] * 3.0 + random.normal(size=(300, 2))
+    y = np.where(np.arange(300) < 4, true, -1)
+    # Features are alike in scale; L2STD would leave of each one its sign.
+    alike = dict(modalities={"first": [0], "second": [1]}, preprocessing="RAW")
+    taught = CoTrainingClassifier(**alike, random_state=0, max_iter=300).fit(X, y)
+    assert (taught.transduction_ >= 0).all() and set(taught.deciding_modality_) == {None, "first", "second"}
+    before = PrelabeledClassifier(**alike).fit(X, y)
+    assert balanced_accuracy_score(true, taught.predict(X)) > balanced_accuracy_score(true, before.predict(X))
+    # The best rule, the sum of both features, is wrong with probability Phi(-3 / sqrt 2) = 0.017.
+    assert balanced_accuracy_score(true, taught.predict(X)) > 0.95
+
+
+def test_the_first_round_of_co_training_by_hand():
+    X, y, _ = views()
+    fitted = CoTrainingClassifier(modalities=TWO, preprocessing="RAW", class_weight=None, growth=2, pool_size=20,
+                                  max_iter=1, random_state=3).fit(X, y)
+    labels, pool = y.copy(), np.random.RandomState(3).permutation(np.flatnonzero(y < 0))[:20]
+    for columns in TWO.values():
+        model = GaussianNB().fit(X[np.ix_(y >= 0, columns)], y[y >= 0])
+        left = pool[labels[pool] < 0]
+        support = model.predict_proba(X[np.ix_(left, columns)])
+        for label in range(3):
+            its = left[support.argmax(axis=1) == label]
+            surest = np.argsort(-support.max(axis=1)[support.argmax(axis=1) == label], kind="stable")[:2]
+            labels[its[surest]] = label
+    assert (fitted.transduction_ == labels).all()
+    assert (fitted.labeled_iter_ == np.where(y >= 0, 0, np.where(labels >= 0, 1, -1))).all()
+    assert set(np.flatnonzero(fitted.labeled_iter_ == 1)) <= set(pool)
+
+
+def test_co_training_labels_so_many_rows_per_round_and_passes_metadata_on():
+    X, y, _ = views(n=120, missing=0.2)
+    fitted = CoTrainingClassifier(modalities=TWO, growth=2, max_iter=4, random_state=0).fit(X, y)
+    for number in range(1, fitted.labeled_iter_.max() + 1):
+        told = fitted.labeled_iter_ == number
+        for name, columns in TWO.items():
+            its = told & (fitted.deciding_modality_ == name)
+            assert not np.isnan(X[its][:, columns]).any()
+            assert np.bincount(fitted.transduction_[its], minlength=3).max() <= 2
+    plain = CoTrainingClassifier(modalities={"all": slice(0, 5)}, class_weight=None, max_iter=1, random_state=0)
+    X, y, _ = views()
+    weight = np.where(np.arange(len(y)) < 12, 1.0, 0.0) + 1e-6
+    weighted = clone(plain).fit(X, y, sample_weight=weight)
+    used = weighted.transduction_ >= 0
+    assert weighted.estimators_["all"].class_count_.sum() == pytest.approx(weight[used].sum())
+    with pytest.raises(CmcslError, match="growth must be a whole number of at least 1, got 0"):
+        clone(plain).set_params(growth=0).fit(X, y)
+    with pytest.raises(CmcslError, match="base_estimator must have predict_proba, but RidgeClassifier has none"):
+        clone(plain).set_params(base_estimator=RidgeClassifier()).fit(X, y)
 
 
 # Streams

@@ -87,9 +87,9 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             If a parameter or the input is not as described; the message names it.
         """
         matrix, codes = self._start(X, y)
-        views = self._views(matrix)
-        taught = self._taught(views, codes)
-        self.estimators_ = self._trained({}, views, taught, codes, self._routed(params, "fit"), "fit")
+        views, metadata = self._views(matrix), self._routed(params, "fit")
+        taught = self._taught(views, codes, metadata)
+        self.estimators_ = self._trained({}, views, taught, codes, metadata, "fit")
         return self
 
     def predict(self, X):
@@ -200,8 +200,11 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         tags.input_tags.allow_nan = isinstance(self.modalities, Mapping | Sequence) and len(self.modalities) > 1
         return tags
 
-    def _taught(self, views: dict[str, View], codes: np.ndarray) -> dict[str, np.ndarray]:
-        """For each modality the class that each row is given in training, -1 for rows that are left out."""
+    def _taught(self, views: dict[str, View], codes: np.ndarray, metadata: dict[str, Any]) -> dict[str, np.ndarray]:
+        """For each modality the class that each row is given in training, -1 for rows that are left out.
+
+        Metadata is for methods that train classifiers on the way.
+        """
         raise NotImplementedError
 
     def _base(self) -> BaseEstimator:

@@ -80,7 +80,7 @@ class SelfLabelingClassifier(ModalityClassifier):
         if not isinstance(self.min_margin, Real) or not 0 <= self.min_margin <= 1:
             raise CmcslError(f"min_margin must be a number in [0, 1], got {self.min_margin!r}.")
 
-    def _taught(self, views: dict[str, View], codes: np.ndarray) -> dict[str, np.ndarray]:
+    def _taught(self, views: dict[str, View], codes: np.ndarray, metadata: dict[str, Any]) -> dict[str, np.ndarray]:
         return self._self_label(views, codes, np.arange(len(codes)), 0)
 
     def _self_label(self, views: dict[str, View], codes: np.ndarray, numbers: np.ndarray,
@@ -299,11 +299,11 @@ class CMCSLClassifier(SelfLabelingClassifier):
             matrix, codes = self._go_on(X, y, classes)
         else:
             matrix, codes = self._start(X, y, classes)
-        views = self._views(matrix)
+        views, metadata = self._views(matrix), self._routed(params, "partial_fit")
         labeled = np.concatenate([self._seeds.codes, codes])
-        taught = self._taught(views, codes)
-        self.estimators_ = self._trained(getattr(self, "estimators_", {}), views, taught, labeled,
-                                         self._routed(params, "partial_fit"), "partial_fit")
+        taught = self._taught(views, codes, metadata)
+        self.estimators_ = self._trained(getattr(self, "estimators_", {}), views, taught, labeled, metadata,
+                                         "partial_fit")
         return self
 
     @property
@@ -342,7 +342,7 @@ class CMCSLClassifier(SelfLabelingClassifier):
             return every
         return [name for name in every if name != modality] if self.transfer == "crosswise" else [self.transfer]
 
-    def _taught(self, views: dict[str, View], codes: np.ndarray) -> dict[str, np.ndarray]:
+    def _taught(self, views: dict[str, View], codes: np.ndarray, metadata: dict[str, Any]) -> dict[str, np.ndarray]:
         start, numbers = len(self._seeds.codes), self._rows_seen + np.arange(len(codes))
         # Not all transformers keep the number of columns.
         known = {name: View(seeds.rows, seeds.X.reshape(-1, views[name].X.shape[1]))

@@ -31,7 +31,7 @@ class PrelabeledClassifier(ModalityClassifier):
     array([0])
     """
 
-    def _taught(self, views, codes):
+    def _taught(self, views, codes, metadata):
         return dict.fromkeys(views, codes)
 
 
@@ -57,12 +57,12 @@ class FullyLabeledClassifier(PrelabeledClassifier):
     cmcsl_lib.errors.CmcslError: y must have a label in every row for full labelling, got 1 row without one.
     """
 
-    def _taught(self, views, codes):
+    def _taught(self, views, codes, metadata):
         missing = np.count_nonzero(codes < 0)
         if missing:
             raise CmcslError(f"y must have a label in every row for full labelling, got {missing} "
                              f"{'row' if missing == 1 else 'rows'} without one.")
-        return super()._taught(views, codes)
+        return super()._taught(views, codes, metadata)
 
 
 class LateFusionClassifier(PrelabeledClassifier):
