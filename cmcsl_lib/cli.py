@@ -238,6 +238,15 @@ def fetch(arguments: argparse.Namespace) -> None:
         print(fetch_published())
 
 
+def study(arguments: argparse.Namespace) -> None:
+    """Make the numbers of a study."""
+    from .studies import simulation
+
+    check_choice(arguments.what, ("simulation",), "study")
+    path = arguments.to and arguments.to / "map.parquet"
+    print(readable_path(simulation.make_map(path=path, workers=arguments.workers)))
+
+
 def book(arguments: argparse.Namespace) -> None:
     """Execute the notebooks that changed and build the HTML book."""
     from .book import build
@@ -310,6 +319,11 @@ def parser() -> argparse.ArgumentParser:
     dividing.add_argument("--min-class", type=int, default=MIN_CLASS, help=MIN_CLASS_HELP)
     dividing.add_argument("--check", action="store_true", help="a difference from Table I is an error")
     dividing.add_argument("--csv", action="store_true", help="comma-separated values")
+
+    studying = command(study, "study")
+    studying.add_argument("what", metavar="WHAT", help="simulation: the map of strengths and dependence")
+    studying.add_argument("--to", type=Path, metavar="FOLDER", help="default: in CMCSL_HOME")
+    studying.add_argument("--workers", type=int, default=1, help="processes")
 
     building = command(book, "book")
     building.add_argument("--corpus", default="openclipart", help="what its pages show")

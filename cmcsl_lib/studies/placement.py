@@ -1,0 +1,288 @@
+"""Real datasets on the map of the simulation, what it predicts for them, and whether that is so.
+
+A dataset's place is its number of classes (two, or more), the strength of each modality (FULL, adjusted for chance) and
+the dependence of the modalities' errors. Datasets of more than two classes are placed on the map of `MANY` classes.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from scipy.interpolate import RegularGridInterpolator
+
+from .. import naive_bayes
+from ..corpora.catalogue import datasets as catalogue
+from ..corpora.catalogue import kind
+from ..errors import Absent
+from ..exchange import exchange_table
+from ..features import MODALITIES, Features, load_features
+from ..protocol import BUDGETS, Protocol, class_weights, folds, preprocess
+from ..protocol import protocol as protocol_named
+from ..published import load_published, printed_table
+from .simulation import adjusted, effective_dimension, tetrachoric
+
+MANY = 4
+#: Budget of a gain that is the mean over budgets 1 to 20, all that the paper prints.
+MEAN = 0
+KEYS = ["dataset", "modality", "budget"]
+#: Of rows where the modalities differ.
+SHARES = ["text_decides", "right_visual", "right_text", "right_kept"]
+
+
+def positions(scores: pd.DataFrame) -> pd.DataFrame:
+    """Where datasets lie.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table of Experiment 3 of one protocol, of which the rows of FULL are used.
+
+    Returns
+    -------
+    DataFrame
+        One row per dataset: dataset, kind, classes (k), visual, text (strengths).
+    """
+    full = scores[(scores.method == "FULL") & scores.modality.isin(MODALITIES)]
+    place = full.pivot_table(index="dataset", columns="modality", values="balanced_accuracy", sort=False)
+    classes = catalogue(full.corpus.iloc[0], list(place.index))
+    k = np.array([len(classes[name]) for name in place.index])
+    return pd.DataFrame({"dataset": place.index, "kind": [kind(classes[name]) for name in place.index], "classes": k,
+                         **{modality: adjusted(place[modality].to_numpy(), k) for modality in MODALITIES}})
+
+
+def gains(scores: pd.DataFrame) -> pd.DataFrame:
+    """CMCSL - UNI, averaged over folds; columns dataset, modality, budget, gain."""
+    means = scores[scores.method.isin(["UNI", "CMCSL"])].pivot_table(index=KEYS, columns="method", sort=False,
+                                                                     values="balanced_accuracy")
+    return (means.CMCSL - means.UNI).rename("gain").reset_index()
+
+
+def with_features(place: pd.DataFrame, corpus: str, protocol: str) -> pd.DataFrame:
+    """Positions of a corpus's datasets, with what its features tell.
+
+    Parameters
+    ----------
+    place : DataFrame
+        From `positions`.
+
+    Returns
+    -------
+    DataFrame
+        Further columns dependence (of errors, `error_dependence`), dimension_visual, dimension_text (effective
+        dimensions of the first training half after L2STD).
+    """
+    chosen = protocol_named(protocol)
+    rows = [_told_by(load_features(corpus, name), chosen) for name in place.dataset]
+    columns = ["dependence", *(f"dimension_{modality}" for modality in MODALITIES)]
+    return pd.concat([place, pd.DataFrame(rows, columns=columns, index=place.index)], axis=1)
+
+
+def _told_by(features: Features, protocol: Protocol) -> tuple[float, float, float]:
+    """Dependence and effective dimensions of one dataset."""
+    truth, missed, dimensions = [], [], []
+    for _, _, training, test in folds(features, protocol):
+        y, y_test, its = features.y[training], features.y[test], []
+        weights = class_weights(y, y, protocol)[y]
+        for matrix in features.modalities:
+            X, X_test = preprocess(matrix[training], matrix[test], "L2STD", protocol)
+            fitted = naive_bayes.fit(X, y[None], weights[None], len(features.classes))
+            its.append(naive_bayes.classify(fitted, X_test)[0][0] != y_test)
+            dimensions.append(effective_dimension(X, y) if len(dimensions) < len(MODALITIES) else np.nan)
+        truth.append(y_test)
+        missed.append(its)
+    return error_dependence(np.concatenate(truth), *np.concatenate(missed, axis=1)), *dimensions[:len(MODALITIES)]
+
+
+def error_dependence(y: np.ndarray, visual: np.ndarray, text: np.ndarray) -> float:
+    """Tetrachoric correlation of two classifiers' errors given the class, averaged over items.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,), dtype int64
+    visual, text : ndarray of shape (n,), dtype bool
+        Rows whose class is missed.
+
+    Notes
+    -----
+    Half an item is added to each of the four cells (missed by both, one, the other, none) of a class, without which an
+    empty cell makes the correlation 1 or -1.
+    """
+    found = []
+    for label in np.unique(y):
+        one, other = visual[y == label], text[y == label]
+        n = len(one) + 2
+        found.append(tetrachoric(((one & other).sum() + 0.5) / n, (one.sum() + 1) / n, (other.sum() + 1) / n))
+    return float(np.average(found, weights=np.unique(y, return_counts=True)[1]))
+
+
+def published() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Positions and gains of the paper's datasets: of all 20 from the authors' arrays, else of the 10 printed ones.
+
+    Dependence is unknown, since there are no features. Table V prints gains averaged over budgets, told by `MEAN`.
+    """
+    try:
+        scores = load_published(3)
+    except Absent:
+        return _printed()
+    scores = scores[scores.classifier == "GNB"]
+    return positions(scores), gains(scores)
+
+
+def _printed() -> tuple[pd.DataFrame, pd.DataFrame]:
+    table = printed_table(5)
+    table = table[table.modality.isin(MODALITIES)]
+    scores = table.melt(["dataset", "modality"], ["FULL", "UNI", "CMCSL"], "method", "balanced_accuracy")
+    scores = scores.assign(corpus="mm-imdb", budget=MEAN, balanced_accuracy=scores.balanced_accuracy.astype(float))
+    return positions(scores), gains(scores)
+
+
+def error_correlations(table: pd.DataFrame) -> pd.Series:
+    """Dependence of FULL's errors that each row of the map shows, as `error_dependence` measures it on datasets."""
+    keys = ["missed_both", "missed_visual", "missed_text"]
+    distinct = table[keys].drop_duplicates()
+    found = {row: tetrachoric(*row) for row in distinct.itertuples(index=False, name=None)}
+    return pd.Series([found[row] for row in table[keys].itertuples(index=False, name=None)], table.index)
+
+
+def latent_dependence(world: pd.DataFrame, place: pd.DataFrame) -> np.ndarray:
+    """The rho at which errors on the map depend on each other as much as those of datasets do.
+
+    Parameters
+    ----------
+    world : DataFrame
+        One geometry of the map, with several dependences.
+    place : DataFrame
+        From `with_features`.
+
+    Returns
+    -------
+    ndarray of shape (datasets,)
+        Within the dependences of the map.
+    """
+    one = world[(world.exchange == "distance") & (world.budget == world.budget.min())]
+    one = one.assign(errors=error_correlations(one))
+    rho = np.empty(len(place))
+    for dataset, (its, row) in enumerate(zip(_maps(one, place), place.itertuples(), strict=True)):
+        grid = np.sort(its.dependence.unique())
+        told = [_at(its[its.dependence == each], "errors", row.visual, row.text)[0] for each in grid]
+        rho[dataset] = np.interp(row.dependence, np.maximum.accumulate(told), grid)
+    return rho
+
+
+def predicted(world: pd.DataFrame, place: pd.DataFrame, budgets: Sequence[int],
+              exchange: str = "distance") -> pd.DataFrame:
+    """Gains that the map foretells, by linear interpolation in strengths, dependence and the logarithm of the budget.
+
+    Parameters
+    ----------
+    world : DataFrame
+        Rows of the map with one geometry and one number of rows.
+    place : DataFrame
+        From `positions`; a column rho is heeded where the map has several dependences.
+    budgets : sequence of int
+        `MEAN` stands for the mean over 1 to 20.
+
+    Returns
+    -------
+    DataFrame
+        Columns dataset, modality, budget, predicted.
+    """
+    world, rows = world[world.exchange == exchange], []
+    for its, row in zip(_maps(world, place), place.itertuples(), strict=True):
+        grid = np.sort(its.dependence.unique())
+        for modality in MODALITIES:
+            told = np.array([_at(its[its.dependence == each], f"gain_{modality}", row.visual, row.text, BUDGETS)
+                             for each in grid])
+            curve = [np.interp(getattr(row, "rho", grid[0]), grid, column) for column in told.T]
+            rows += [(row.dataset, modality, budget, np.mean(curve) if budget == MEAN else curve[budget - 1])
+                     for budget in budgets]
+    return pd.DataFrame(rows, columns=[*KEYS, "predicted"])
+
+
+def _maps(world: pd.DataFrame, place: pd.DataFrame) -> list[pd.DataFrame]:
+    """For each dataset the map of its kind."""
+    of_kind = {classes: world[world.classes == classes] for classes in (2, MANY)}
+    return [of_kind[2 if classes == 2 else MANY] for classes in place.classes]
+
+
+def _at(its: pd.DataFrame, column: str, visual: float, text: float,
+        budgets: Sequence[int] | None = None) -> np.ndarray:
+    """A column of the map at one place, at budgets, or at the map's one budget; outside, that of the nearest edge."""
+    its = its.sort_values(["visual", "text", "budget"])
+    axes = [its[name].unique() for name in ("visual", "text", "budget")]
+    values = its[column].to_numpy(dtype=float).reshape([len(axis) for axis in axes])
+    plane = RegularGridInterpolator(axes[:2], values)
+    ends = [np.clip(value, axis[0], axis[-1]) for value, axis in zip((visual, text), axes, strict=False)]
+    told = plane(ends)[0]
+    return told if budgets is None else np.interp(np.log(budgets), np.log(axes[2]), told)
+
+
+def agreement(compared: pd.DataFrame, by: Sequence[str] = ("modality",)) -> pd.DataFrame:
+    """How often the map foretells the sign of CMCSL - UNI.
+
+    Parameters
+    ----------
+    compared : DataFrame
+        Columns gain and predicted, and those of `by`.
+
+    Returns
+    -------
+    DataFrame
+        One row per group: compared (datasets times budgets), share_agreeing, share_commoner (what one would get by
+        always naming the commoner sign), rank_correlation (Spearman's), gain_measured, gain_predicted (means).
+    """
+    rows = []
+    for names, its in compared.groupby(list(by), sort=False):
+        up = (its.gain > 0).mean()
+        rows.append((*names, len(its), ((its.gain > 0) == (its.predicted > 0)).mean(), max(up, 1 - up),
+                     its.gain.corr(its.predicted, method="spearman"), its.gain.mean(), its.predicted.mean()))
+    return pd.DataFrame(rows, columns=[*by, "compared", "share_agreeing", "share_commoner", "rank_correlation",
+                                       "gain_measured", "gain_predicted"])
+
+
+def deciders(corpus: str, names: Sequence[str], protocol: str, budgets: Sequence[int]) -> pd.DataFrame:
+    """Who decides where the modalities differ, and who is right, in the first training half of datasets.
+
+    Returns
+    -------
+    DataFrame
+        One row per dataset and budget: dataset, classes, budget, and as shares of the differing rows text_decides,
+        right_visual, right_text and right_kept, which the simulation has too.
+    """
+    rows = []
+    for name in names:
+        features = load_features(corpus, name)
+        for budget in budgets:
+            table = exchange_table(features, protocol_named(protocol), budget)
+            its = table[~table.agree & ~table.seed]
+            rows.append((name, len(features.classes), budget, (its.decided_by == "text").mean(),
+                         (its.visual_label == its.true).mean(), (its.text_label == its.true).mean(), its.right.mean()))
+    return pd.DataFrame(rows, columns=["dataset", "classes", "budget", *SHARES])
+
+
+def simulated_deciders(world: pd.DataFrame, visual: float, text: float) -> pd.DataFrame:
+    """The same at one place of the map.
+
+    Parameters
+    ----------
+    world : DataFrame
+        Rows of the map with one setting.
+    visual, text : float
+        Strengths.
+
+    Returns
+    -------
+    DataFrame
+        Columns exchange, budget, `SHARES` and right_coin: how often a coin would be right that is thrown among the
+        differing rows and names the text as often as it really decides.
+    """
+    rows = []
+    for exchange, its in world.groupby("exchange", sort=False):
+        budgets = sorted(its.budget.unique())
+        counts = {name: _at(its, name, visual, text, budgets) for name in ("differ", *SHARES)}
+        rows.append(pd.DataFrame({"exchange": exchange, "budget": budgets,
+                                  **{name: counts[name] / counts["differ"] for name in SHARES}}))
+    found = pd.concat(rows, ignore_index=True)
+    return found.assign(right_coin=found.text_decides * found.right_text
+                        + (1 - found.text_decides) * found.right_visual)
+
