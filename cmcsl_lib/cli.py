@@ -86,9 +86,12 @@ def extract_images(arguments: argparse.Namespace, corpus: str) -> None:
     names = arguments.datasets or large_enough(load(corpus), least=least)
     if not names:
         raise CmcslError(f"No dataset of {corpus} has {least} items in every class: lower the bar with --min-class.")
+    finetuned = check_choice(arguments.finetune, ("yes", "no"), "answer to --finetune") == "yes"
     for path in extract_features(corpus, names, start=arguments.start,
                                  folder=arguments.to or features_folder(corpus, arguments.name),
-                                 seed=arguments.seed, split_seed=arguments.split_seed, device=arguments.device):
+                                 seed=arguments.seed, split_seed=arguments.split_seed, device=arguments.device,
+                                 precision=arguments.precision, weights=arguments.weights,
+                                 orientation=arguments.orientation, finetuned=finetuned):
         print(path)
 
 
@@ -227,13 +230,18 @@ def fetch(arguments: argparse.Namespace) -> None:
     from .corpora import mm_imdb
     from .published import fetch as fetch_published
 
-    check_choice(arguments.what, ("published-scores", mm_imdb.NAME), "thing to fetch")
+    check_choice(arguments.what, ("published-scores", mm_imdb.NAME, "imagenet-weights"), "thing to fetch")
     if arguments.what == mm_imdb.NAME:
         set_aside = mm_imdb.fetch(arguments.source)
         print(f"{len(load(mm_imdb.NAME).items)} films: {readable_path(mm_imdb.store_path())}")
         print_set_aside(set_aside, mm_imdb.report_path())
     elif arguments.source:
-        raise CmcslError("--from goes with mm-imdb: set CMCSL_PUBLISHED_SCORES to a folder of the authors' arrays.")
+        raise CmcslError("--from goes with mm-imdb: set CMCSL_PUBLISHED_SCORES to a folder of the authors' arrays, or "
+                         "name weights with `cmcsl extract --weights FILE`.")
+    elif arguments.what == "imagenet-weights":
+        from .extraction import fetch_imagenet_weights
+
+        print(fetch_imagenet_weights())
     else:
         print(fetch_published())
 
@@ -277,6 +285,12 @@ def parser() -> argparse.ArgumentParser:
     extracting.add_argument("--seed", type=int, default=RANDOM_STATE, help="of the network's training")
     extracting.add_argument("--split-seed", type=int, default=RANDOM_STATE, help="of the 20 %% it is trained on")
     extracting.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
+    extracting.add_argument("--precision", default="auto", help="auto (mixed where the device gains), single, mixed")
+    extracting.add_argument("--weights", type=Path, metavar="FILE", help="of ResNet-18 to start from, instead of "
+                            "those of `fetch imagenet-weights`")
+    extracting.add_argument("--orientation", default="upright", help="of images: upright, or swapped (height and "
+                            "width, as the published code fed them)")
+    extracting.add_argument("--finetune", default="yes", help="yes, or no: the start gives the visual features")
 
     own_data_arguments(extracting)
 
@@ -309,7 +323,8 @@ def parser() -> argparse.ArgumentParser:
     printing.add_argument("--csv", action="store_true", help="comma-separated values, as the paper prints them")
 
     fetching = command(fetch, "fetch")
-    fetching.add_argument("what", metavar="WHAT", help="published-scores: the authors' arrays; mm-imdb: their corpus")
+    fetching.add_argument("what", metavar="WHAT", help="published-scores: the authors' arrays; mm-imdb: their corpus; "
+                          "imagenet-weights: of ResNet-18")
     fetching.add_argument("--from", dest="source", type=Path, metavar="PATH",
                           help="archive or unpacked folder of mm-imdb, instead of a download of several GB")
 

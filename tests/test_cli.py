@@ -112,7 +112,7 @@ def test_bad_features_give_one_sentence_and_code_2(capsys, tmp_path, monkeypatch
 def test_a_missing_extra_names_the_pip_command(capsys, monkeypatch):
     from cmcsl_lib import extraction
 
-    monkeypatch.setattr(extraction, "MISSING", "torch")
+    monkeypatch.setattr(extraction.extra, "MISSING", "torch")
     code, _, err = run(capsys, "extract", "openclipart", "AF")
     assert code == 2
     assert 'pip install -e ".[extract]"' in err

@@ -1,0 +1,148 @@
+"""Images and texts to features (Section III): the one room that uses torch.
+
+Nothing here opens a network connection, apart from `fetch_imagenet_weights`. What takes long is kept in CMCSL_HOME:
+``images`` holds images as they enter the network, ``texts`` embeddings, ``weights`` the weights of pooled trainings,
+``checkpoints`` trainings that are not at their end.
+"""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from .. import __version__
+from ..corpora import Subset, datasets, load, subset
+from ..errors import CmcslError, check_choice
+from ..features import Features, read_features, write_features
+from ..paths import home, readable_path
+from . import extra
+from . import training as trainings
+from .devices import DEVICES, PRECISIONS, Place, place
+from .images import ORIENTATIONS, Geometry, Images, corpus_sha256
+from .kept import tell
+from .texts import BATCH, encode_texts, text_encoder, text_weights
+from .training import Trainer, Training, train
+from .visual import SEED, STARTS, VisualEncoder, VisualSettings, visual_settings
+from .weights import fetch_imagenet_weights, imagenet_weights, read_weights
+
+__all__ = [
+    "SEED", "STARTS", "Geometry", "Images", "Place", "Trainer", "Training", "VisualEncoder", "VisualSettings",
+    "corpus_sha256", "encode_texts", "extract", "fetch_imagenet_weights", "imagenet_weights", "place", "read_weights",
+    "text_weights", "train", "visual_settings",
+]
+
+
+def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "auto", folder: Path | None = None,
+            seed: int = SEED, split_seed: int = SEED, device: str = "auto", precision: str = "auto",
+            weights: Path | None = None, orientation: str = "upright", finetuned: bool = True) -> list[Path]:
+    """Make the features of datasets and write one file for each.
+
+    A file that was made with the same settings from the same corpus is left as it is.
+
+    Parameters
+    ----------
+    corpus : str
+    names : iterable of str, optional
+        Datasets; None means all of the corpus.
+    start : {"auto", "imagenet", "pooled"}
+        Weights that ResNet-18 starts from: ImageNet's, or those of one training on the fine-tuning items of the whole
+        corpus. "auto" takes ImageNet's if they are there.
+    folder : Path, optional
+        Where files go; default ``features/CORPUS`` in CMCSL_HOME.
+    seed : int
+        Of every random choice: the same seed gives the same features on the same machine, with equally many threads.
+    split_seed : int
+        Of the choice of the 20 % that the visual network is trained on; 1410 is the published one.
+    device : {"auto", "cpu", "cuda", "mps"}
+    precision : {"auto", "single", "mixed"}
+        Of the visual network, as `place`; texts are encoded in single precision.
+    weights : Path, optional
+        File of ResNet-18's weights to start from, instead of ImageNet's in torch.hub's folder.
+    orientation : {"upright", "swapped"}
+        "swapped" feeds images with height and width swapped, as the published code did.
+    finetuned : bool
+        Whether the visual network is trained on each dataset; else the start gives the features as it is.
+
+    Returns
+    -------
+    list of Path
+        Files with the features, in the catalogue's order.
+
+    Raises
+    ------
+    CmcslError
+        If a name is unknown, weights can't be had, or the extra is not installed.
+    """
+    check_choice(start, STARTS, "start")
+    check_choice(device, DEVICES, "device")
+    check_choice(precision, PRECISIONS, "precision")
+    check_choice(orientation, ORIENTATIONS, "orientation")
+    wanted = datasets(corpus, names)
+    if not wanted:
+        raise CmcslError(f"No dataset was named: choose from {', '.join(datasets(corpus))}.")
+    where = place(device, precision)
+    visual = visual_settings(start, weights, seed=seed, split_seed=split_seed, orientation=orientation,
+                             finetuned=finetuned)
+    loaded = load(corpus)
+    if not loaded.has_images:
+        raise CmcslError(f"The corpus {corpus} has no images and texts, only features that were made elsewhere: "
+                         "nothing can be extracted.")
+    # A training that pools the datasets must not see any of their 80 %; else each is split by itself, as published.
+    split = "corpus" if visual.start == "pooled" else "dataset"
+    encoder = VisualEncoder(loaded, visual, where)
+    settings = _settings(encoder, split)
+    ids = loaded.items.id.to_numpy(dtype=str)
+    paths = {}
+    for name in wanted:
+        paths[name] = (folder or home() / "features" / corpus) / f"{name}.parquet"
+    missing = [name for name, path in paths.items() if not _is_made(path, settings)]
+    # Divided before anything takes long: a class may be too small.
+    divided = [subset(loaded, name, split_seed, split) for name in missing]
+    if finetuned and (bare := [its.dataset for its in divided if not len(its.finetuning_rows)]):
+        tell(f"Too few labelled items to fine-tune ResNet-18 for {', '.join(bare)}: its weights stay those that it "
+             f"starts from, {visual.start}.")
+    texts = encode_texts(loaded, str(where.device)) if divided else None
+    for its in tqdm(divided, desc="Datasets", disable=None):
+        _write(paths[its.dataset], its, ids, encoder, texts, settings)
+    return list(paths.values())
+
+
+def _settings(encoder: VisualEncoder, split: str) -> dict:
+    """All that features depend on, as metadata keep it."""
+    visual, where = encoder.settings, encoder.place
+    pooled = visual.start == "pooled"
+    return {"cmcsl": __version__, "corpus": encoder.sha256, "seed": visual.seed, "split": split,
+            "split seed": visual.split_seed} | extra.versions() | {
+            "device": where.device.type, "precision": where.precision, "start": visual.start,
+            "start weights": encoder.weights_sha256 or "pooled",
+            "pooled training": str(trainings.POOLED) if pooled else "none",
+            "fine-tuning": str(visual.training) if visual.finetuned else "none",
+            "images": str(visual.geometry), "visual batch": visual.training.batch,
+            "text batch": BATCH, "text weights": text_encoder()["sha256"]}
+
+
+def _is_made(path: Path, settings: dict) -> bool:
+    if not path.is_file():
+        return False
+    try:
+        made = read_features(path).metadata.get("settings")
+    except CmcslError as error:
+        tell(f"{path.stem}: made again, since its file is damaged: {error}")
+        return False
+    if made == settings:
+        tell(f"{path.stem}: made before with the same settings, {readable_path(path)}")
+        return True
+    different = sorted(name for name in made.keys() | settings.keys() if made.get(name) != settings.get(name))
+    tell(f"{path.stem}: made again, since it was made with other settings: {', '.join(different)}.")
+    return False
+
+
+def _write(path: Path, its: Subset, ids: np.ndarray, encoder: VisualEncoder, texts: np.ndarray,
+           settings: dict) -> None:
+    images, visual_told = encoder.features(its)
+    metadata = {"settings": settings, "visual": visual_told, "text": text_encoder()}
+    write_features(Features(its.corpus, its.dataset, its.classes, ids[its.rows], its.y, images.astype(np.float64),
+                            texts[its.rows].astype(np.float64), metadata), path)
+    encoder.forget(its)
+    tell(f"{its.dataset}: features are in {readable_path(path)}")

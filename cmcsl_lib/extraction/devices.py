@@ -1,0 +1,88 @@
+"""Where the networks run: device, precision of the arithmetic, order of an image's values in memory."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+from ..errors import CmcslError, check_choice
+from .extra import check_extra, torch
+
+DEVICES = ("auto", "cpu", "cuda", "mps")
+PRECISIONS = ("auto", "single", "mixed")
+
+
+@dataclass(frozen=True)
+class Place:
+    """A device and a precision.
+
+    Parameters
+    ----------
+    device : torch.device
+    dtype : torch.dtype
+        float32 is single precision; with bfloat16 or float16 convolutions and products are computed in it, while
+        weights, losses and features stay in single precision.
+    """
+
+    device: "torch.device"
+    dtype: "torch.dtype"
+
+    @property
+    def precision(self) -> str:
+        """As it stands in metadata: ``single``, or ``mixed`` with the type."""
+        return "single" if self.dtype is torch.float32 else f"mixed ({str(self.dtype).removeprefix('torch.')})"
+
+    @property
+    def memory_format(self) -> "torch.memory_format":
+        """Channels last, which the convolutions of CPUs and of CUDA take as it is; Apple's gain nothing."""
+        return torch.contiguous_format if self.device.type == "mps" else torch.channels_last
+
+    def autocast(self) -> AbstractContextManager:
+        """A block whose convolutions and products have the precision of this place."""
+        return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32)
+
+    def moved(self, images: "torch.Tensor") -> "torch.Tensor":
+        """Images on the device, in its memory format."""
+        return images.to(self.device, memory_format=self.memory_format)
+
+
+def place(device: str = "auto", precision: str = "auto") -> Place:
+    """Find the device and the precision that were asked for.
+
+    Parameters
+    ----------
+    device : {"auto", "cpu", "cuda", "mps"}
+        "auto" takes the first one there is of cuda, mps and cpu.
+    precision : {"auto", "single", "mixed"}
+        "auto" takes mixed precision where the device has instructions for it.
+
+    Raises
+    ------
+    CmcslError
+        If the machine lacks the device, or the device can't compute in mixed precision faster than in single.
+    """
+    check_choice(device, DEVICES, "device")
+    check_choice(precision, PRECISIONS, "precision")
+    check_extra()
+    found = _device(device)
+    half = _half(found.type)
+    if precision == "mixed" and half is None:
+        raise CmcslError(f"The device {found.type} of this machine has no fast mixed precision: choose auto or single.")
+    return Place(found, torch.float32 if precision == "single" or half is None else half)
+
+
+def _device(name: str) -> "torch.device":
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name != "auto" and not there[name]:
+        raise CmcslError(f"torch finds no {name} device on this machine: choose auto or cpu.")
+    return torch.device(next(known for known in there if there[known]) if name == "auto" else name)
+
+
+def _half(device: str) -> "torch.dtype | None":
+    """The shorter type that a device is faster with, None if there is none."""
+    if device == "cuda":
+        # Turing and Volta would only emulate bfloat16.
+        return torch.bfloat16 if torch.cuda.get_device_capability() >= (8, 0) else torch.float16
+    # torch computes in bfloat16 on every CPU, but without these instructions slower than in single precision.
+    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+    if device == "cpu" and any(getattr(torch.cpu, test, bool)() for test in tests):
+        return torch.bfloat16
+    return None

@@ -1,0 +1,38 @@
+"""The one module that imports torch; the rest of the room takes it from here.
+
+torch, torchvision and sentence-transformers are an extra: without it this room can be imported, and says what to
+install when it is used.
+"""
+
+import importlib.metadata
+import importlib.util
+
+from ..errors import CmcslError
+
+MISSING = None
+try:
+    import torch
+    import torchvision
+    from torch import nn
+    from torchvision.transforms import v2
+
+    # It takes a second and a hundred MB to import, which only the process that encodes texts needs.
+    if importlib.util.find_spec("sentence_transformers") is None:
+        MISSING = "sentence-transformers"
+except ModuleNotFoundError as missing:
+    MISSING = missing.name
+    torch = torchvision = nn = v2 = None
+
+__all__ = ["MISSING", "check_extra", "nn", "torch", "torchvision", "v2", "versions"]
+
+
+def check_extra() -> None:
+    """Raise a `CmcslError` that says what to install if the extra is not there."""
+    if MISSING:
+        raise CmcslError(f'Extraction needs the package {MISSING}: install it with `pip install -e ".[extract]"`.')
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that features depend on, without the names of builds."""
+    names = ("pillow", "sentence-transformers", "torch", "torchvision")
+    return {name: importlib.metadata.version(name).split("+")[0] for name in names}

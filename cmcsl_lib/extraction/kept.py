@@ -1,0 +1,58 @@
+"""Files that keep what takes long, and what is said about them."""
+
+import hashlib
+import json
+import pickle
+import sys
+import zipfile
+from pathlib import Path
+
+from tqdm.auto import tqdm
+
+from ..errors import CmcslError
+from ..paths import readable_path, written_whole
+from .extra import torch
+
+#: What torch raises when a file is none of its own, or holds more than tensors and plain values.
+UNREADABLE = (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError, pickle.UnpicklingError)
+
+
+def tell(message: str) -> None:
+    """Say something on standard error, above the progress bars."""
+    tqdm.write(message, file=sys.stderr)
+
+
+def fingerprint(**settings) -> str:
+    """A name for all that a training depends on: settings as JSON can write them, arrays by their bytes."""
+    def plain(value):
+        return [str(value.dtype), value.shape, hashlib.sha256(value.tobytes()).hexdigest()]
+
+    return hashlib.sha256(json.dumps(settings, sort_keys=True, default=plain).encode()).hexdigest()[:16]
+
+
+def save(values: dict, path: Path) -> None:
+    """Write tensors and plain values to a file, whole or not at all.
+
+    Raises
+    ------
+    CmcslError
+        If the disk is full.
+    """
+    try:
+        with written_whole(path) as temporary:
+            torch.save(values, temporary)
+    except (OSError, RuntimeError) as error:
+        raise CmcslError(f"{readable_path(path)} can't be written ({error}): free some space, or set CMCSL_HOME."
+                         ) from None
+
+
+def saved(path: Path) -> dict | None:
+    """What `save` wrote; None if the file is missing or damaged."""
+    try:
+        # torch itself passes over wrong checksums.
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip() is not None:
+                return None
+        return torch.load(path, weights_only=True, map_location="cpu")
+    except (*UNREADABLE, zipfile.BadZipFile):
+        return None

@@ -1,0 +1,198 @@
+"""Training of ResNet-18, kept after every epoch so that it goes on where it was killed."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from ..paths import readable_path
+from .devices import Place
+from .extra import nn, torch, v2
+from .images import Images, normalized
+from .kept import save, saved, tell
+
+
+@dataclass(frozen=True)
+class Training:
+    """Settings of one training of ResNet-18.
+
+    Parameters
+    ----------
+    epochs, batch : int
+        No epoch at all leaves the weights as they are.
+    optimizer : {"SGD", "AdamW"}
+        SGD has momentum 0.9 and a constant rate; AdamW a one-cycle schedule that ends near zero.
+    rate : float
+        Learning rate, the highest one of the cycle.
+    pixels : int
+        Side of the square images that enter the network.
+    augmented : bool
+        Whether images are flipped, turned, scaled and shifted at random.
+    """
+
+    epochs: int
+    batch: int
+    optimizer: str
+    rate: float
+    pixels: int
+    augmented: bool
+
+    def __str__(self):
+        return (f"{self.epochs} epochs of batches of {self.batch}, {self.optimizer} at {self.rate}, "
+                f"{self.pixels} pixels{', augmented' if self.augmented else ''}")
+
+    def steps(self, count: int) -> int:
+        """Batches of an epoch with `count` items."""
+        # With AdamW, at 64 pixels, a batch of one or two items would spoil batch normalisation: the incomplete one is
+        # left out.
+        return math.ceil(count / self.batch) if self.optimizer == "SGD" else max(1, count // self.batch)
+
+
+#: The published settings, which need ImageNet weights.
+PUBLISHED = Training(epochs=30, batch=8, optimizer="SGD", rate=0.001, pixels=224, augmented=False)
+#: Settings without ImageNet weights, taken over from the study that chose the corpus; not tuned here.
+POOLED = Training(epochs=25, batch=32, optimizer="AdamW", rate=0.001, pixels=64, augmented=True)
+AFTER_POOLED = Training(epochs=5, batch=32, optimizer="AdamW", rate=0.0003, pixels=64, augmented=True)
+
+
+class Trainer:
+    """One training: a network, its optimizer and schedule, and the mean loss of each epoch that is done.
+
+    Every random choice of an epoch comes from a generator that is made of the seed and the epoch's number. So the state
+    after an epoch is all that the next one needs.
+
+    Parameters
+    ----------
+    network : nn.Module
+        Trained in place.
+    training : Training
+    count : int
+        Items of an epoch.
+    seed : int
+    place : Place
+
+    Attributes
+    ----------
+    losses : list of float
+    """
+
+    def __init__(self, network: "nn.Module", training: Training, count: int, seed: int, place: Place):
+        self.network = network.to(place.device, memory_format=place.memory_format).train()
+        self.training, self.count, self.seed, self.place = training, count, seed, place
+        self.losses = []
+        if training.optimizer == "SGD":
+            self._optimizer = torch.optim.SGD(network.parameters(), lr=training.rate, momentum=0.9)
+            self._schedule = torch.optim.lr_scheduler.ConstantLR(self._optimizer, factor=1)
+        else:
+            self._optimizer = torch.optim.AdamW(network.parameters(), lr=training.rate, weight_decay=1e-4)
+            self._schedule = torch.optim.lr_scheduler.OneCycleLR(
+                self._optimizer, training.rate, total_steps=training.epochs * training.steps(count) + 1, pct_start=0.2
+            )
+        # Gradients in half precision would vanish; in the other types this does nothing.
+        self._scaler = torch.amp.GradScaler(place.device.type, enabled=place.dtype is torch.float16)
+
+    @property
+    def _parts(self) -> dict:
+        return {"network": self.network, "optimizer": self._optimizer, "schedule": self._schedule,
+                "scaler": self._scaler}
+
+    def state(self) -> dict:
+        """All that the next epoch depends on, apart from the settings."""
+        return {name: part.state_dict() for name, part in self._parts.items()} | {"losses": self.losses}
+
+    def restore(self, state: dict) -> None:
+        """Take over what `state` gave."""
+        for name, part in self._parts.items():
+            part.load_state_dict(state[name])
+        self.losses = list(state["losses"])
+
+    def orders(self) -> list[list[np.ndarray]]:
+        """Batches of each epoch that is still to come, as places among the items."""
+        return [self._order(epoch) for epoch in range(len(self.losses), self.training.epochs)]
+
+    def _order(self, epoch: int) -> list[np.ndarray]:
+        generator = torch.Generator().manual_seed(_drawn(self.seed, epoch, 0))
+        batches = torch.randperm(self.count, generator=generator).split(self.training.batch)
+        return [places.numpy() for places in batches[:self.training.steps(self.count)]]
+
+    def epoch(self, batches: Iterator[tuple["torch.Tensor", "torch.Tensor"]], loss: "nn.Module") -> None:
+        """Train on the batches of one epoch: images as uint8, and their targets."""
+        augment, losses = _augmentation(), []
+        deterministic = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
+        with torch.random.fork_rng(devices=[]), deterministic:
+            torch.manual_seed(_drawn(self.seed, len(self.losses), 1))
+            for images, targets in batches:
+                if self.training.augmented:
+                    images = torch.stack([augment(image) for image in images])
+                losses.append(self._step(images, targets, loss))
+        # Fetched together: one by one they would make a GPU wait.
+        self.losses.append(round(float(torch.stack(losses).double().mean()), 6))
+
+    def _step(self, images: "torch.Tensor", targets: "torch.Tensor", loss: "nn.Module") -> "torch.Tensor":
+        images, targets = normalized(self.place.moved(images)), targets.to(self.place.device)
+        with self.place.autocast():
+            value = loss(self.network(images), targets)
+        self._optimizer.zero_grad()
+        self._scaler.scale(value).backward()
+        self._scaler.step(self._optimizer)
+        self._scaler.update()
+        self._schedule.step()
+        return value.detach()
+
+
+def _drawn(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
+
+
+def _augmentation() -> "v2.Transform":
+    return v2.Compose([
+        v2.RandomHorizontalFlip(),
+        v2.RandomAffine(12, translate=(0.08, 0.08), scale=(0.85, 1.15), fill=255,
+                        interpolation=v2.InterpolationMode.BILINEAR),
+    ])
+
+
+def train(network: "nn.Module", images: Images, rows: np.ndarray, targets: "torch.Tensor", loss: "nn.Module",
+          training: Training, seed: int, place: Place, checkpoint: Path, title: str) -> list[float]:
+    """Train in place on some rows of the images, one target for each; the mean loss of each epoch.
+
+    Parameters
+    ----------
+    checkpoint : Path
+        File that is written after every epoch, and that the training goes on from if it is there. Its name must tell
+        everything that the training depends on (`fingerprint`); whoever has kept the result deletes it.
+    title : str
+        Of the progress bar.
+    """
+    trainer = Trainer(network, training, len(rows), seed, place)
+    _go_on(trainer, checkpoint, title)
+    orders = trainer.orders()
+    batches = images.batches([rows[places] for order in orders for places in order])
+    steps = training.steps(len(rows))
+    with tqdm(total=training.epochs * steps, initial=len(trainer.losses) * steps, desc=title, unit="batch",
+              leave=False, disable=None) as bar:
+        for order in orders:
+            trainer.epoch(_with_targets(order, batches, targets, bar), loss)
+            save(trainer.state(), checkpoint)
+    return trainer.losses
+
+
+def _with_targets(order: list[np.ndarray], batches: Iterator["torch.Tensor"], targets: "torch.Tensor",
+                  bar: tqdm) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
+    for places in order:
+        yield next(batches), targets[places]
+        bar.update()
+
+
+def _go_on(trainer: Trainer, checkpoint: Path, title: str) -> None:
+    if not checkpoint.is_file():
+        return
+    state = saved(checkpoint)
+    if state is None:
+        tell(f"{title}: the checkpoint {readable_path(checkpoint)} is damaged, the training starts anew.")
+        return
+    trainer.restore(state)
+    tell(f"{title}: goes on after epoch {len(trainer.losses)} of {trainer.training.epochs}.")

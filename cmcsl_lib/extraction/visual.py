@@ -1,0 +1,226 @@
+"""ResNet-18 of one corpus: a start, and a fine-tuning on each dataset's 20 % (Section III)."""
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from ..corpora import RANDOM_STATE, Corpus, Subset, finetuning_split
+from ..errors import CmcslError, check_choice
+from ..paths import home, readable_path
+from . import training as trainings
+from .devices import Place
+from .extra import nn, torch, versions
+from .images import Geometry, Images, corpus_sha256, normalized
+from .kept import fingerprint, save, saved, tell
+from .training import Training, train
+from .weights import check_imagenet, file_sha256, imagenet_weights, network, read_weights
+
+SEED = RANDOM_STATE
+STARTS = ("auto", "imagenet", "pooled")
+#: Images that go through the network together when features are made; a larger batch is not faster.
+BATCH = 32
+
+
+@dataclass(frozen=True)
+class VisualSettings:
+    """What the visual features depend on, apart from the corpus and the machine.
+
+    Parameters
+    ----------
+    start : {"imagenet", "pooled"}
+        Weights that ResNet-18 starts from: of a file, or of one training on the fine-tuning items of the whole corpus.
+    weights : Path, optional
+        The file, with "imagenet"; None means torchvision's in torch.hub's folder.
+    seed : int
+        Of every random choice.
+    split_seed : int
+        Of the choice of the fine-tuning items.
+    orientation : {"upright", "swapped"}
+        As `Geometry`.
+    finetuned : bool
+        Whether the start is fine-tuned on each dataset; else it gives the features as it is.
+    """
+
+    start: str
+    weights: Path | None = None
+    seed: int = SEED
+    split_seed: int = SEED
+    orientation: str = "upright"
+    finetuned: bool = True
+
+    @property
+    def training(self) -> Training:
+        """Of the fine-tuning."""
+        its = trainings.PUBLISHED if self.start == "imagenet" else trainings.AFTER_POOLED
+        return its if self.finetuned else dataclasses.replace(its, epochs=0)
+
+    @property
+    def geometry(self) -> Geometry:
+        """ImageNet weights go with the geometry of their own transforms: shorter side to 256, then the middle."""
+        return Geometry(self.training.pixels, self.start == "imagenet", self.orientation)
+
+    @property
+    def file(self) -> Path:
+        """File of the weights to start from."""
+        return self.weights or imagenet_weights()
+
+
+def visual_settings(start: str = "auto", weights: Path | None = None, **others) -> VisualSettings:
+    """Settings with the start decided: "auto" takes ImageNet's weights if they are there.
+
+    Raises
+    ------
+    CmcslError
+        If the start is unknown, or its weights are missing or not those that torchvision names.
+    """
+    check_choice(start, STARTS, "start")
+    if weights and start == "pooled":
+        raise CmcslError("The start pooled trains its own weights: leave out --weights, or take the start imagenet.")
+    if start == "auto":
+        start = "imagenet" if weights or imagenet_weights().is_file() else "pooled"
+    made = VisualSettings(start, weights, **others)
+    if start == "imagenet" and not made.file.is_file():
+        raise CmcslError(f"There are no weights at {made.file}: name a file with --weights, run "
+                         "`cmcsl fetch imagenet-weights`, or take the start pooled.")
+    if start == "imagenet" and not weights:
+        check_imagenet(made.file)
+    return made
+
+
+class VisualEncoder:
+    """ResNet-18 of one corpus.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    settings : VisualSettings
+    place : Place
+    sha256 : str, optional
+        Of the corpus, if it is known already.
+
+    Attributes
+    ----------
+    weights_sha256 : str
+        Of the file of weights that it starts from; empty with the start "pooled".
+    """
+
+    def __init__(self, corpus: Corpus, settings: VisualSettings, place: Place, sha256: str | None = None):
+        self.corpus, self.settings, self.place = corpus, settings, place
+        self.sha256 = sha256 or corpus_sha256(corpus)
+        self.images = Images(corpus, settings.geometry, self.sha256)
+        self.weights_sha256 = file_sha256(settings.file) if settings.start == "imagenet" else ""
+        self._start: tuple[dict, list[float]] | None = None
+
+    @property
+    def weights(self) -> dict:
+        """Weights that each fine-tuning starts from."""
+        return self.start()[0]
+
+    def start(self) -> tuple[dict, list[float]]:
+        """Weights to start from, and the losses of the training that made them; trained when first needed."""
+        if self._start is None:
+            imagenet = self.settings.start == "imagenet"
+            self._start = (read_weights(self.settings.file), []) if imagenet else self._pooled()
+        return self._start
+
+    def _pooled(self) -> tuple[dict, list[float]]:
+        rows = np.flatnonzero(finetuning_split(self.corpus, self.settings.split_seed))
+        labels = self.corpus.items.labels.iloc[rows]
+        rows, labels = rows[labels.map(len) > 0], labels[labels.map(len) > 0]
+        if not len(rows):
+            tell(f"Start: too few items of {self.corpus.name} have labels to train on, so that the weights stay random. "
+                 "Better start from ImageNet's: `cmcsl fetch imagenet-weights`.")
+            return network(1, None, self.settings.seed).state_dict(), []
+        name = fingerprint(rows=rows, training=str(trainings.POOLED), **self._depends())
+        path = home() / "weights" / f"{self.corpus.name} pooled {name}.pt"
+        if path.is_file():
+            kept = saved(path)
+            if kept is not None:
+                tell(f"Start: the pooled weights in {readable_path(path)}.")
+                return kept["weights"], kept["losses"]
+            tell(f"Start: the pooled weights in {readable_path(path)} are damaged, they are trained anew.")
+        made = self._train_pooled(rows, labels, self._checkpoint("pooled", name))
+        save(dict(zip(("weights", "losses"), made, strict=True)), path)
+        self._checkpoint("pooled", name).unlink(missing_ok=True)
+        tell(f"Start: pooled weights are in {readable_path(path)}.")
+        return made
+
+    def _train_pooled(self, rows: np.ndarray, labels, checkpoint: Path) -> tuple[dict, list[float]]:
+        names = sorted({name for item in labels for name in item})
+        targets = torch.tensor([[float(name in item) for name in names] for item in labels])
+        positives = targets.sum(0).clamp(min=1)
+        # Square root and cap: a label with five items must not outweigh all the others.
+        weight = ((len(targets) - positives) / positives).clamp(max=20).sqrt()
+        loss = nn.BCEWithLogitsLoss(pos_weight=weight.to(self.place.device))
+        made = network(len(names), None, self.settings.seed)
+        losses = train(made, self.images, rows, targets, loss, trainings.POOLED, self.settings.seed, self.place,
+                       checkpoint, f"Training on all labels of {self.corpus.name}")
+        return {name: value.cpu().contiguous() for name, value in made.state_dict().items()}, losses
+
+    def features(self, its: Subset) -> tuple[np.ndarray, dict]:
+        """Fine-tune on a dataset's 20 % and give the 512 features of its 80 %.
+
+        The checkpoint of the fine-tuning stays until `forget`.
+
+        Returns
+        -------
+        features : ndarray of shape (n, 512), dtype float32
+            The values that enter the last layer.
+        told : dict
+            Start, settings and mean loss of every epoch.
+        """
+        start, pooled_loss = self.start()
+        tuned = network(len(its.classes), start, self.settings.seed)
+        losses = self._finetune(tuned, its) if self.settings.training.epochs and len(its.finetuning_y) else []
+        described = {"encoder": "ResNet-18", "start": self.settings.start,
+                     "training": dataclasses.asdict(self.settings.training),
+                     "finetuning_loss": losses, "pooled_loss": pooled_loss}
+        if self.settings.start == "pooled":
+            described["pooled_training"] = dataclasses.asdict(trainings.POOLED)
+        return self._encoded(tuned, its), described
+
+    def forget(self, its: Subset) -> None:
+        """Delete the checkpoints of a dataset's fine-tuning, those of other settings too."""
+        path = self._finetuning_checkpoint(its)
+        for other in path.parent.glob("*.pt"):
+            if other.name.startswith(f"{its.dataset} "):
+                other.unlink(missing_ok=True)
+
+    def _finetune(self, tuned: "nn.Module", its: Subset) -> list[float]:
+        y = torch.from_numpy(its.finetuning_y)
+        shares = torch.bincount(y, minlength=len(its.classes)) / len(y)
+        # Section III, "weights corresponding to the ratio of class cardinality".
+        loss = nn.CrossEntropyLoss(weight=(1 - shares).to(self.place.device))
+        return train(tuned, self.images, its.finetuning_rows, y, loss, self.settings.training, self.settings.seed,
+                     self.place, self._finetuning_checkpoint(its), f"Fine-tuning on {its.dataset}")
+
+    def _encoded(self, tuned: "nn.Module", its: Subset) -> np.ndarray:
+        # The mean over places is taken here instead of in the network, to have it in single precision.
+        tuned.avgpool, tuned.fc = nn.Identity(), nn.Identity()
+        tuned.to(self.place.device, memory_format=self.place.memory_format).eval()
+        parts = np.split(its.rows, range(BATCH, len(its.rows), BATCH))
+        bar = tqdm(self.images.batches(parts), total=len(parts), desc=f"Features of {its.dataset}", unit="batch",
+                   leave=False, disable=None)
+        with torch.inference_mode(), self.place.autocast():
+            made = [tuned(normalized(self.place.moved(batch))).unflatten(1, (512, -1)).float().mean(-1).cpu()
+                    for batch in bar]
+        return torch.cat(made).numpy()
+
+    def _depends(self) -> dict:
+        # Sums are ordered by the number of threads.
+        threads = torch.get_num_threads() if self.place.device.type == "cpu" else 0
+        return {"corpus": self.sha256, "geometry": str(self.settings.geometry), "seed": self.settings.seed,
+                "device": self.place.device.type, "precision": self.place.precision, "threads": threads} | versions()
+
+    def _finetuning_checkpoint(self, its: Subset) -> Path:
+        name = fingerprint(rows=its.finetuning_rows, y=its.finetuning_y, classes=its.classes,
+                           training=str(self.settings.training), start=self.settings.start,
+                           split_seed=self.settings.split_seed, pooled=str(trainings.POOLED),
+                           weights=self.weights_sha256, **self._depends())
+        return self._checkpoint(its.dataset, name)
+
+    def _checkpoint(self, what: str, name: str) -> Path:
+        return home() / "checkpoints" / self.corpus.name / f"{what} {name}.pt"

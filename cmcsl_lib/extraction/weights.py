@@ -1,0 +1,98 @@
+"""Weights that ResNet-18 starts from, and files of weights in general: never a pickle that could run code."""
+
+import hashlib
+import urllib.error
+from pathlib import Path
+
+from ..errors import CmcslError
+from .extra import check_extra, nn, torch, torchvision
+from .kept import UNREADABLE
+
+
+def _imagenet() -> "torchvision.models.ResNet18_Weights":
+    return torchvision.models.ResNet18_Weights.IMAGENET1K_V1
+
+
+def imagenet_weights() -> Path:
+    """Where torchvision keeps the ImageNet weights (IMAGENET1K_V1) once they have been downloaded."""
+    check_extra()
+    return Path(torch.hub.get_dir()) / "checkpoints" / _imagenet().url.rpartition("/")[2]
+
+
+def fetch_imagenet_weights() -> Path:
+    """Download the ImageNet weights into torch.hub's folder, unless they are there, and check their SHA-256.
+
+    Raises
+    ------
+    CmcslError
+        If they can't be downloaded, or are not the file that torchvision names.
+    """
+    path = imagenet_weights()
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            # torch.hub writes beside the file and renames it only if the hash is right.
+            torch.hub.download_url_to_file(_imagenet().url, str(path), hash_prefix=_hash_prefix())
+        except (urllib.error.URLError, RuntimeError, OSError) as error:
+            raise CmcslError(f"{_imagenet().url} can't be fetched ({error}): try again, or name a local copy with "
+                             "`cmcsl extract --weights FILE`.") from None
+    check_imagenet(path)
+    return path
+
+
+def check_imagenet(path: Path) -> None:
+    """Raise a `CmcslError` unless the file's SHA-256 begins as its name in torchvision says."""
+    if not file_sha256(path).startswith(_hash_prefix()):
+        raise CmcslError(f"{path} is not the file of ImageNet weights that torchvision names: delete it and run "
+                         "`cmcsl fetch imagenet-weights`, or name other weights with --weights.")
+
+
+def _hash_prefix() -> str:
+    return Path(_imagenet().url).stem.rpartition("-")[2]
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def read_weights(path: Path) -> dict:
+    """Read a file of weights that torch wrote.
+
+    Raises
+    ------
+    CmcslError
+        If it is missing, damaged, or holds anything but tensors and plain values.
+    """
+    try:
+        told = torch.load(path, weights_only=True, map_location="cpu")
+    except UNREADABLE as error:
+        raise CmcslError(f"The weights {path} can't be read ({type(error).__name__}): name a file of ResNet-18's "
+                         "weights as torchvision keeps it.") from None
+    if not (isinstance(told, dict) and all(isinstance(value, torch.Tensor) for value in told.values())):
+        raise CmcslError(f"The file {path} holds no weights by name: name a file of ResNet-18's weights as torchvision "
+                         "keeps it.")
+    return told
+
+
+def network(outputs: int, weights: dict | None, seed: int) -> "nn.Module":
+    """ResNet-18 with a new last layer; weights of another last layer are left out.
+
+    Raises
+    ------
+    CmcslError
+        If the weights are another network's.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        made = torchvision.models.resnet18(weights=None, num_classes=outputs)
+    if weights is not None:
+        body = {name: value for name, value in weights.items() if not name.startswith("fc.")}
+        try:
+            told = made.load_state_dict(body, strict=False)
+        except RuntimeError:
+            told = None
+        if told is None or told.unexpected_keys or set(told.missing_keys) != {"fc.weight", "fc.bias"}:
+            raise CmcslError("The weights to start from are not those of a ResNet-18: take IMAGENET1K_V1's.")
+    return made
