@@ -18,7 +18,9 @@ from doit.doit_cmd import DoitMain
 from doit.exceptions import TaskFailed
 from doit.tools import config_changed
 
-from .corpora import datasets
+from .corpora import datasets, own_corpora
+from .corpora.catalogue import description_path
+from .corpora.store import items_path
 from .errors import CmcslError
 from .features import features_folder
 from .paths import REPOSITORY
@@ -117,8 +119,9 @@ def shared_inputs() -> list[Path]:
 
 
 def user_features(corpus: str) -> list[Path]:
-    """Features of a corpus that the user made, and that notebooks take before the shipped ones."""
-    return sorted(features_folder(corpus).glob("*.parquet"))
+    """Features of a corpus that the user made, and that notebooks take before the shipped ones; and the corpus."""
+    own = [description_path(corpus), items_path(corpus)] if corpus in own_corpora() else []
+    return [*own, *sorted(features_folder(corpus).glob("*.parquet"))]
 
 
 def tasks(corpus: str = "openclipart") -> Iterator[dict]:

@@ -64,7 +64,7 @@ def divide(arguments: argparse.Namespace) -> None:
 
 
 def extract(arguments: argparse.Namespace) -> None:
-    """Make the features of datasets, also of your own data: folder takes images and texts, arrays ready-made features."""
+    """Make the features of datasets, or of your own data: folder takes images and texts, arrays ready-made features."""
     given = [f"--{name}" for name in ("items", "as", "image", "visual", "text", "label", "id", "separator", "classes")
              if getattr(arguments, name) is not None]
     if arguments.corpus in OWN_DATA:

@@ -114,16 +114,15 @@ def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "au
     _check_extra()
     loaded = load(corpus)
     if not loaded.has_images:
-        raise CmcslError(f"The corpus {corpus} has no images and texts, only features that were made elsewhere: nothing "
-                         "can be extracted.")
+        raise CmcslError(f"The corpus {corpus} has no images and texts, only features that were made elsewhere: "
+                         "nothing can be extracted.")
     begin = _start(start)
     # A training that pools the datasets must not see any of their 80 %; else each is split by itself, as published.
     split = "corpus" if begin == "pooled" else "dataset"
     divided = [subset(loaded, name, split_seed, split) for name in wanted]
     if bare := [its.dataset for its in divided if not len(its.finetuning_rows)]:
-        print(f"Too few labelled items to fine-tune ResNet-18 for {', '.join(bare)}: its features come from the network "
-              f"{'without any training: better put ImageNet weights there' if begin == 'pooled' else 'as it is'}.",
-              file=sys.stderr)
+        print(f"Too few labelled items to fine-tune ResNet-18 for {', '.join(bare)}: its weights stay those that it "
+              f"starts from, {begin}.", file=sys.stderr)
     place = _device(device)
     texts, text_told = encode_texts(loaded, place)
     visual = VisualEncoder(loaded, begin, seed, place, split_seed)
