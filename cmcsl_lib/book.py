@@ -7,7 +7,7 @@ data or the interpreter's packages have changed, not when a file is merely newer
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,7 +18,9 @@ from doit.doit_cmd import DoitMain
 from doit.exceptions import TaskFailed
 from doit.tools import config_changed
 
-from .corpora import datasets
+from .corpora import datasets, own_corpora
+from .corpora.catalogue import description_path
+from .corpora.store import items_path
 from .errors import CmcslError
 from .features import features_folder
 from .paths import REPOSITORY
@@ -52,8 +54,14 @@ class Page(NamedTuple):
     parameters: dict[str, object]
 
 
-def pages(corpus: str = "openclipart") -> list[Page]:
+def pages(corpus: str = "openclipart", **chosen: object) -> list[Page]:
     """The book's pages that are notebooks, in reading order.
+
+    Parameters
+    ----------
+    corpus : str
+    **chosen
+        Further parameters of the pages that show it.
 
     Raises
     ------
@@ -64,7 +72,7 @@ def pages(corpus: str = "openclipart") -> list[Page]:
     made = []
     for notebook in source_notebooks():
         check_parameters(notebook)
-        made.append(Page(notebook, folder / notebook.name, {"corpus": corpus}))
+        made.append(Page(notebook, folder / notebook.name, {"corpus": corpus} | chosen))
         if notebook.stem in ALSO_PUBLISHED:
             made.append(Page(notebook, folder / PUBLISHED / notebook.name, {"corpus": PUBLISHED}))
     return made
@@ -87,7 +95,8 @@ def execute(notebook: Path, output: Path, parameters: dict[str, object]) -> Task
     """
     failed = BUILD / "failed" / output.parent.name / output.name
     failed.parent.mkdir(parents=True, exist_ok=True)
-    given = [word for name, value in parameters.items() for word in ("-p", name, str(value))]
+    given = [word for name, value in parameters.items()
+             for word in (("-y", f"{name}: {value}") if isinstance(value, list) else ("-p", name, str(value)))]
     command = [sys.executable, "-m", "papermill", str(notebook), str(failed), *given,
                "--cwd", str(notebook.parent), "--no-progress-bar", "--no-log-output"]
     done = subprocess.run(command, capture_output=True, text=True)
@@ -117,13 +126,14 @@ def shared_inputs() -> list[Path]:
 
 
 def user_features(corpus: str) -> list[Path]:
-    """Features of a corpus that the user made, and that notebooks take before the shipped ones."""
-    return sorted(features_folder(corpus).glob("*.parquet"))
+    """Features of a corpus that the user made, and that notebooks take before the shipped ones; and the corpus."""
+    own = [description_path(corpus), items_path(corpus)] if corpus in own_corpora() else []
+    return [*own, *sorted(features_folder(corpus).glob("*.parquet"))]
 
 
-def tasks(corpus: str = "openclipart") -> Iterator[dict]:
-    """doit's description of the work: one task per page that is a notebook, then the HTML."""
-    made = pages(corpus)
+def tasks(corpus: str = "openclipart", **chosen: object) -> Iterator[dict]:
+    """doit's description of the work: one task per page that is a notebook, then the HTML; parameters as `pages`."""
+    made = pages(corpus, **chosen)
     for page in made:
         yield {
             "basename": str(page.output.relative_to(REPOSITORY / "book" / "notebooks").with_suffix("")),
@@ -149,7 +159,8 @@ def tasks(corpus: str = "openclipart") -> Iterator[dict]:
     }
 
 
-def build(corpus: str = "openclipart", workers: int = 2) -> Path:
+def build(corpus: str = "openclipart", workers: int = 2, *, names: Sequence[str] | None = None,
+          budgets: Sequence[int] | None = None) -> Path:
     """Bring the book up to date.
 
     Parameters
@@ -158,6 +169,10 @@ def build(corpus: str = "openclipart", workers: int = 2) -> Path:
         What the pages show beside the published scores.
     workers : int
         Notebooks executed at the same time, each in its own process.
+    names : sequence of str, optional
+        Datasets of the corpus; default: what each notebook takes by itself, mostly all.
+    budgets : sequence of int, optional
+        Seeds per class; default likewise, mostly 1 to 20.
 
     Returns
     -------
@@ -170,9 +185,11 @@ def build(corpus: str = "openclipart", workers: int = 2) -> Path:
         If the corpus is unknown, a notebook failed or the HTML could not be built; the other notebooks were executed
         all the same.
     """
-    datasets(corpus)
+    datasets(corpus, names)
+    chosen = {"datasets": " ".join(names)} if names else {}
+    chosen |= {"budgets": list(budgets)} if budgets else {}
     BUILD.mkdir(exist_ok=True)
-    loader = ModuleTaskLoader({"task_book": lambda: tasks(corpus)})
+    loader = ModuleTaskLoader({"task_book": lambda: tasks(corpus, **chosen)})
     code = DoitMain(loader, config_filenames=()).run([
         "run", "--db-file", str(BUILD / "doit"), "--backend", "sqlite3", "--continue",
         "--parallel-type", "thread", "--process", str(workers), "--verbosity", "1",

@@ -25,23 +25,24 @@ from .corpora import (
 from .corpora.base import MIN_CLASS
 from .errors import CmcslError, check_choice
 from .paths import readable_path
-from .protocol import BUDGETS, PROTOCOLS, Protocol, protocol
+from .protocol import BUDGETS, PROTOCOLS, Protocol, drawable_budgets, protocol
 
 MIN_CLASS_HELP = f"fewest items of a class; datasets with a smaller one are left out, default {MIN_CLASS}"
+BUDGETS_HELP = "default 1 to 20, of your own data as many as the smallest class allows"
 
 
 def corpora(arguments: argparse.Namespace) -> None:
     """List the corpora, their datasets and classes."""
     for name in known_corpora():
         try:
-            corpus = load(name)
+            corpus, there = load(name), datasets(name)
         except CmcslError as error:
             print(f"{name}: {error}")
             continue
         without = int((corpus.items.labels.str.len() == 0).sum())
         print(f"{name}: {len(corpus.items)} items{f', {without} of them without a label' if without else ''}")
         sizes = class_sizes(corpus).groupby("dataset").samples.sum()
-        for dataset, classes in datasets(name).items():
+        for dataset, classes in there.items():
             print(f"  {dataset:10} {kind(classes):10} {sizes[dataset]:5} items  {', '.join(classes)}")
 
 
@@ -64,7 +65,7 @@ def divide(arguments: argparse.Namespace) -> None:
 
 
 def extract(arguments: argparse.Namespace) -> None:
-    """Make the features of datasets, also of your own data: folder takes images and texts, arrays ready-made features."""
+    """Make the features of datasets, or of your own data: folder takes images and texts, arrays ready-made features."""
     given = [f"--{name}" for name in ("items", "as", "image", "visual", "text", "label", "id", "separator", "classes")
              if getattr(arguments, name) is not None]
     if arguments.corpus in OWN_DATA:
@@ -183,7 +184,8 @@ def run(arguments: argparse.Namespace) -> None:
         check_choice(method, METHODS, "method")
     scores = load_scores(arguments.corpus, chosen_protocol(arguments), arguments.experiment,
                          datasets=arguments.datasets, classifiers=arguments.classifier,
-                         budgets=tuple(arguments.budgets), workers=arguments.workers, scheduler=arguments.scheduler)
+                         budgets=chosen_budgets(arguments.corpus, arguments), workers=arguments.workers,
+                         scheduler=arguments.scheduler)
     varied = [name for name in ("preprocessing", "classifier") if scores[name].nunique() > 1]
     means = scores.pivot_table(index=["dataset", *varied, "modality"], columns="method", values="balanced_accuracy",
                                sort=False)
@@ -214,7 +216,17 @@ def table_input(arguments: argparse.Namespace) -> DataFrame:
         return class_counts(load(arguments.source), arguments.datasets)
     return source_scores(arguments.source, EXPERIMENTS[arguments.number], chosen_protocol(arguments),
                          datasets=arguments.datasets, classifiers=CLASSIFIERS_SHOWN.get(arguments.number),
-                         budgets=tuple(arguments.budgets), compute=False)
+                         budgets=chosen_budgets(arguments.source, arguments), compute=False)
+
+
+def chosen_budgets(source: str, arguments: argparse.Namespace) -> tuple[int, ...]:
+    """The budgets of --budgets; by default 1 to 20, those left out that a user's corpus is too small for."""
+    if arguments.budgets or source not in own_corpora():
+        return tuple(arguments.budgets or BUDGETS)
+    kept = drawable_budgets(source, arguments.datasets)
+    if kept != BUDGETS:
+        print(f"Budgets {kept[0]} to {kept[-1]}, as many as the smallest class of {source} allows.", file=sys.stderr)
+    return kept
 
 
 def chosen_protocol(arguments: argparse.Namespace) -> Protocol:
@@ -259,7 +271,7 @@ def book(arguments: argparse.Namespace) -> None:
     """Execute the notebooks that changed and build the HTML book."""
     from .book import build
 
-    print(build(arguments.corpus, workers=arguments.workers))
+    print(build(arguments.corpus, workers=arguments.workers, names=arguments.datasets, budgets=arguments.budgets))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -309,7 +321,7 @@ def parser() -> argparse.ArgumentParser:
     protocol_arguments(running)
     running.add_argument("--classifier", nargs="+", help="GNB, LR, CART; default: the experiment's own")
     running.add_argument("--methods", nargs="+", metavar="METHOD", help="methods to print; default all")
-    running.add_argument("--budgets", nargs="+", type=int, default=list(BUDGETS), help="default 1 to 20")
+    running.add_argument("--budgets", nargs="+", type=int, help=BUDGETS_HELP)
     running.add_argument("--workers", type=int, default=1, help="processes")
     running.add_argument("--scheduler", metavar="ADDRESS", help="of a dask.distributed cluster, instead of --workers")
 
@@ -317,7 +329,7 @@ def parser() -> argparse.ArgumentParser:
     printing.add_argument("number", metavar="NUMBER", help="number of the paper's table")
     printing.add_argument("--source", default="openclipart", help="a corpus, or published: the authors' arrays")
     printing.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
-    printing.add_argument("--budgets", nargs="+", type=int, default=list(BUDGETS), help="default 1 to 20")
+    printing.add_argument("--budgets", nargs="+", type=int, help=BUDGETS_HELP)
     protocol_arguments(printing)
     printing.add_argument("--statistics", default="corrected", help="corrected or published")
     printing.add_argument("--csv", action="store_true", help="comma-separated values, as the paper prints them")
@@ -342,6 +354,8 @@ def parser() -> argparse.ArgumentParser:
 
     building = command(book, "book")
     building.add_argument("--corpus", default="openclipart", help="what its pages show")
+    building.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
+    building.add_argument("--budgets", nargs="+", type=int, help=BUDGETS_HELP)
     building.add_argument("--workers", type=int, default=2, help="notebooks executed at the same time")
     return top
 

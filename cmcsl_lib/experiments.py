@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from . import naive_bayes
 from .distances import clusterings
-from .errors import check_choice
+from .errors import CmcslError, check_choice
 from .features import MODALITIES, Features
 from .labeling import nearest, propagate
 from .preprocessing import PREPROCESSINGS
@@ -237,8 +237,11 @@ def check_run(features: Features, protocol: Protocol, number: int,
     Raises
     ------
     CmcslError
-        If the experiment is unknown, or a budget can't be drawn.
+        If the experiment is unknown, a row has no class, or a budget can't be drawn.
     """
+    if (features.y < 0).any():
+        raise CmcslError(f"Experiments take labelled rows only, but {features.corpus}/{features.dataset} has others: "
+                         "leave them out by Features.labeled().")
     made = folds(features, protocol)
     if experiment(number).takes_budgets:
         check_budgets(features.y, budgets, f"{features.corpus}/{features.dataset}", [fold[2] for fold in made])

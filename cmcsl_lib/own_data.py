@@ -65,8 +65,8 @@ def unlabeled_features(corpus: str, dataset: str | None = None) -> Features:
     """
     features = load_features(corpus, only_dataset(corpus, dataset), unlabeled=True)
     if (features.y >= 0).all():
-        raise CmcslError(f"Every item of {corpus}/{features.dataset} has a label: leave the labels of some items empty, "
-                         "and they will be labelled.")
+        raise CmcslError(f"Every item of {corpus}/{features.dataset} has a label: leave the labels of some items "
+                         "empty, and they will be labelled.")
     return features
 
 
@@ -167,7 +167,9 @@ def told(labels: pd.DataFrame) -> str:
 
 
 def judged(labels: pd.DataFrame, its: Task) -> pd.DataFrame:
-    """The made labels beside the truth that was hidden: columns of `labels`, true, right."""
+    """The made labels beside the truth that was hidden, if there is any: columns of `labels`, true, right."""
+    if its.truth is None:
+        return labels.iloc[:0].assign(true="", right=False)
     true = np.array(its.features.classes, dtype=object)[its.truth]
     beside = labels.assign(true=true, right=labels.label == true)
     return beside[(beside.given == "") & (beside.label != "")]
@@ -185,6 +187,8 @@ def right_by(beside: pd.DataFrame, groups: pd.Series, name: str) -> pd.DataFrame
     name : str
         Of the column of groups.
     """
+    if beside.empty:
+        return pd.DataFrame(columns=[name, "items", "share_right"])
     grouped = beside.right.groupby(groups, observed=True, sort=False)
     made = pd.DataFrame({"items": grouped.size(), "share_right": grouped.mean()}).rename_axis(name).reset_index()
     whole = pd.DataFrame({name: ["all"], "items": [len(beside)], "share_right": [beside.right.mean()]})
@@ -205,7 +209,9 @@ def right_by_sureness(beside: pd.DataFrame) -> pd.DataFrame:
 
 
 def told_quality(beside: pd.DataFrame) -> str:
-    """In a sentence how good the labels are, all and the surest half."""
+    """In a sentence how good the labels are, all and the surest half, or that this can't be told."""
+    if beside.empty:
+        return "The truth is not known here, so nothing can be said. Look at some items yourself, the least sure first."
     surest = beside.nlargest(max(1, len(beside) // 2), "margin")
     return (f"Of {len(beside)} labels {beside.right.mean():.1%} are right; of the half with the largest margins "
             f"{surest.right.mean():.1%}.")
@@ -232,4 +238,3 @@ def items_list(its: Task, rows: int = 8) -> pd.DataFrame:
     if items.text.notna().any():
         made.insert(1, "text", items.text.loc[made.id].str.slice(0, 80).to_numpy())
     return made
-

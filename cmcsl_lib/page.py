@@ -2,7 +2,7 @@
 
 import base64
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import pandas as pd
@@ -10,7 +10,9 @@ from IPython.display import HTML, Markdown, display
 
 from .errors import Absent
 from .figures import PageFigure
+from .protocol import drawable_budgets
 from .scores import COLUMNS
+from .sources import PUBLISHED
 from .summaries import told_p_value
 
 
@@ -29,20 +31,34 @@ def scores_or_note(load: Callable[..., pd.DataFrame], *arguments, **options) -> 
         return pd.DataFrame(columns=list(COLUMNS))
 
 
+def drawable(corpus: str, datasets: list[str] | str | None, budgets: Sequence[int]) -> tuple[int, ...]:
+    """Budgets that the datasets' classes are large enough for, and a sentence on the page if others were asked for."""
+    kept = tuple(budgets) if corpus == PUBLISHED else drawable_budgets(corpus, datasets, budgets)
+    if kept != tuple(budgets):
+        display(Markdown(f"**Budgets.** The smallest class of the corpus {corpus} is too small for all that were asked "
+                         f"for: {', '.join(map(str, kept))} are shown."))
+    return kept
+
+
 def shown(scores: pd.DataFrame, make: Callable[..., object], *arguments, **options) -> object | None:
-    """What `make` gives for its arguments, a table with all of its rows, or None where there are no scores."""
+    """What `make` gives for its arguments, a table with all of its rows, or None where there are no scores.
+
+    A sentence that `make` gives instead of a table becomes one of the page.
+    """
     if scores.empty:
         return None
     made = make(*arguments, **options)
+    if isinstance(made, str):
+        return Markdown(made)
     if not isinstance(made, pd.DataFrame):
         return made
     indexed = not isinstance(made.index, pd.RangeIndex)
     return HTML(made.to_html(index=indexed, float_format="{:.3f}".format, border=0, justify="left"))
 
 
-def prose(text: str | None) -> Markdown | None:
+def prose(text: str | Markdown | None) -> Markdown | None:
     """Computed sentences as part of the page; nothing where there are none."""
-    return Markdown(text) if text else None
+    return Markdown(text) if isinstance(text, str) and text else text or None
 
 
 def page_table(table: pd.DataFrame) -> HTML | None:
@@ -76,8 +92,9 @@ def about(scores: pd.DataFrame) -> Markdown | None:
     corpora, protocols = scores.corpus.unique(), scores.protocol.unique()
     told = "the authors' published scores" if "published" in protocols else f"the {protocols[0]} protocol"
     classifiers = ", ".join(scores.classifier.unique())
-    return Markdown(f"**Source.** Corpus {corpora[0]}, {told}: {scores.dataset.nunique()} datasets, {classifiers}, "
-                    f"{len(scores):,} fitted classifiers.")
+    count = scores.dataset.nunique()
+    return Markdown(f"**Source.** Corpus {corpora[0]}, {told}: {count} dataset{'s' if count > 1 else ''}, "
+                    f"{classifiers}, {len(scores):,} fitted classifiers.")
 
 
 def data_link(figure: PageFigure | None, name: str) -> HTML | None:

@@ -4,15 +4,15 @@
 difference is one field of `Protocol`, so that one choice at a time can be changed.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
 
 import numpy as np
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
 
-from .corpora import creators
-from .errors import CmcslError, check_choice
-from .features import Features
+from .corpora import creators, datasets
+from .errors import Absent, CmcslError, check_choice
+from .features import Features, load_features
 from .labeling import labeling
 from .preprocessing import preprocessor
 
@@ -174,6 +174,21 @@ def check_budgets(y: np.ndarray, budgets: tuple[int, ...], where: str, trainings
             f"Budgets of {where} must lie in 1..{largest}, as many as its smallest class has rows in a "
             f"training half, got {', '.join(map(str, wrong)) or 'none'}."
         )
+
+
+def drawable_budgets(corpus: str, names: Sequence[str] | str | None = None,
+                     budgets: Sequence[int] = BUDGETS) -> tuple[int, ...]:
+    """Those budgets that every class of some datasets can give in a training half; if none can, the largest that can.
+
+    Where features are not on this machine, all of them.
+    """
+    try:
+        sizes = [np.bincount(load_features(corpus, name).y).min() for name in datasets(corpus, names)]
+    except Absent:
+        return tuple(budgets)
+    # Halves are stratified: a class is divided evenly.
+    largest = int(min(sizes)) // FOLDS
+    return tuple(budget for budget in budgets if budget <= largest) or (max(largest, 1),)
 
 
 def seed_rows(y: np.ndarray, budget: int, protocol: Protocol, repetition: int, fold: int) -> np.ndarray:

@@ -79,8 +79,10 @@ class Job:
         name, *changes = self.protocol.name.split(", ")
         words = ["cmcsl run", self.number, "--corpus", self.corpus, "--datasets", self.dataset, "--protocol", name]
         words += ["--change", *(f'"{change}"' for change in changes)] if changes else []
-        own = self.classifiers == experiment(self.number).classifiers
-        return " ".join(map(str, words if own else [*words, "--classifier", *self.classifiers]))
+        chosen = experiment(self.number)
+        words += ["--classifier", *self.classifiers] if self.classifiers != chosen.classifiers else []
+        words += ["--budgets", *self.budgets] if chosen.takes_budgets and self.budgets != BUDGETS else []
+        return " ".join(map(str, words))
 
 
 def find_scores(job: Job) -> dict[str, pd.DataFrame]:

@@ -21,6 +21,7 @@ from .features import MODALITIES
 from .protocol import BUDGETS, FOLDS, PROTOCOLS, RANDOM_STATE, REPETITIONS, Protocol, protocol
 from .runs import load_scores
 from .statistics import ALPHA, better_by_wilcoxon, combined_f_test, ranks
+from .summaries import too_few
 from .tables import COMPARED
 
 STRICT = PROTOCOLS["strict"]
@@ -94,7 +95,7 @@ def load_changes(corpus: str, reference: str = "strict", *, datasets: list[str] 
                  budgets: tuple[int, ...] = BUDGETS) -> pd.DataFrame:
     """Scores of Experiment 3 under the reference protocol, then under those `CHANGES` whose scores are there.
 
-    Nothing is computed; `absent_changes` tells what is missing.
+    Only the reference's are computed where they are missing; `absent_changes` tells which others are.
 
     Parameters
     ----------
@@ -106,23 +107,30 @@ def load_changes(corpus: str, reference: str = "strict", *, datasets: list[str] 
     Raises
     ------
     CmcslError
-        If a name is unknown, or there are no scores under the reference protocol.
+        If a name is unknown, or there are no features.
     """
-    options = {"datasets": datasets, "budgets": budgets, "compute": False}
+    options = {"datasets": datasets, "budgets": budgets}
     tables = [load_scores(corpus, protocol(reference), 3, **options)]
     for change in CHANGES:
         if change.protocol.name != reference:
             with suppress(Absent):
-                tables.append(load_scores(corpus, change.protocol, 3, **options))
+                tables.append(load_scores(corpus, change.protocol, 3, compute=False, **options))
     return pd.concat(tables, ignore_index=True)
 
 
 def absent_changes(scores: pd.DataFrame) -> str:
-    """A Markdown list, one sentence on each change that the scores lack: what would compute it."""
+    """A Markdown list, one sentence on each change that the scores lack: what would compute it, or why nothing can."""
     corpus, there, told = scores.corpus.iloc[0], set(scores.protocol), []
+    loaded = load(corpus)
     for change in CHANGES:
-        if change.protocol.name not in there:
-            name = label(change.protocol.name)
+        name = label(change.protocol.name)
+        if change.protocol.name in there:
+            continue
+        if change.extraction and not loaded.has_images:
+            told.append(f"- `{name}` can't be shown: the features were made elsewhere.")
+        elif change.protocol.folds == "creators apart" and "creator" not in loaded.items:
+            told.append(f"- `{name}` can't be shown: the corpus does not tell who made its items.")
+        else:
             chosen = "--protocol paper" if name == "paper" else f'--change "{name}"'
             commands = [f"`cmcsl run 3 --corpus {corpus} {chosen}`"]
             if change.extraction:
@@ -148,7 +156,8 @@ def shared_items(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd
     """
     everything = np.arange(len(corpus.items))
     named = list(datasets(corpus.name, names))
-    member = np.array([np.isin(everything, subset(corpus, name).rows) for name in named], dtype=float)
+    divided = [subset(corpus, name) for name in named]
+    member = np.array([np.isin(everything, its.rows[its.y >= 0]) for its in divided], dtype=float)
     common = member @ member.T
     root = np.sqrt(np.diag(common))
     return pd.DataFrame(common / np.outer(root, root), named, named)
@@ -297,7 +306,8 @@ def answers(scores: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row per protocol, the reference first, and modality: PRE, UNI, CMCSL (average rank over datasets, the higher
         the better), gain (mean of CMCSL - UNI over datasets), low, high (95 % interval, which allows for shared items),
-        better: which of CMCSL and UNI is better by the Wilcoxon test with Holm's correction, or "neither".
+        better: which of CMCSL and UNI is better by the Wilcoxon test with Holm's correction, "neither", or "too few
+        datasets".
     """
     names = _names(scores)
     means = _by_protocol(scores[scores.method.isin(COMPARED)], ["modality", "dataset", "method"])
@@ -306,7 +316,8 @@ def answers(scores: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
         for modality in MODALITIES:
             values = means[protocol_name].xs(modality).unstack().loc[names, list(COMPARED)].to_numpy()
             better = better_by_wilcoxon(values)
-            winner = "CMCSL" if better[2, 1] else "UNI" if better[1, 2] else "neither"
+            winner = ("too few datasets" if too_few(*values.shape) else
+                      "CMCSL" if better[2, 1] else "UNI" if better[1, 2] else "neither")
             found = mean_interval(values[:, 2] - values[:, 1], R)
             rows.append((label(protocol_name), modality, *ranks(values).mean(axis=0), *found[:3], winner))
     return pd.DataFrame(rows, columns=["protocol", "modality", *COMPARED, "gain", "low", "high", "better"])
@@ -398,6 +409,8 @@ def overlap(shared: pd.DataFrame) -> str:
     shared : DataFrame
         From `shared_items`.
     """
+    if len(shared) == 1:
+        return f"There is one dataset, {shared.index[0]}, and nothing that it could share items with."
     effective = mean_interval(np.zeros(len(shared)), shared).effective
     free, apart = largest_apart(shared), largest_apart(shared, APART)
     told = f"is {', '.join(free)}" if len(free) > 1 else "is a single one: any two have some in common"
@@ -513,15 +526,18 @@ def summary(answered: pd.DataFrame) -> str:
         kept = ", ".join(f"`{row.protocol}`" for row in others if row.better == reference.better)
         entries.append(
             f"- **{modality.capitalize()}, {budgets}.** Under `{reference.protocol}` {_verdict(reference)}. "
-            f"Changes that turn this answer: {turned or 'none'}. Changes that do not: {kept or 'none'}. Allowing for "
-            f"shared items, the interval leaves out 0 under {(its.low * its.high > 0).sum()} of {len(its)} protocols.")
+            f"Changes that turn this answer: {turned or 'none'}. Changes that do not: {kept or 'none'}."
+            + (f" Allowing for shared items, the interval leaves out 0 under {(its.low * its.high > 0).sum()} of "
+               f"{len(its)} protocols." if its.low.notna().all() else ""))
     return "\n".join(entries)
 
 
 def _verdict(row) -> str:
     told = {"CMCSL": "CMCSL is better than UNI", "UNI": "UNI is better than CMCSL",
-            "neither": "no significant difference of CMCSL and UNI"}[row.better]
-    return f"{told} ({row.gain:+.3f}, 95 % interval {row.low:+.3f} to {row.high:+.3f})"
+            "neither": "no significant difference of CMCSL and UNI",
+            "too few datasets": "there are too few datasets for a verdict on CMCSL and UNI"}[row.better]
+    interval = f", 95 % interval {row.low:+.3f} to {row.high:+.3f}" if np.isfinite(row.low) else ""
+    return f"{told} ({row.gain:+.3f}{interval})"
 
 
 def _names(scores: pd.DataFrame) -> list[str]:

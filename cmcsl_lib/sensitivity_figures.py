@@ -14,8 +14,8 @@ MARKS = "osD^v"
 COLOURS = ("#000000", "#0072B2", "#009E73", "#D55E00", "#CC79A7")
 
 
-def forest(table: pd.DataFrame, row: str, series: str, value: str, *, xlabel: str, ylabel: str = "") -> Figure:
-    """A forest plot: one line per row, one column per modality, a mark with its interval per series.
+def forest(table: pd.DataFrame, row: str, series: str, value: str, *, xlabel: str, ylabel: str = "") -> Figure | None:
+    """A forest plot: one line per row, one column per modality, a mark with its interval per series; None of no rows.
 
     Parameters
     ----------
@@ -31,6 +31,8 @@ def forest(table: pd.DataFrame, row: str, series: str, value: str, *, xlabel: st
     xlabel, ylabel : str
     """
     table = table[table.modality.isin(MODALITIES)]
+    if table.empty:
+        return None
     lines, names = table[row].unique(), table[series].unique()
     figure, axes = _subplots(1, 2, figsize=(10, 1.4 + 0.14 * len(lines) * (1 + len(names))), sharey=True)
     figure.data = table

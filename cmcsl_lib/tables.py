@@ -389,8 +389,10 @@ def datasets_of(scores: pd.DataFrame, group: str) -> list[str]:
     present = set(scores.dataset)
     names = [name for name, classes in catalogue.items() if name in present and kind(classes) == group]
     if not names:
-        raise CmcslError(f"There are no scores of any {group} dataset: run some of "
-                         f"{', '.join(name for name, classes in catalogue.items() if kind(classes) == group)}.")
+        there = [name for name, classes in catalogue.items() if kind(classes) == group]
+        if not there:
+            raise CmcslError(f"The corpus {scores.corpus.iloc[0]} has no {group} dataset.")
+        raise CmcslError(f"There are no scores of any {group} dataset: run some of {', '.join(there)}.")
     return names
 
 

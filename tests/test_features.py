@@ -62,7 +62,8 @@ def test_a_value_that_is_not_finite_is_refused_with_its_row(modality, value):
 @pytest.mark.parametrize("modality", ["visual", "text"])
 @pytest.mark.parametrize("wrong", [np.zeros(6), np.zeros((6, 0)), np.zeros((6, 2, 2))])
 def test_what_is_no_matrix_is_refused(modality, wrong):
-    with pytest.raises(CmcslError, match=rf"{modality} matrix must have a row per item .* shape {re.escape(str(wrong.shape))}"):
+    shape = re.escape(str(wrong.shape))
+    with pytest.raises(CmcslError, match=rf"{modality} matrix must have a row per item .* shape {shape}"):
         made(**{modality: wrong})
 
 

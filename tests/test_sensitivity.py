@@ -105,7 +105,7 @@ def test_an_answer_that_turns_and_one_that_stays():
     answered = sensitivity.answers_by_budget(
         both("strict, distances=scaled by width", {("CMCSL", "text"): [-0.1] * 6}), APART)
     made = answered[answered.budgets == "mean of 1 to 2 seeds per class"].set_index(["protocol", "modality"])
-    assert list(made.better) == ["neither"] * 4, "six datasets can't be significant after Holm's correction"
+    assert list(made.better) == ["too few datasets"] * 4, "six datasets can't be significant after Holm's correction"
     names = list(corpora.datasets("openclipart"))
     scores = both("strict, distances=scaled by width", {("CMCSL", "text"): [-0.1] * 20}, names=names)
     shared = pd.DataFrame(np.eye(20), names, names)
@@ -130,7 +130,7 @@ def test_shared_items_of_a_tiny_corpus():
     # The split takes two of ten of each label set for fine-tuning, so that eight are left.
     kinds = [["animal"], ["food"], ["people"], ["transport"], ["animal", "people"]]
     labels = [kind for kind in kinds for _ in range(10)]
-    items = pd.DataFrame({"id": np.arange(50).astype(str), "labels": labels})
+    items = pd.DataFrame({"id": np.arange(50).astype(str), "labels": labels, "image": b"not looked at"})
     made = sensitivity.shared_items(Corpus("openclipart", items), "AF PT AP AFP")
     # Extracted: AF 8 + 8 + 8 (animal and people is an animal here), PT 8 + 8 + 8, AP 8 + 8, AFP 8 + 8 + 8.
     expected = pd.DataFrame(np.eye(4), made.index, made.index)
@@ -289,8 +289,11 @@ def test_overlap_is_told():
 
 
 def test_what_is_absent_is_told_and_the_rest_is_shown(monkeypatch):
-    def load(corpus, protocol, number, *, datasets, budgets, compute):
-        assert (corpus, number, datasets, budgets, compute) == ("openclipart", 3, "AF PT", (1,), False)
+    computed = []
+
+    def load(corpus, protocol, number, *, datasets, budgets, compute=True):
+        assert (corpus, number, datasets, budgets) == ("openclipart", 3, "AF PT", (1,))
+        computed.extend([protocol.name] if compute else [])
         if protocol.features != "default":
             raise Absent("There are no such features.")
         return made_up(protocol.name)
@@ -308,6 +311,7 @@ def test_what_is_absent_is_told_and_the_rest_is_shown(monkeypatch):
     assert "`cmcsl run 3 --corpus openclipart --protocol paper`" in fifth
     from_paper = sensitivity.load_changes("openclipart", "paper", datasets="AF PT", budgets=(1,))
     assert from_paper.protocol.iloc[0] == "paper" and from_paper.protocol.nunique() == 7
+    assert computed == ["strict", "paper"], "only the reference's scores are computed"
 
 
 def test_a_wrong_name_is_not_taken_for_absence():
@@ -335,3 +339,14 @@ def test_what_belongs_to_both_modalities_is_not_drawn():
     figure = forest(made, "change", "method", "effect", xlabel="Effect")
     assert list(figure.data.method) == ["FULL", "UNI"]
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["FULL", "UNI"]
+
+
+def test_one_dataset_alone_is_told_without_intervals_and_verdicts():
+    scores = made_up(names=NAMES[:1])
+    shared = pd.DataFrame(np.eye(1), NAMES[:1], NAMES[:1])
+    answered = sensitivity.answers_by_budget(scores, shared)
+    told = sensitivity.summary(answered)
+    assert told.count("too few datasets for a verdict") == 4
+    assert "nan" not in told and "Allowing for" not in told
+    assert sensitivity.overlap(shared) == (
+        f"There is one dataset, {NAMES[0]}, and nothing that it could share items with.")

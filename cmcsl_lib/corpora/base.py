@@ -158,7 +158,8 @@ def subset(corpus: Corpus, dataset: str, seed: int = RANDOM_STATE, split: str = 
 def _own_split(y: np.ndarray, seed: int) -> np.ndarray:
     chosen = np.zeros(len(y), dtype=bool)
     if np.bincount(y).min() >= RARE and FINETUNING_SHARE * len(y) >= LEAST_FINETUNING:
-        chosen[train_test_split(np.arange(len(y)), train_size=FINETUNING_SHARE, stratify=y, random_state=seed)[0]] = True
+        rows = np.arange(len(y))
+        chosen[train_test_split(rows, train_size=FINETUNING_SHARE, stratify=y, random_state=seed)[0]] = True
     return chosen
 
 

@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from numbers import Integral, Real
+from numbers import Real
 from typing import Any
 
 from ..errors import CmcslError, check_choice

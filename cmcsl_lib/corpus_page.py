@@ -1,0 +1,86 @@
+"""What the pages on corpora, items and encoders show, and sentences where a corpus lacks something."""
+
+import numpy as np
+import pandas as pd
+from IPython.display import Markdown, display
+
+from .corpora import Corpus, openclipart
+from .features import Features
+from .figures import PageFigure, gallery, training_curves
+
+
+def about_corpus(corpus: Corpus) -> str:
+    """A corpus in sentences: what its items are, how many there are and how many labels."""
+    told = f"{openclipart.ABOUT} " if corpus.name == "openclipart" else ""
+    labels = corpus.items.labels
+    without = int((labels.str.len() == 0).sum())
+    rest = f"; {without} items have none, and no experiment uses them" if without else ""
+    return f"{told}The corpus {corpus.name} has {len(labels)} items with {labels.explode().nunique()} labels{rest}."
+
+
+def limits(corpus: Corpus) -> str:
+    """A Markdown list of what numbers from a corpus can't tell."""
+    general = ["- **Shared items.** Datasets that are subsets of one corpus share items: a method that is better in "
+               "many of them has not been confirmed as many times independently."]
+    if corpus.has_images:
+        general.append("- **One split** of the items into those that train the visual encoder and the rest, and one "
+                       "training of each encoder.")
+    own = openclipart.LIMITS if corpus.name == "openclipart" else ()
+    return "\n".join([*own, *general])
+
+
+def note_absent_images(corpus: Corpus) -> None:
+    """A sentence on the page if a corpus has no images, but only features that were made elsewhere."""
+    if not corpus.has_images:
+        _note(f"The corpus {corpus.name} has no images and texts: its features were made elsewhere.")
+
+
+def example_rows(corpus: Corpus, count: int = 12) -> np.ndarray:
+    """Row numbers of items at equal steps through a corpus's list."""
+    return np.arange(0, len(corpus.items), max(1, len(corpus.items) // count))[:count]
+
+
+def settings_table(features: Features) -> pd.DataFrame | None:
+    """What the encoders were run with, one row per setting; None, and a sentence, where that is not known."""
+    settings = features.metadata.get("settings", {})
+    if not settings:
+        return _note(f"The features of {features.corpus} do not tell what they were made with.")
+    return pd.Series(settings, name="value").to_frame()
+
+
+def pooled_curve(features: Features) -> PageFigure | None:
+    """Loss of the training that the visual encoder starts from; None, and a sentence, if there was none."""
+    losses = features.metadata.get("visual", {}).get("pooled_loss")
+    if not losses:
+        return _note(f"There was no training on the fine-tuning items of the whole corpus {features.corpus}.")
+    return training_curves({"all fine-tuning items": losses}, "Start: one training on the pooled 20 %")
+
+
+def finetuning_curves(chosen: dict[str, Features]) -> PageFigure | None:
+    """Loss of each dataset's fine-tuning; None, and a sentence, if there was none."""
+    losses = {name: its.metadata.get("visual", {}).get("finetuning_loss") for name, its in chosen.items()}
+    if bare := [name for name, values in losses.items() if not values]:
+        _note(f"The visual encoder was not fine-tuned for {', '.join(bare)}.")
+    there = {name: values for name, values in losses.items() if values}
+    return training_curves(there, "Fine-tuning of each dataset") if there else None
+
+
+def shapes_table(chosen: dict[str, Features]) -> pd.DataFrame:
+    """Rows, those with a class, and widths of features by dataset, and what the visual encoder started from."""
+    return pd.DataFrame(
+        [(name, len(its.y), its.visual.shape[1], its.text.shape[1],
+          its.metadata.get("visual", {}).get("start", "made elsewhere")) for name, its in chosen.items()],
+        columns=["dataset", "rows", "visual features", "text features", "start"],
+    )
+
+
+def items_gallery(corpus: Corpus, ids: pd.Series, captions: list[str], columns: int = 6) -> PageFigure | None:
+    """Images of items by their ids with a caption below each; None if there are no images or no items."""
+    if not corpus.has_images or not len(ids):
+        return None
+    rows = pd.Index(corpus.items.id).get_indexer(ids)
+    return gallery(corpus, rows, captions, columns)
+
+
+def _note(text: str) -> None:
+    display(Markdown(f"**Not here.** {text}"))

@@ -1,0 +1,383 @@
+"""Corpora that users bring: lists of images and texts with every kind of broken row, and arrays of features."""
+
+import os
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from own_corpora import made_up, make_features, make_folder, picture, ready_made_corpus, write_list, write_pictures
+
+from cmcsl_lib import corpora
+from cmcsl_lib.cli import main
+from cmcsl_lib.corpora import folder, own
+from cmcsl_lib.corpora.catalogue import description_path
+from cmcsl_lib.corpora.store import report_path
+from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.features import load_features
+from cmcsl_lib.protocol import PROTOCOLS, drawable_budgets
+from cmcsl_lib.ready_made import read_arrays
+from cmcsl_lib.runs import load_scores
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+def kept(home):
+    """Every file in the user's folder."""
+    return sorted(path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file())
+
+
+def test_a_folder_becomes_a_corpus_with_one_dataset_of_all_its_classes(tmp_path, home):
+    assert make_folder(tmp_path / "mine", "pets", ["cat", "dog", "", "cat", " dog "]) == {}
+    assert corpora.own_corpora() == ["pets"] and corpora.known_corpora() == ["openclipart", "mm-imdb", "pets"]
+    assert corpora.datasets("pets") == {"pets": ("cat", "dog")}
+    items = corpora.load("pets").items
+    assert items.labels.map(list).tolist() == [["cat"], ["dog"], [], ["cat"], ["dog"]]
+    assert items.id.tolist() == [f"pets-{number}.png" for number in range(5)]
+    assert items.image.iloc[3] == picture(3) and items.text.iloc[4] == "words 4"
+    assert kept(home) == ["corpora/pets/corpus.json", "corpora/pets/items.arrow", "corpora/pets/set-aside.csv"]
+
+
+def test_broken_rows_are_set_aside_with_their_reasons(tmp_path):
+    mine = tmp_path / "mine"
+    write_pictures(mine, ["1.png", "2.png", "3.png"])
+    (mine / "cut.png").write_bytes(picture(4, (200, 200))[:-500])
+    (mine / "page.png").write_text("<html>")
+    (mine / "empty.png").write_bytes(b"")
+    (mine / "folder.png").mkdir()
+    (tmp_path / "secret.png").write_bytes(picture(5))
+    os.symlink(tmp_path / "secret.png", mine / "link.png")
+    (mine / "=cmd.png").write_text("no image")
+    broken = {
+        "cut.png": "broken image", "page.png": "not an image", "empty.png": "not an image", "folder.png": "no image",
+        "gone.png": "no image", "../secret.png": "image outside the folder", "link.png": "image outside the folder",
+        str(tmp_path / "secret.png"): "image outside the folder", "nul\0.png": "image can't be read",
+        "sub/../../secret.png": "image outside the folder", "=cmd.png": "not an image",
+    }
+    rows = [("1.png", "words", "a"), *((image, "words", "a") for image in broken), ("2.png", "words", "b"),
+            ("3.png", "  ", "a"), ("", "words", "b"), ("2.png", "words", "a")]
+    path = mine / "items.parquet"
+    mine_rows = list(zip(*rows, strict=True))
+    pq.write_table(pa.table(dict(zip(("image", "text", "label"), map(list, mine_rows), strict=True))), path)
+    counts = folder.read_folder("mine", path)
+    assert counts == {"broken image": 1, "not an image": 3, "no image": 3, "image outside the folder": 4,
+                      "image can't be read": 1, "no text": 1, "id used before": 1}
+    told = pd.read_csv(report_path("mine"), dtype=str)
+    expected = [*broken.items(), ("3.png", "no text"), ("row 15", "no image"), ("row 16", "id used before")]
+    expected = [("'=cmd.png" if item == "=cmd.png" else item, reason) for item, reason in expected]
+    assert list(told.itertuples(index=False, name=None)) == expected
+    assert corpora.load("mine").items.id.tolist() == ["1.png", "2.png"]
+
+
+def test_images_too_large_are_not_read(tmp_path, monkeypatch):
+    monkeypatch.setattr(folder, "LARGEST_IMAGE", 100)
+    (tmp_path / "large.png").write_bytes(bytes(101))
+    with pytest.raises(CmcslError, match="image too large"):
+        folder.image_content(tmp_path.resolve(), "large.png")
+
+
+def test_csv_and_parquet_give_the_same_corpus(tmp_path):
+    make_folder(tmp_path, "pets", ["cat", "dog", "", "cat"])
+    expected = corpora.load("pets").items
+    table = pd.read_csv(tmp_path / "pets.csv").rename(columns={"image": "file", "text": "story", "label": "kind"})
+    assert table.kind.isna().sum() == 1
+    table.to_parquet(tmp_path / "same.parquet")
+    folder.read_folder("same", tmp_path / "same.parquet", image="file", text="story", label="kind")
+    pd.testing.assert_frame_equal(corpora.load("same").items, expected)
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_several_labels_are_divided_by_the_papers_rule(tmp_path, kind):
+    labels = [["a"], ["a", "b"], ["b", "c"], ["c"], [], ["d"]] * 2
+    names = [f"{number}.png" for number in range(len(labels))]
+    write_pictures(tmp_path, names)
+    texts = [f"text {number}" for number in range(len(labels))]
+    classes = {"AB": ("a", "b"), "AC": ("c", "a")}
+    if kind == "csv":
+        path = write_list(tmp_path / "items.csv", zip(names, texts, map(" ; ".join, labels), strict=True))
+        options = {"separator": ";"}
+    else:
+        path, options = tmp_path / "items.parquet", {}
+        pq.write_table(pa.table({"image": names, "text": texts, "label": labels}), path)
+    with pytest.raises(CmcslError, match="name datasets, for example --classes .* a, b, c, d"):
+        folder.read_folder("mine", path, **options)
+    folder.read_folder("mine", path, classes=classes, **options)
+    assert corpora.datasets("mine") == classes
+    its = corpora.subset(corpora.load("mine"), "AB")
+    # Rows without any label belong to every dataset as unlabelled ones; d is no class, so row 5 is in none.
+    assert its.rows.tolist() == [0, 2, 4, 6, 8, 10] and its.y.tolist() == [0, 1, -1, 0, 1, -1]
+    counts = corpora.class_counts(corpora.load("mine"))
+    assert dict(zip(counts.dataset + " " + counts["class"], counts.samples, strict=True)) == {
+        "AB a": 2, "AB b": 2, "AC c": 4, "AC a": 4}
+
+
+def test_unlabelled_rows_are_never_for_fine_tuning_and_never_counted():
+    labels = [["a"], ["b"], [], []] * 40
+    items = pd.DataFrame({"id": [str(n) for n in range(160)], "labels": labels, "image": b"not looked at"})
+    description_path("mine").parent.mkdir(parents=True)
+    description_path("mine").write_text('{"datasets": {"mine": ["a", "b"]}}')
+    corpus = corpora.Corpus("mine", items)
+    without = np.array([not item for item in labels])
+    for split in ("corpus", "dataset"):
+        its = corpora.subset(corpus, "mine", split=split)
+        assert len(its.finetuning_rows) == 16 and not without[its.finetuning_rows].any()
+        assert (its.y[without[its.rows]] == -1).all() and without[its.rows].sum() == 80
+        assert (its.y[~without[its.rows]] >= 0).all() and (~without[its.rows]).sum() == 64
+        assert not set(its.rows) & set(its.finetuning_rows)
+        assert (np.diff(its.rows) > 0).all()
+    counts = corpora.class_counts(corpus)
+    assert counts.samples.tolist() == [40, 40] and counts.extracted.sum() == 64
+
+
+@pytest.mark.parametrize(("labels", "spent"), [
+    # 39 items would give 7 for fine-tuning, less than a batch of 8; 40 give 8.
+    (["a"] * 20 + ["b"] * 19, 0), (["a"] * 20 + ["b"] * 20, 8),
+])
+def test_too_few_labels_are_not_spent_on_fine_tuning(tmp_path, labels, spent):
+    make_folder(tmp_path, "few", [*labels, "", ""])
+    for split in ("corpus", "dataset"):
+        its = corpora.subset(corpora.load("few"), "few", split=split)
+        assert len(its.finetuning_rows) == spent
+        assert len(its.rows) == len(labels) + 2 - spent
+
+
+def test_a_rare_class_keeps_all_of_its_labels(tmp_path):
+    make_folder(tmp_path, "few", ["a"] * 40 + ["b"] * 4)
+    for split, spent in (("corpus", 8), ("dataset", 0)):
+        its = corpora.subset(corpora.load("few"), "few", split=split)
+        assert (its.y == 1).sum() == 4 and len(its.finetuning_rows) == spent
+
+
+@pytest.mark.parametrize(("name", "told"), [
+    ("../up", "can't be that of a corpus"), ("", "can't be that"), ("a b", "can't be that"), ("a/b", "can't be that"),
+    ("-x", "can't be that"), ("x" * 65, "can't be that"), ("OpenClipart", "is taken"), ("published", "is taken"),
+    ("folder", "is taken"), ("CON", "is taken"),
+])
+def test_names_that_are_no_safe_file_names_or_taken_are_refused(tmp_path, home, name, told):
+    with pytest.raises(CmcslError, match=told):
+        folder.read_folder(name, tmp_path / "items.csv")
+    with pytest.raises(CmcslError, match=told):
+        read_arrays(name, tmp_path / "items.npz")
+    assert not home.exists()
+
+
+@pytest.mark.parametrize(("classes", "told"), [
+    ({"AB": ("a",)}, "at least two classes"), ({"AB": ("a", "a")}, "each named once"),
+    ({"AX": ("a", "x")}, "Unknown class of dataset AX 'x': choose from a, b"),
+    ({"../A": ("a", "b")}, "can't be that of a dataset"),
+])
+def test_datasets_that_can_not_be_made_are_refused_and_nothing_is_kept(tmp_path, home, classes, told):
+    with pytest.raises(CmcslError, match=told):
+        make_folder(tmp_path, "mine", ["a", "b"], classes=classes)
+    assert not home.exists() or kept(home) == []
+
+
+def test_labels_of_fewer_than_two_classes_are_refused(tmp_path):
+    with pytest.raises(CmcslError, match="at least two classes, each named once, got a"):
+        make_folder(tmp_path, "mine", ["a", "a", ""])
+    with pytest.raises(CmcslError, match="no item has a label"):
+        make_folder(tmp_path, "mine", ["", ""])
+
+
+def test_a_failure_leaves_the_corpus_that_was_there(tmp_path):
+    make_folder(tmp_path / "first", "mine", ["a", "b"])
+    path = write_list(tmp_path / "second" / "mine.csv", [("gone.png", "words", "a"), ("gone too.png", "words", "b")])
+    with pytest.raises(CmcslError, match="No item can be used: no image 2"):
+        folder.read_folder("mine", path)
+    assert corpora.load("mine").items.image.iloc[0] == picture(0)
+
+
+def test_lists_that_can_not_be_read_are_told(tmp_path):
+    make_folder(tmp_path, "mine", ["a", "b"])
+    good = tmp_path / "mine.csv"
+    for name, content, told in (("latin.csv", "image,text,label\nü,x,a\n".encode("latin-1"), "UnicodeDecodeError"),
+                                ("empty.csv", b"", "EmptyDataError"), ("broken.csv", b'a,"b\n', "ParserError"),
+                                ("no.parquet", b"PAR1", "ArrowInvalid"), ("list.txt", b"", "must end in")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(CmcslError, match=told):
+            folder.read_folder("other", tmp_path / name)
+    with pytest.raises(CmcslError, match="no column 'picture': its columns are image, text, label"):
+        folder.read_folder("other", good, image="picture")
+    with pytest.raises(CmcslError, match="There is no file"):
+        folder.read_folder("other", tmp_path / "gone.csv")
+    twice = write_list(tmp_path / "twice.csv", [("1", "1", "a", "b")], header=("image", "text", "label", "id"))
+    pq.write_table(pa.Table.from_arrays([pa.array(["x"])] * 4, names=["image", "text", "label", "label"]),
+                   twice.with_suffix(".parquet"))
+    with pytest.raises(CmcslError, match="more than one column 'label'"):
+        folder.read_folder("other", twice.with_suffix(".parquet"))
+
+
+@pytest.mark.parametrize(("value", "expected"), [
+    ("", []), ("  ", []), (None, []), (float("nan"), []), (-1, []), (-1.0, []), ("-1", ["-1"]), ("NA", ["NA"]),
+    (3, ["3"]), (3.0, ["3"]), (2.5, ["2.5"]), (True, ["True"]), (["b", "a", "b", ""], ["a", "b"]), ([], []),
+    (np.int64(7), ["7"]), ("a;b", ["a;b"]),
+])
+def test_what_counts_as_a_label(value, expected):
+    assert own.label_set(value) == expected
+
+
+def test_classes_that_are_numbers_come_in_their_order(tmp_path):
+    make_folder(tmp_path, "mine", ["10", "9", "2"])
+    assert corpora.datasets("mine")["mine"] == ("2", "9", "10")
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"datasets": {}}', '{"datasets": {"a": [1]}}', '{"datasets": 3}', "[]"])
+def test_a_damaged_description_is_told(tmp_path, content, capsys):
+    make_folder(tmp_path, "mine", ["a", "b"])
+    description_path("mine").write_text(content)
+    with pytest.raises(CmcslError, match="description .* can't be read"):
+        corpora.datasets("mine")
+    assert main(["corpora"]) == 0
+    assert "can't be read" in capsys.readouterr().out
+
+
+ARRAYS = {"visual": np.arange(12.0).reshape(6, 2), "text": np.arange(18).reshape(6, 3),
+          "label": np.array(["a", "b", "", "a", "b", "b"])}
+
+
+def save(folder, kind, arrays):
+    """Arrays as `read_arrays` takes them, one way or another."""
+    if kind == "npy":
+        for name, values in arrays.items():
+            np.save(folder / f"{name}.npy", values)
+        return {"items": None} | {name.replace("id", "identifier"): str(folder / f"{name}.npy") for name in arrays}
+    if kind == "npz":
+        np.savez(folder / "made.npz", **arrays)
+    else:
+        pq.write_table(pa.table({name: values.tolist() for name, values in arrays.items()}), folder / "made.parquet")
+    return {"items": folder / f"made.{kind}"}
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "parquet"])
+def test_ready_made_features_come_back(tmp_path, kind):
+    path, = read_arrays("mine", **save(tmp_path, kind, ARRAYS))
+    features = load_features("mine", "mine", unlabeled=True)
+    assert path.name == "mine.parquet" and features.classes == ("a", "b")
+    assert features.ids.tolist() == list("123456") and features.y.tolist() == [0, 1, -1, 0, 1, 1]
+    np.testing.assert_array_equal(features.visual, ARRAYS["visual"])
+    np.testing.assert_array_equal(features.text, ARRAYS["text"])
+    assert not corpora.load("mine").has_images
+    assert corpora.class_counts(corpora.load("mine")).extracted.tolist() == [2, 3]
+
+
+def test_ids_and_numeric_labels_of_arrays(tmp_path):
+    arrays = ARRAYS | {"label": np.array([2, 10, -1, 2, 10, 10]), "id": np.array(list("fedcba"))}
+    read_arrays("mine", **save(tmp_path, "npz", arrays))
+    features = load_features("mine", "mine", unlabeled=True)
+    assert features.ids.tolist() == list("fedcba") and features.classes == ("2", "10")
+
+
+def test_lists_of_labels_in_parquet_are_divided(tmp_path):
+    table = pa.table({"visual": ARRAYS["visual"].tolist(), "text": ARRAYS["text"].tolist(),
+                      "label": [["a"], ["a", "b"], ["b"], [], ["c"], ["b", "c"]]})
+    pq.write_table(table, tmp_path / "made.parquet")
+    with pytest.raises(CmcslError, match="--classes"):
+        read_arrays("mine", tmp_path / "made.parquet")
+    read_arrays("mine", tmp_path / "made.parquet", classes={"AB": ("a", "b")})
+    features = load_features("mine", "AB", unlabeled=True)
+    assert features.ids.tolist() == list("1346") and features.y.tolist() == [0, 1, -1, 1]
+
+
+def _with(name, values):
+    return ARRAYS | {name: np.asarray(values)}
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+@pytest.mark.parametrize(("arrays", "told"), [
+    (_with("visual", np.where(ARRAYS["visual"] == 4, np.nan, ARRAYS["visual"])), "must be finite, but row 3"),
+    (_with("text", np.full((6, 3), np.inf)), "must be finite, but row 1"),
+    (_with("text", np.zeros((5, 3))), "equally many rows.*text 5"),
+    (_with("visual", np.zeros(6)), r"must be a matrix .* got shape \(6,\)"),
+    (_with("visual", np.zeros((6, 0))), "must be a matrix"),
+    (_with("visual", np.full((6, 2), "x")), "must be numbers, got values of type <U1"),
+    (_with("visual", np.full((6, 2), 1j)), "must be numbers"),
+    (_with("label", np.array([{"a": 1}] * 6)), "can't be read .*no Python objects"),
+    (_with("label", np.full((6, 2), "a")), r"one column .* got shape \(6, 2\)"),
+    (_with("label", ["a"] * 5), "equally many rows"),
+    (_with("label", ["a"] * 6), "at least two classes"),
+    (_with("id", ["1", "1", "2", "3", "4", "5"]), "'1' is empty or stands twice"),
+])
+def test_arrays_that_are_no_features_are_told_in_one_sentence(tmp_path, home, kind, arrays, told):
+    with pytest.raises(CmcslError, match=told) as error:
+        read_arrays("mine", **save(tmp_path, kind, arrays))
+    assert "\n" not in str(error.value)
+    assert not home.exists() or kept(home) == []
+
+
+def test_files_that_hold_no_arrays_are_told(tmp_path):
+    for name, content in (("bad.npz", b"PK\3\4 nothing"), ("bad.parquet", b"PAR1"), ("bad.npz", b"")):
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(CmcslError, match="can't be read"):
+            read_arrays("mine", tmp_path / name)
+    with pytest.raises(CmcslError, match="must end in .npz or .parquet"):
+        read_arrays("mine", tmp_path / "made.csv")
+    with pytest.raises(CmcslError, match="comes from a .npy file, but --visual is 'visual'"):
+        read_arrays("mine")
+    np.savez(tmp_path / "other.npz", images=ARRAYS["visual"])
+    with pytest.raises(CmcslError, match="holds no 'visual', only images: name what it holds with --visual"):
+        read_arrays("mine", tmp_path / "other.npz")
+    ragged = pa.table({"visual": [[1.0], [1.0, 2.0]], "text": [[1.0], [2.0]], "label": ["a", "b"]})
+    pq.write_table(ragged, tmp_path / "ragged.parquet")
+    with pytest.raises(CmcslError, match="unequal lengths"):
+        read_arrays("mine", tmp_path / "ragged.parquet")
+
+
+def test_own_corpora_are_taken_by_the_command(tmp_path, capsys):
+    ready_made_corpus(tmp_path)
+    assert main(["corpora"]) == 0
+    assert "ready: 22 items, 4 of them without a label" in capsys.readouterr().out
+    assert main(["run", "3", "--corpus", "ready"]) == 0
+    told = capsys.readouterr()
+    assert "CMCSL" in told.out and "Budgets 1 to 4, as many as the smallest class of ready allows." in told.err
+    assert main(["table", "5", "--source", "ready", "--csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("ready,visual,")
+    assert main(["table", "6", "--source", "ready"]) == 2
+    assert capsys.readouterr().err.splitlines()[-1] == "cmcsl: The corpus ready has no multiclass dataset."
+    assert main(["extract", "ready"]) == 2
+    assert "ready has no images and texts" in capsys.readouterr().err
+    assert main(["table", "5", "--source", "nowhere"]) == 2
+    assert "choose from openclipart, mm-imdb, ready, published." in capsys.readouterr().err
+
+
+def test_experiments_never_see_unlabelled_rows(tmp_path):
+    ready_made_corpus(tmp_path)
+    assert drawable_budgets("ready") == (1, 2, 3, 4)
+    scores = load_scores("ready", PROTOCOLS["strict"], datasets="ready", budgets=(1,))
+    whole = np.load(tmp_path / "ready.npz")
+    labelled = whole["label"] >= 0
+    np.savez(tmp_path / "labelled.npz", **{name: values[labelled] for name, values in whole.items()})
+    read_arrays("labelled", tmp_path / "labelled.npz")
+    expected = load_scores("labelled", PROTOCOLS["strict"], datasets="labelled", budgets=(1,))
+    np.testing.assert_array_equal(scores.balanced_accuracy, expected.balanced_accuracy)
+
+
+@pytest.mark.parametrize(("words", "told"), [
+    (["extract", "openclipart", "AF", "--items", "x.csv"], "--items go with folder and arrays"),
+    (["extract", "folder"], "Name the list of your images and texts with --items"),
+    (["extract", "folder", "AF", "--items", "x.csv"], "name datasets with --classes"),
+    (["extract", "folder", "--items", "x.csv", "--visual", "v"], "--visual goes with arrays"),
+    (["extract", "folder", "--items", "x.csv", "--classes", "AB"], "--classes takes NAME=CLASS,CLASS"),
+    (["extract", "folder", "--items", "no file.csv"], "The name 'no file' can't be that of a corpus"),
+    (["extract", "arrays"], "Name the corpus that your arrays make with --as"),
+    (["extract", "arrays", "--as", "mine", "--image", "i"], "--image goes with folder"),
+    (["label", "openclipart"], "The corpus openclipart has several datasets: name one of AF, PT"),
+    (["label", "openclipart", "AF"], "Every item of openclipart/AF has a label"),
+    (["label", "nowhere"], "Unknown corpus 'nowhere'"),
+])
+def test_wrong_words_give_one_sentence_and_code_2(capsys, words, told):
+    assert main(words) == 2
+    err = capsys.readouterr().err
+    assert err.startswith("cmcsl: ") and told in err and err.count("\n") == 1
+
+
+def test_features_of_the_extraction_keep_unlabelled_rows_apart(tmp_path):
+    make_folder(tmp_path, "pets", ["cat", "dog", ""] * 3)
+    make_features("pets")
+    assert len(load_features("pets", "pets").y) == 6
+    assert len(load_features("pets", "pets", unlabeled=True).y) == 9
+    assert made_up(np.array([0, 1]), 3).shape == (2, 3)

@@ -1,0 +1,189 @@
+"""From a few labels to labels of everything, and every notebook on users' corpora."""
+
+import dataclasses
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from joblib import Parallel, delayed
+from own_corpora import CORPORA, made_up, make_features, make_folder, ready_made_corpus
+
+from cmcsl_lib import book, own_data
+from cmcsl_lib.cli import main
+from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.features import Features, load_features
+from cmcsl_lib.own_data_figures import margin_histogram, sureness_curve
+from cmcsl_lib.protocol import PROTOCOLS, drawable_budgets
+from cmcsl_lib.ready_made import read_arrays
+from cmcsl_lib.runs import load_scores
+from cmcsl_lib.scorecard import EXPERIMENTS
+
+
+@pytest.fixture(autouse=True)
+def home(monkeypatch, tmp_path):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("CMCSL_PUBLISHED_SCORES", raising=False)
+    return tmp_path / "home"
+
+
+def line():
+    """Six items on a line in each modality; seeds at both ends. The last one's classes are told by the text alone."""
+    visual = np.array([[0.0], [1], [9], [10], [4], [5]])
+    text = np.array([[0.0], [3], [7], [10], [9], [0.5]])
+    y = np.array([0, -1, -1, 1, -1, -1])
+    return Features("openclipart", "AF", ("animal", "food"), np.array(list("abcdef")), y, visual, text)
+
+
+def test_labels_of_hand_made_items_with_where_each_comes_from():
+    made = own_data.pseudo_labels(line(), preprocessing="RAW").set_index("id")
+    assert made.given.tolist() == ["animal", "", "", "food", "", ""]
+    assert made.label.tolist() == ["animal", "animal", "food", "food", "food", "animal"]
+    assert made.modality.tolist() == ["", "visual", "visual", "", "text", "text"]
+    assert made.seed.tolist() == ["", "a", "d", "", "d", "a"]
+    # b: 1 from a in the images, and 7 from the other seed in the texts, which is nearer than 9 in the images.
+    assert made.distance["b"] == 1 and made.margin["b"] == pytest.approx(1 - 1 / 7)
+    assert made.distance["e"] == 1 and made.margin["e"] == pytest.approx(1 - 1 / 4)
+    assert np.isnan(made.distance["a"]) and np.isnan(made.margin["a"])
+
+
+def test_what_is_too_close_to_call_gets_no_label():
+    made = own_data.pseudo_labels(line(), preprocessing="RAW", min_margin=0.8).set_index("id")
+    assert made.label.tolist() == ["animal", "animal", "food", "food", "", "animal"]
+    assert own_data.told(made.reset_index()) == (
+        "3 items labelled from 2: animal 2, food 1. Decided by the visual modality 2 and the text modality 1. "
+        "1 items were too close to call.")
+
+
+def test_one_class_alone_can_not_label():
+    features = dataclasses.replace(line(), y=np.array([0, -1, -1, 0, -1, -1]))
+    with pytest.raises(CmcslError, match="in at least two classes"):
+        own_data.pseudo_labels(features)
+
+
+def test_an_example_hides_labels_and_tells_how_many_were_found_again():
+    its = own_data.task("openclipart", "AF", 5)
+    assert (its.features.y >= 0).sum() == 10 and np.bincount(its.features.y[its.features.y >= 0]).tolist() == [5, 5]
+    np.testing.assert_array_equal(its.truth, load_features("openclipart", "AF").y)
+    labels = own_data.pseudo_labels(its.features)
+    beside = own_data.judged(labels, its)
+    assert len(beside) == len(its.truth) - 10
+    right = (labels.label.to_numpy() == np.array(its.features.classes)[its.truth])[its.features.y < 0].mean()
+    assert 0.6 < right < 1, "far better than chance, and not perfect"
+    for table in (own_data.right_by_modality(beside), own_data.right_by_sureness(beside)):
+        parts, whole = table.iloc[:-1], table.iloc[-1]
+        assert whole["items"] == parts["items"].sum() == len(beside)
+        assert whole.share_right == pytest.approx(right)
+        assert np.average(parts.share_right, weights=parts["items"]) == pytest.approx(right)
+    assert f"{right:.1%} are right" in own_data.told_quality(beside)
+
+
+def test_sureness_is_told_from_the_surest_on():
+    beside = pd.DataFrame({"margin": [0.1, 0.9, 0.5, 0.3], "right": [False, True, True, False], "modality": "text"})
+    made = own_data.right_by_sureness(beside)
+    assert made["by margin"].tolist() == ["surest quarter", "second", "third", "last", "all"]
+    assert made.share_right.tolist() == [1, 1, 0, 0, 0.5]
+    assert own_data.told_quality(beside) == (
+        "Of 4 labels 50.0% are right; of the half with the largest margins 100.0%.")
+    curve = sureness_curve(beside).data
+    assert curve.share_right.tolist() == [1, 1, pytest.approx(2 / 3), 0.5]
+    assert curve.kept.tolist() == [0.25, 0.5, 0.75, 1]
+
+
+def test_the_histogram_counts_every_made_label_once():
+    labels = own_data.pseudo_labels(line(), preprocessing="RAW")
+    drawn = margin_histogram(labels).data
+    assert drawn.groupby("modality")["items"].sum().to_dict() == {"text": 2, "visual": 2}
+
+
+def test_without_truth_nothing_is_claimed(tmp_path):
+    ready_made_corpus(tmp_path)
+    its = own_data.task("ready")
+    beside = own_data.judged(own_data.pseudo_labels(its.features), its)
+    assert its.truth is None and beside.empty
+    assert own_data.right_by_modality(beside).empty and own_data.right_by_sureness(beside).empty
+    assert own_data.told_quality(beside).startswith("The truth is not known")
+    assert own_data.about(its) == "ready/ready: 18 items have a label, 4 have none and will get one."
+
+
+def test_texts_that_a_spreadsheet_would_run_get_an_apostrophe(tmp_path):
+    labels = pd.DataFrame({"id": ["=1+1", "+a", "-b", "@c", "\td", "e=f"], "given": "", "label": "=cmd",
+                           "modality": "text", "distance": 0.123456789, "margin": 0.5, "seed": "-b"})
+    own_data.write_labels(labels, tmp_path / "labels.csv")
+    back = pd.read_csv(tmp_path / "labels.csv", dtype=str, keep_default_na=False)
+    assert list(back) == list(own_data.COLUMNS)
+    assert back.id.tolist() == ["'=1+1", "'+a", "'-b", "'@c", "'\td", "e=f"]
+    assert set(back.label) == {"'=cmd"} and set(back.seed) == {"'-b"} and set(back.distance) == {"0.123457"}
+
+
+def test_the_command_writes_a_label_for_every_item_also_those_spent_on_fine_tuning(tmp_path, home, capsys):
+    make_folder(tmp_path, "pets", ["cat", "dog"] * 25 + [""] * 6)
+    make_features("pets")
+    assert main(["label", "pets", "--to", str(tmp_path / "labels.csv")]) == 0
+    told = capsys.readouterr().out.splitlines()
+    assert told[0].startswith("6 items labelled from 40: ") and told[1].endswith("labels.csv")
+    made = pd.read_csv(tmp_path / "labels.csv", keep_default_na=False).set_index("id")
+    assert len(made) == 56 and set(made.label) == {"cat", "dog"}
+    assert (made.given == "").sum() == 6 and (made.label[made.given != ""] == made.given[made.given != ""]).all()
+    assert main(["label", "pets"]) == 0
+    assert (home / "labels" / "pets" / "pets.csv").read_text() == (tmp_path / "labels.csv").read_text()
+
+
+def test_from_a_folder_to_scores_a_table_and_labels(tmp_path, monkeypatch, capsys):
+    extraction = pytest.importorskip("cmcsl_lib.extraction")
+    for name in ("torch", "torchvision", "sentence_transformers"):
+        pytest.importorskip(name, reason='needs the extra: pip install -e ".[extract]"')
+    for name in ("POOLED", "AFTER_POOLED"):
+        monkeypatch.setattr(extraction, name, dataclasses.replace(getattr(extraction, name), epochs=1, pixels=32))
+    make_folder(tmp_path, "source", ["cat", "dog"] * 20 + [""] * 3)
+    (tmp_path / "source-1.png").write_bytes(b"broken")
+    words = ["extract", "folder", "--items", str(tmp_path / "source.csv"), "--as", "pets", "--start", "pooled"]
+    assert main([*words, "--device", "cpu"]) == 0
+    told = capsys.readouterr()
+    assert "42 items: " in told.out and "set aside, not an image: 1" in told.out
+    assert "Too few labelled items to fine-tune ResNet-18 for pets" in told.err, "39 labels give 7, less than a batch"
+    features = load_features("pets", "pets", unlabeled=True)
+    assert features.visual.shape == (42, 512) and features.text.shape == (42, 384)
+    assert (features.y < 0).sum() == 3
+    assert main(["run", "3", "--corpus", "pets", "--budgets", "1", "2"]) == 0
+    assert main(["table", "5", "--source", "pets", "--budgets", "1", "2", "--csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[-3].startswith("pets,text,")
+    assert main(["table", "5", "--source", "pets", "--budgets", "1", "3"]) == 2
+    assert ("run `cmcsl run 3 --corpus pets --datasets pets --protocol strict --budgets 1 3` first"
+            in capsys.readouterr().err)
+    assert main(["label", "pets"]) == 0
+    assert capsys.readouterr().out.startswith("3 items labelled from 39: ")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", CORPORA)
+def test_every_notebook_runs_on_users_corpora(kind, tmp_path, monkeypatch):
+    monkeypatch.setattr(book, "BUILD", tmp_path / "_build")
+    corpus = CORPORA[kind](tmp_path / "made")
+    for number, classifiers in EXPERIMENTS.items():
+        load_scores(corpus, PROTOCOLS["strict"], number, classifiers=classifiers, budgets=drawable_budgets(corpus))
+    paths = book.source_notebooks()
+    failures = Parallel(n_jobs=2, prefer="threads")(
+        delayed(book.execute)(path, tmp_path / "out" / path.name, {"corpus": corpus}) for path in paths)
+    assert failures == [None] * len(paths)
+    for path in paths:
+        done = nbformat.read(tmp_path / "out" / path.name, as_version=4)
+        outputs = [output for cell in done.cells if cell.cell_type == "code" for output in cell.outputs]
+        told = " ".join(str(output.get("data", output.get("text", ""))) for output in outputs)
+        assert "nan to" not in told, path.stem
+        if path.stem.startswith(("01", "02", "03")):
+            assert ("has no images and texts" in told) == (corpus == "ready"), path.stem
+        if path.stem.startswith("06"):
+            absent = "binary" if corpus == "many" else "multiclass"
+            assert f"The corpus {corpus} has no {absent} dataset." in told
+        if path.stem.startswith("08"):
+            assert "No verdict." in told
+
+
+def test_arrays_of_any_width_are_labelled(tmp_path):
+    y = np.array([0, 1] * 10 + [-1] * 10)
+    hidden = np.array([0, 1] * 15)
+    np.savez(tmp_path / "wide.npz", visual=made_up(hidden, 700), text=made_up(hidden, 2, 1), label=y)
+    read_arrays("wide", tmp_path / "wide.npz")
+    labels = own_data.pseudo_labels(own_data.unlabeled_features("wide"))
+    assert (labels.label == hidden.astype(str)).mean() > 0.9, "centres lie ten deviations apart"
