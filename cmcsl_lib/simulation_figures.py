@@ -94,19 +94,29 @@ def places(place: pd.DataFrame) -> Figure:
     for panel, kind in zip(axes[0], kinds, strict=True):
         its = place[place.kind == kind]
         _mark(panel, its)
-        for row in its.itertuples():
-            # Names of the paper's datasets stand on the other side, so that fewer of them overlap.
-            side, aligned = (-4, "right") if row.source == "published" else (4, "left")
-            panel.annotate(row.dataset, (row.visual, row.text), xytext=(side, 0), textcoords="offset points", fontsize=7,
-                           ha=aligned, va="center")
+        # Names of the paper's datasets stand on the other side.
+        _name(panel, its[its.source != "published"], 0.012, "left")
+        _name(panel, its[its.source == "published"], -0.012, "right")
         panel.axline((0, 0), slope=1, color="#888888", linewidth=0.8)
         panel.set(title=kind.capitalize(), xlabel="Strength of the visual modality")
-    low = np.floor(10 * place[list(MODALITIES)].min().min()) / 10
+    low = np.floor(10 * place[list(MODALITIES)].min().min()) / 10 - 0.1
     axes[0, 0].set(ylabel="Strength of the text", xlim=(low, 1), ylim=(low, 1))
     axes[0, 0].legend(frameon=False, loc="lower right")
     sns.despine(figure)
     figure.tight_layout()
     return figure
+
+
+def _name(panel: Axes, place: pd.DataFrame, side: float, aligned: str) -> None:
+    """Write names beside marks, from below, each high enough above those near it, with a line to its mark."""
+    written = []
+    for row in place.sort_values("text").itertuples():
+        near = [y for x, y in written if abs(x - row.visual) < 0.15]
+        y = max([row.text, *(other + 0.022 for other in near)])
+        written.append((row.visual, y))
+        panel.annotate(row.dataset, (row.visual, row.text), xytext=(row.visual + side, y), fontsize=7, ha=aligned,
+                       va="center", arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "#888888",
+                                                "shrinkA": 0, "shrinkB": 3})
 
 
 def who_decides(simulated: pd.DataFrame, measured: pd.DataFrame) -> Figure:

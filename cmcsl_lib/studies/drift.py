@@ -62,8 +62,8 @@ class Stream:
 STREAMS = tuple(Stream(turn) for turn in (0.0, 90.0, 180.0))
 #: Seeds per class that the methods with a memory keep: as many as the first batch brings.
 NEWEST = 5
-#: How the learners learn, by their names. The first two kinds forget nothing that a classifier has learnt: `partial_fit`
-#: goes on from batch to batch. The last two fit to one batch; "memory" adds the newest seeds of earlier batches to it.
+#: How the learners learn, by their names. With `partial_fit` a classifier goes on from batch to batch and forgets
+#: nothing; the last two fit to one batch, to which "memory" adds the newest seeds of earlier ones.
 LEARNERS = {
     "first batch only": "never again",
     "stream, all seeds": "partial_fit",
@@ -74,7 +74,7 @@ LEARNERS = {
 
 
 def batches(stream: Stream, repetition: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """A stream: of each batch its features (both modalities side by side), classes, and classes with -1 for no label."""
+    """A stream: features (both modalities side by side), classes, and classes with -1 for no label, batch by batch."""
     random = np.random.default_rng([RANDOM_STATE, stream.classes, repetition])
     onto = [directions(dimension, width, random) for dimension, width in
             zip(Setting(stream.classes).dimensions, WIDTHS.values(), strict=True)]

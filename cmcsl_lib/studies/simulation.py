@@ -136,8 +136,8 @@ def effective_dimension(X: np.ndarray, y: np.ndarray) -> float:
 
     References
     ----------
-    .. [1] M. S. Srivastava, "Some tests concerning the covariance matrix in high dimensional data", Journal of the Japan
-       Statistical Society 35 (2), 2005.
+    .. [1] M. S. Srivastava, "Some tests concerning the covariance matrix in high dimensional data", Journal of the
+       Japan Statistical Society 35 (2), 2005.
     """
     means = np.array([X[y == label].mean(axis=0) for label in range(y.max() + 1)])
     m = len(y) - len(means)

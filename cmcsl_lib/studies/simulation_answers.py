@@ -283,16 +283,21 @@ def turning_told(compared: pd.DataFrame) -> str:
         # Every budget from there on counts, so that one that dips by chance does not.
         losing = (means[column] < 0)[::-1].cummin()[::-1]
         parts.append(f"{name}, from {_seeds(losing.idxmax())} on" if losing.any() else f"{name}, never")
-    return f"On average the text loses by the exchange: {'; '.join(parts)} (budgets {means.index[0]} to {means.index[-1]})."
+    return (f"On average the text loses by the exchange: {'; '.join(parts)} (budgets {means.index[0]} to "
+            f"{means.index[-1]}).")
 
 
 def paper_told(paper: pd.DataFrame) -> str:
     """Sentences on the paper's datasets: the map's world that foretells most signs, and what it says."""
     share = agreement(paper, ["world"]).set_index("world").share_agreeing
     best = share.idxmax()
+    away = (paper.gain - paper.predicted).abs().groupby([paper.modality, paper.world]).mean()
+    closest = "; ".join(f"in {modality} *{away[modality].idxmin()}* (off by {away[modality].min():.3f} on average; the "
+                        f"farthest world is off by {away[modality].max():.3f})" for modality in MODALITIES)
     return (f"Of {len(share)} worlds, the map names most signs of the paper's datasets right ({share.max():.0%}) with "
             f"*{best}*, fewest ({share.min():.0%}) with *{share.idxmin()}*. The best one is chosen after the fact. "
-            + agreement_told(paper[paper.world == best], "the paper"))
+            + agreement_told(paper[paper.world == best], "the paper")
+            + f" Closest in size is {closest}.")
 
 
 def with_paper(found: Study) -> pd.DataFrame:
@@ -334,6 +339,6 @@ def drift_told(streams: pd.DataFrame) -> str:
     for turn, its in last.groupby("turn", sort=False):
         means = its.groupby("learner", sort=False).balanced_accuracy.mean()
         parts = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
-        told.append(f"- A turn by {turn:.0f} degrees: on the last batch, averaged over the modalities, {parts}. Best is "
-                    f"*{means.idxmax()}*.")
+        told.append(f"- A turn by {turn:.0f} degrees: on the last batch, averaged over the modalities, {parts}. Best "
+                    f"is *{means.idxmax()}*.")
     return "\n".join(told)
