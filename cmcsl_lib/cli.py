@@ -260,11 +260,11 @@ def fetch(arguments: argparse.Namespace) -> None:
 
 def study(arguments: argparse.Namespace) -> None:
     """Make the numbers of a study."""
-    from .studies import simulation
+    from .studies import drift, simulation
 
-    check_choice(arguments.what, ("simulation",), "study")
-    path = arguments.to and arguments.to / "map.parquet"
-    print(readable_path(simulation.make_map(path=path, workers=arguments.workers)))
+    makers = {"simulation": simulation.make_map, "drift": drift.make_streams}
+    make = makers[check_choice(arguments.what, makers, "study")]
+    print(readable_path(make(arguments.to, workers=arguments.workers)))
 
 
 def book(arguments: argparse.Namespace) -> None:
@@ -348,8 +348,8 @@ def parser() -> argparse.ArgumentParser:
     dividing.add_argument("--csv", action="store_true", help="comma-separated values")
 
     studying = command(study, "study")
-    studying.add_argument("what", metavar="WHAT", help="simulation: the map of strengths and dependence")
-    studying.add_argument("--to", type=Path, metavar="FOLDER", help="default: in CMCSL_HOME")
+    studying.add_argument("what", metavar="WHAT", help="simulation: the map of strengths; drift: streams")
+    studying.add_argument("--to", type=Path, metavar="FILE", help="default: in CMCSL_HOME")
     studying.add_argument("--workers", type=int, default=1, help="processes")
 
     building = command(book, "book")

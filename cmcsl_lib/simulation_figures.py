@@ -1,5 +1,6 @@
 """Figures of the simulation's page: maps of gains, datasets among them, who decides, and foretold beside measured."""
 
+import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -9,9 +10,10 @@ from .features import MODALITIES
 from .figures import MODALITY_COLOURS, _subplots
 
 #: Marks of the sources of datasets; the colour says the same again.
-SOURCES = {"openclipart": ("o", "#F0E442"), "mm-imdb": ("^", "#56B4E9")}
+SOURCES = {"openclipart": ("o", "#F0E442"), "mm-imdb": ("s", "#CC79A7"), "published": ("^", "#56B4E9")}
 #: Gains beyond this have the colour of this one; the data hold them as they are.
 LIMIT = 0.1
+LINE_STYLES = (":", "-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
 
 
 def gain_maps(told: pd.DataFrame, row: str, column: str, place: pd.DataFrame | None = None) -> Figure:
@@ -72,6 +74,8 @@ def _draw_map(panel: Axes, its: pd.DataFrame):
 def _mark(panel: Axes, place: pd.DataFrame) -> None:
     for source, (mark, colour) in SOURCES.items():
         its = place[place.source == source]
+        if its.empty:
+            continue
         panel.scatter(its.visual, its.text, marker=mark, s=16, color=colour, edgecolor="black", linewidth=0.6,
                       label=source, zorder=3)
 
@@ -90,15 +94,29 @@ def places(place: pd.DataFrame) -> Figure:
     for panel, kind in zip(axes[0], kinds, strict=True):
         its = place[place.kind == kind]
         _mark(panel, its)
-        for row in its.itertuples():
-            panel.annotate(row.dataset, (row.visual, row.text), xytext=(3, 3), textcoords="offset points", fontsize=7)
-        panel.plot([0, 1], [0, 1], color="#888888", linewidth=0.8)
-        panel.set(title=kind.capitalize(), xlabel="Strength of the visual modality", xlim=(0, 1), ylim=(0, 1))
-    axes[0, 0].set_ylabel("Strength of the text")
+        # Names of the paper's datasets stand on the other side.
+        _name(panel, its[its.source != "published"], 0.012, "left")
+        _name(panel, its[its.source == "published"], -0.012, "right")
+        panel.axline((0, 0), slope=1, color="#888888", linewidth=0.8)
+        panel.set(title=kind.capitalize(), xlabel="Strength of the visual modality")
+    low = np.floor(10 * place[list(MODALITIES)].min().min()) / 10 - 0.1
+    axes[0, 0].set(ylabel="Strength of the text", xlim=(low, 1), ylim=(low, 1))
     axes[0, 0].legend(frameon=False, loc="lower right")
     sns.despine(figure)
     figure.tight_layout()
     return figure
+
+
+def _name(panel: Axes, place: pd.DataFrame, side: float, aligned: str) -> None:
+    """Write names beside marks, from below, each high enough above those near it, with a line to its mark."""
+    written = []
+    for row in place.sort_values("text").itertuples():
+        near = [y for x, y in written if abs(x - row.visual) < 0.15]
+        y = max([row.text, *(other + 0.022 for other in near)])
+        written.append((row.visual, y))
+        panel.annotate(row.dataset, (row.visual, row.text), xytext=(row.visual + side, y), fontsize=7, ha=aligned,
+                       va="center", arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "#888888",
+                                                "shrinkA": 0, "shrinkB": 3})
 
 
 def who_decides(simulated: pd.DataFrame, measured: pd.DataFrame) -> Figure:
@@ -150,6 +168,8 @@ def foretold(compared: pd.DataFrame) -> Figure:
         panel.fill_between([left, 0], low, 0, color="#EEEEEE")
         for source, (mark, colour) in SOURCES.items():
             own = its[its.source == source]
+            if own.empty:
+                continue
             panel.scatter(own.predicted, own.gain, marker=mark, color=colour, edgecolor="black", linewidth=0.4, s=18,
                           label=source)
         panel.axhline(0, color="#888888", linewidth=0.8)
@@ -159,6 +179,36 @@ def foretold(compared: pd.DataFrame) -> Figure:
     axes[0].legend(frameon=False)
     sns.despine(figure)
     figure.tight_layout()
+    return figure
+
+
+def drifting(streams: pd.DataFrame) -> Figure:
+    """Balanced accuracy on each batch before it is learnt; one line of panels per modality, one column per turn.
+
+    Parameters
+    ----------
+    streams : DataFrame
+        From `drift.means`.
+    """
+    turns = streams.turn.unique()
+    figure, axes = _subplots(2, len(turns), figsize=(3.6 * len(turns), 6), sharex=True, sharey=True, squeeze=False)
+    figure.data = streams
+    for line, modality in zip(axes, MODALITIES, strict=True):
+        for panel, turn in zip(line, turns, strict=True):
+            its = streams[(streams.modality == modality) & (streams.turn == turn)]
+            for (name, own), style, mark, colour in zip(its.groupby("learner", sort=False), LINE_STYLES, "os^Dv",
+                                                        sns.color_palette("colorblind"), strict=False):
+                panel.plot(own.batch, own.balanced_accuracy, linestyle=style, marker=mark, markersize=3, color=colour,
+                           linewidth=1.2, label=name)
+            panel.axhline(0.5, color="#888888", linewidth=0.8)
+            panel.set_title(f"{modality.capitalize()}, turn {turn:.0f}°", fontsize=10)
+        line[0].set_ylabel("Balanced accuracy", fontsize=9)
+    for panel in axes[-1]:
+        panel.set_xlabel("Batch", fontsize=9)
+        panel.xaxis.get_major_locator().set_params(integer=True)
+    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="upper center", ncols=3, frameon=False, fontsize=9)
+    figure.tight_layout(rect=(0, 0, 1, 0.91))
+    sns.despine(figure)
     return figure
 
 

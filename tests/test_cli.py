@@ -43,6 +43,18 @@ def test_run_keeps_scores_and_prints_their_means(capsys, tmp_path, monkeypatch, 
     assert set(kept.budget) == {0, 1, 2}
 
 
+def test_study_simulation_makes_the_map(capsys, tmp_path, monkeypatch):
+    from cmcsl_lib.studies import simulation
+
+    monkeypatch.setattr(simulation, "STRENGTHS", (0.0, 0.5))
+    monkeypatch.setattr(simulation, "CALIBRATIONS", 2)
+    monkeypatch.setattr(simulation, "SETTINGS", (simulation.Setting(2, rows=30, repetitions=2),))
+    code, out, _ = run(capsys, "study", "simulation", "--to", str(tmp_path / "map.parquet"))
+    assert code == 0
+    assert out.strip() == str(tmp_path / "map.parquet")
+    assert (tmp_path / "map.parquet").is_file()
+
+
 def test_table_1_of_the_paper_is_the_printed_one(capsys):
     code, out, _ = run(capsys, "table", "1", "--source", "published", "--csv")
     assert code == 0
@@ -75,6 +87,7 @@ def test_run_with_a_changed_choice(capsys, tmp_path, monkeypatch, make_features)
     (("run", "3", "--datasets", "AF", "--classifier", "SVM", "--budgets", "1"), "Unknown classifier 'SVM'"),
     (("run", "3", "--methods", "CMCSL", "MAGIC"), "Unknown method 'MAGIC': choose from FULL, EF, LF, PRE, UNI, CMCSL"),
     (("table", "99"), "Unknown table '99': choose from"),
+    (("study", "luck"), "Unknown study 'luck': choose from"),
     (("extract", "openclipart", "XX"), "Unknown dataset of corpus openclipart 'XX'"),
     (("extract", "openclipart", "--start", "hope"), "Unknown start 'hope': choose from auto, imagenet, pooled"),
 ])

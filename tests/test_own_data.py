@@ -130,7 +130,7 @@ def test_the_command_writes_a_label_for_every_item_also_those_spent_on_fine_tuni
 
 
 def test_from_a_folder_to_scores_a_table_and_labels(tmp_path, monkeypatch, capsys):
-    extraction = pytest.importorskip("cmcsl_lib.extraction")
+    extraction = pytest.importorskip("cmcsl_lib.extraction.training")
     for name in ("torch", "torchvision", "sentence_transformers"):
         pytest.importorskip(name, reason='needs the extra: pip install -e ".[extract]"')
     for name in ("POOLED", "AFTER_POOLED"):

@@ -205,7 +205,7 @@ def test_a_map_is_kept_and_found_again(tmp_path, monkeypatch):
     monkeypatch.setattr(simulation, "CALIBRATIONS", 2)
     with pytest.raises(Absent, match="cmcsl study simulation"):
         simulation.load_map()
-    path = simulation.make_map((SMALL,))
+    path = simulation.make_map()
     assert path.is_relative_to(tmp_path)
     assert len(simulation.load_map()) == 4 * len(simulation.BUDGETS) * len(EXCHANGES)
     path.write_bytes(b"nothing")

@@ -17,7 +17,6 @@ from ..errors import Absent
 from ..exchange import exchange_table
 from ..features import MODALITIES, Features, load_features
 from ..protocol import BUDGETS, Protocol, class_weights, folds, preprocess
-from ..protocol import protocol as protocol_named
 from ..published import load_published, printed_table
 from .simulation import adjusted, effective_dimension, tetrachoric
 
@@ -57,7 +56,7 @@ def gains(scores: pd.DataFrame) -> pd.DataFrame:
     return (means.CMCSL - means.UNI).rename("gain").reset_index()
 
 
-def with_features(place: pd.DataFrame, corpus: str, protocol: str) -> pd.DataFrame:
+def with_features(place: pd.DataFrame, corpus: str, chosen: Protocol) -> pd.DataFrame:
     """Positions of a corpus's datasets, with what its features tell.
 
     Parameters
@@ -71,7 +70,6 @@ def with_features(place: pd.DataFrame, corpus: str, protocol: str) -> pd.DataFra
         Further columns dependence (of errors, `error_dependence`), dimension_visual, dimension_text (effective
         dimensions of the first training half after L2STD).
     """
-    chosen = protocol_named(protocol)
     rows = [_told_by(load_features(corpus, name), chosen) for name in place.dataset]
     columns = ["dependence", *(f"dimension_{modality}" for modality in MODALITIES)]
     return pd.concat([place, pd.DataFrame(rows, columns=columns, index=place.index)], axis=1)
@@ -240,7 +238,7 @@ def agreement(compared: pd.DataFrame, by: Sequence[str] = ("modality",)) -> pd.D
                                        "gain_measured", "gain_predicted"])
 
 
-def deciders(corpus: str, names: Sequence[str], protocol: str, budgets: Sequence[int]) -> pd.DataFrame:
+def deciders(corpus: str, names: Sequence[str], chosen: Protocol, budgets: Sequence[int]) -> pd.DataFrame:
     """Who decides where the modalities differ, and who is right, in the first training half of datasets.
 
     Returns
@@ -253,14 +251,14 @@ def deciders(corpus: str, names: Sequence[str], protocol: str, budgets: Sequence
     for name in names:
         features = load_features(corpus, name)
         for budget in budgets:
-            table = exchange_table(features, protocol_named(protocol), budget)
+            table = exchange_table(features, chosen, budget)
             its = table[~table.agree & ~table.seed]
             rows.append((name, len(features.classes), budget, (its.decided_by == "text").mean(),
                          (its.visual_label == its.true).mean(), (its.text_label == its.true).mean(), its.right.mean()))
     return pd.DataFrame(rows, columns=["dataset", "classes", "budget", *SHARES])
 
 
-def simulated_deciders(world: pd.DataFrame, visual: float, text: float) -> pd.DataFrame:
+def simulated_deciders(world: pd.DataFrame, visual: float, text: float, budgets: Sequence[int]) -> pd.DataFrame:
     """The same at one place of the map.
 
     Parameters
@@ -278,7 +276,6 @@ def simulated_deciders(world: pd.DataFrame, visual: float, text: float) -> pd.Da
     """
     rows = []
     for exchange, its in world.groupby("exchange", sort=False):
-        budgets = sorted(its.budget.unique())
         counts = {name: _at(its, name, visual, text, budgets) for name in ("differ", *SHARES)}
         rows.append(pd.DataFrame({"exchange": exchange, "budget": budgets,
                                   **{name: counts[name] / counts["differ"] for name in SHARES}}))

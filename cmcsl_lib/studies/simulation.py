@@ -19,7 +19,6 @@ vary in D_m directions only. Three things can be set:
 Everything else is as in Experiment 3 under the strict protocol: L2STD, nested seeds, Gaussian naive Bayes.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
@@ -28,8 +27,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.parquet as pq
 from joblib import Parallel, delayed
 from scipy.optimize import brentq
 from scipy.special import ndtri
@@ -38,15 +35,13 @@ from sklearn.isotonic import IsotonicRegression
 from threadpoolctl import threadpool_limits
 
 from .. import naive_bayes
-from ..errors import Absent, CmcslError
 from ..estimators.propagation import around_seeds
 from ..estimators.strategies import EXCHANGES
 from ..features import MODALITIES
 from ..labeling import labeling
-from ..paths import home, readable_path, shipped, written_whole
 from ..preprocessing import preprocessor
 from ..protocol import RANDOM_STATE
-from ..scores import METADATA_KEY
+from .store import keep, load, study_paths
 
 #: Columns of each modality, those of the real features.
 WIDTHS = {"visual": 512, "text": 384}
@@ -59,6 +54,7 @@ BUDGETS = (1, 3, 10, 20)
 #: Repetitions from which `separations` finds strengths.
 CALIBRATIONS = 60
 SEPARATIONS = tuple(f"separation_{modality}" for modality in MODALITIES)
+NAME, COMMAND = "simulation/map", "cmcsl study simulation"
 #: Raised when the same settings would give other numbers than before.
 VERSION = 1
 
@@ -86,6 +82,11 @@ class Setting:
     dependence: float = 0.4
     rows: int = 100
     repetitions: int = 30
+
+    @property
+    def dimensions(self) -> tuple[int, int]:
+        """Effective dimensions of visual and text."""
+        return GEOMETRIES[self.geometry]
 
 
 #: The map: binary and multiclass datasets of about the size of those on openclipart; what another geometry does; and
@@ -135,8 +136,8 @@ def effective_dimension(X: np.ndarray, y: np.ndarray) -> float:
 
     References
     ----------
-    .. [1] M. S. Srivastava, "Some tests concerning the covariance matrix in high dimensional data", Journal of the Japan
-       Statistical Society 35 (2), 2005.
+    .. [1] M. S. Srivastava, "Some tests concerning the covariance matrix in high dimensional data", Journal of the
+       Japan Statistical Society 35 (2), 2005.
     """
     means = np.array([X[y == label].mean(axis=0) for label in range(y.max() + 1)])
     m = len(y) - len(means)
@@ -174,11 +175,11 @@ def adjusted(accuracy: np.ndarray | float, classes: np.ndarray | int) -> np.ndar
     return (accuracy - 1 / classes) / (1 - 1 / classes)
 
 
-def noises(setting: Setting, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Latent noise of both modalities, shapes (n, D) of each, training rows before test rows."""
-    dimensions, n = GEOMETRIES[setting.geometry], 2 * setting.classes * setting.rows
-    visual, text = (random.normal(size=(n, dimension)) for dimension in dimensions)
-    shared, rho = min(dimensions), setting.dependence
+def noises(setting: Setting, random: np.random.Generator, halves: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Latent noise of both modalities, shapes (n, D) of each, the rows of one half before those of the other."""
+    n = halves * setting.classes * setting.rows
+    visual, text = (random.normal(size=(n, dimension)) for dimension in setting.dimensions)
+    shared, rho = min(setting.dimensions), setting.dependence
     text[:, :shared] = rho * visual[:, :shared] + np.sqrt(1 - rho**2) * text[:, :shared]
     return visual, text
 
@@ -189,10 +190,19 @@ def directions(dimension: int, width: int, random: np.random.Generator) -> np.nd
     return (basis * np.sign(np.diag(triangle))).T
 
 
-def features(noise: np.ndarray, y: np.ndarray, separation: float, onto: np.ndarray) -> np.ndarray:
-    """Features of one modality, shape (n, width), from latent noise, classes and `directions`."""
-    latent = noise.copy()
-    latent[np.arange(len(y)), y] += separation / np.sqrt(2)
+def features(noise: np.ndarray, y: np.ndarray, separation: float, onto: np.ndarray, angle: float = 0.0) -> np.ndarray:
+    """Features of one modality, shape (n, width), from latent noise, classes and `directions`.
+
+    Parameters
+    ----------
+    angle : float
+        By how much class centres are turned away, in radians (`drift`).
+    """
+    latent, rows, k = noise.copy(), np.arange(len(y)), y.max() + 1
+    latent[rows, y] += separation / np.sqrt(2) * np.cos(angle)
+    # Not where it is 0: there may be no dimension to turn to.
+    if angle:
+        latent[rows, k + y] += separation / np.sqrt(2) * np.sin(angle)
     return latent @ onto / np.sqrt(len(onto))
 
 
@@ -444,47 +454,35 @@ def gains(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
             "lf": values["fused"] - values["lf"]}
 
 
-def map_paths() -> tuple[Path, Path]:
-    """Where the map may lie: in the user's folder, and as shipped."""
-    return tuple(folder / "simulation" / "map.parquet" for folder in (home(), shipped()))
-
-
-def make_map(settings: Sequence[Setting] = SETTINGS, path: Path | None = None, workers: int = 1) -> Path:
-    """Simulate the map and keep it.
+def make_map(path: Path | None = None, workers: int = 1) -> Path:
+    """Simulate `SETTINGS` and keep the map.
 
     Parameters
     ----------
-    settings : sequence of Setting
     path : Path, optional
         Default: in CMCSL_HOME.
     workers : int
         Processes; the map does not depend on them.
     """
-    path = map_paths()[0] if path is None else path
     # The costliest come first, so that no process is left with one at the end.
-    order = sorted(range(len(settings)), key=lambda number: -settings[number].classes * settings[number].rows)
-    made = dict(zip(order, Parallel(n_jobs=workers)(delayed(_simulated)(settings[number]) for number in order),
-                    strict=True))
-    table = pd.concat([made[number] for number in range(len(settings))], ignore_index=True)
+    order = sorted(SETTINGS, key=lambda setting: -setting.classes * setting.rows)
+    made = dict(zip(order, Parallel(n_jobs=workers)(delayed(_simulated)(setting) for setting in order), strict=True))
+    table = pd.concat([made[setting] for setting in SETTINGS], ignore_index=True)
     measured = table.select_dtypes("float").columns.difference(["dependence", *MODALITIES, *SEPARATIONS])
     table[measured] = table[measured].astype(np.float32)
-    written = pa.Table.from_pandas(table, preserve_index=False)
-    written = written.replace_schema_metadata({METADATA_KEY: json.dumps(_key(settings), sort_keys=True).encode()})
-    with written_whole(path) as temporary:
-        pq.write_table(written, temporary, compression="zstd")
-    return path
+    return keep(table, study_paths(NAME)[0] if path is None else path, _key())
 
 
 def _simulated(setting: Setting) -> pd.DataFrame:
     """One setting at all strengths."""
     apart = [separations(setting.classes, setting.rows, dimension, width, STRENGTHS)
-             for dimension, width in zip(GEOMETRIES[setting.geometry], WIDTHS.values(), strict=True)]
+             for dimension, width in zip(setting.dimensions, WIDTHS.values(), strict=True)]
     return simulate(setting, tuple(dict(zip(STRENGTHS, its, strict=True)) for its in apart))
 
 
-def _key(settings: Sequence[Setting]) -> dict:
+def _key() -> dict:
     """What a map is made from."""
-    return {"version": VERSION, "settings": [asdict(setting) for setting in settings], "geometries": GEOMETRIES,
+    return {"version": VERSION, "settings": [asdict(setting) for setting in SETTINGS], "geometries": GEOMETRIES,
             "strengths": STRENGTHS, "budgets": BUDGETS, "exchanges": list(EXCHANGES)}
 
 
@@ -498,16 +496,4 @@ def load_map() -> pd.DataFrame:
     CmcslError
         If a file is damaged.
     """
-    wanted = json.loads(json.dumps(_key(SETTINGS)))
-    for path in map_paths():
-        if not path.is_file():
-            continue
-        try:
-            table = pq.read_table(path, partitioning=None)
-            key = json.loads(table.schema.metadata[METADATA_KEY])
-            if key == wanted:
-                return table.replace_schema_metadata().to_pandas()
-        except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
-            raise CmcslError(f"The map {readable_path(path)} can't be read ({type(error).__name__}): make it again "
-                             "with `cmcsl study simulation`.") from None
-    raise Absent("The map of the simulation with these settings is not here: make it with `cmcsl study simulation`.")
+    return load(NAME, _key(), COMMAND)

@@ -4,25 +4,135 @@ A gain counts as one, or as a loss, where it is more than twice its standard err
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from ..errors import CmcslError
 from ..features import MODALITIES
-from .placement import MEAN, agreement
+from ..protocol import BUDGETS, protocol
+from . import simulation
+from .placement import (
+    KEYS,
+    MEAN,
+    agreement,
+    deciders,
+    gains,
+    latent_dependence,
+    positions,
+    predicted,
+    published,
+    simulated_deciders,
+    with_features,
+)
 
 SURE = 2.0
 #: Gains of the map, and what they are called.
 OUTCOMES = {"visual": "over UNI, visual", "text": "over UNI, text", "better": "over UNI, better modality",
             "ef": "over early fusion", "lf": "over late fusion"}
 SIDES = ("weaker", "stronger")
+#: What the paper's datasets are compared with, since their geometry, dependence and part of their size are unknown: a
+#: name, and the geometry, rows per class and dependence of the map.
+WORLDS = {
+    **{f"as openclipart, dependence {rho:g}": ("openclipart", 100, rho) for rho in simulation.DEPENDENCES},
+    "equal dimensions": ("equal", 100, 0.4),
+    "swapped dimensions": ("swapped", 100, 0.4),
+    "equal dimensions, 500 rows per class": ("equal", 500, 0.4),
+}
 
 
-def world(table: pd.DataFrame, geometry: str = "openclipart", rows: int = 100, **choices: object) -> pd.DataFrame:
-    """Rows of the map with one geometry, number of rows, and further choices: columns and their values."""
-    chosen = (table.geometry == geometry) & (table.rows == rows)
+class Study(NamedTuple):
+    """Datasets on the map.
+
+    Attributes
+    ----------
+    place : DataFrame
+        One row per dataset: source (corpus, or published), the columns of `placement.with_features`, and rho; what
+        only features tell is NaN for published datasets.
+    compared : DataFrame
+        Of the corpus: source, dataset, modality, budget, gain, predicted.
+    paper : DataFrame
+        The same of the paper's datasets, for each of `WORLDS`, named in a column world.
+    measured, simulated : DataFrame
+        Who decides in the corpus's binary datasets (in all, if none is binary): from `placement.deciders`, and from
+        `placement.simulated_deciders` at their mean place for each geometry, named in the columns geometry and series.
+    """
+
+    place: pd.DataFrame
+    compared: pd.DataFrame
+    paper: pd.DataFrame
+    measured: pd.DataFrame
+    simulated: pd.DataFrame
+
+
+def analyse(table: pd.DataFrame, scores: pd.DataFrame) -> Study:
+    """Place the datasets of a corpus and of the paper on the map, and compare what it foretells with what is measured.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The map.
+    scores : DataFrame
+        The tidy scores table of Experiment 3 of one corpus and protocol.
+
+    Raises
+    ------
+    CmcslError
+        If no budget of the scores is on the map.
+    """
+    corpus, chosen = scores.corpus.iloc[0], protocol(scores.protocol.iloc[0])
+    budgets = sorted(set(scores.budget) & set(BUDGETS))
+    if not budgets:
+        raise CmcslError(f"Budgets must include one of {BUDGETS[0]}..{BUDGETS[-1]}, those that the map covers.")
+    own = with_features(positions(scores), corpus, chosen)
+    own["rho"] = latent_dependence(world(table), own)
+    compared = gains(scores).merge(predicted(world(table), own, budgets), on=KEYS).assign(source=corpus)
+    place, gained = published()
+    foretold = [_foretold(table, place, gained, budgets, name) for name in WORLDS]
+    few = sorted(set(budgets) & set(simulation.BUDGETS)) or budgets[:1]
+    chosen_few = own[own.kind == "binary"] if (own.kind == "binary").any() else own
+    return Study(pd.concat([own.assign(source=corpus), place.assign(source="published")], ignore_index=True), compared,
+                 pd.concat(foretold, ignore_index=True), deciders(corpus, list(chosen_few.dataset), chosen, few),
+                 _simulated_deciders(table, chosen_few, few))
+
+
+def _foretold(table: pd.DataFrame, place: pd.DataFrame, gained: pd.DataFrame, budgets: Sequence[int],
+              name: str) -> pd.DataFrame:
+    """Gains of the paper's datasets beside those that one of `WORLDS` foretells."""
+    geometry, rows, rho = WORLDS[name]
+    wanted = [MEAN] if (gained.budget == MEAN).all() else budgets
+    told = predicted(world(table, geometry, rows, dependence=rho), place, wanted)
+    return gained.merge(told, on=KEYS).assign(source="published", world=name)
+
+
+def _simulated_deciders(table: pd.DataFrame, place: pd.DataFrame, budgets: Sequence[int]) -> pd.DataFrame:
+    middle = place[list(MODALITIES)].mean()
+    return pd.concat([
+        simulated_deciders(binary(table, geometry), middle.visual, middle.text, budgets)
+        .assign(series=f"simulated, {dimensions[0]} and {dimensions[1]} dimensions", geometry=geometry)
+        for geometry, dimensions in simulation.GEOMETRIES.items()], ignore_index=True)
+
+
+def marks(place: pd.DataFrame, kind: str = "binary") -> pd.DataFrame:
+    """Datasets of one kind, each with the nearest dependence of the map; NaN where it is unknown."""
+    grid, its = np.array(simulation.DEPENDENCES), place[place.kind == kind]
+    nearest = [grid[np.abs(grid - rho).argmin()] if rho == rho else np.nan for rho in its.rho]
+    return its[["source", "dataset", *MODALITIES]].assign(dependence=nearest)
+
+
+def world(table: pd.DataFrame, geometry: str | None = "openclipart", rows: int = 100,
+          **choices: object) -> pd.DataFrame:
+    """Rows of the map with one geometry (None: any), number of rows, and further choices: columns and their values."""
+    chosen = (table.rows == rows) & (geometry is None or table.geometry == geometry)
     for column, value in choices.items():
         chosen &= table[column] == value
     return table[chosen]
+
+
+def binary(table: pd.DataFrame, geometry: str | None = "openclipart", **choices: object) -> pd.DataFrame:
+    """The map of two classes with the middle dependence, near that of the embedded corpus."""
+    return world(table, geometry, classes=2, dependence=0.4, **choices)
 
 
 def long_gains(table: pd.DataFrame, outcomes: Sequence[str] = tuple(OUTCOMES)) -> pd.DataFrame:
@@ -33,9 +143,20 @@ def long_gains(table: pd.DataFrame, outcomes: Sequence[str] = tuple(OUTCOMES)) -
         for name in outcomes], ignore_index=True)
 
 
-def with_budget(told: pd.DataFrame) -> pd.DataFrame:
-    """Gains with a column for headings, seeds: the budget in words."""
-    return told.assign(seeds=[f"{budget} seed{'s' * (budget > 1)} per class" for budget in told.budget])
+def panels(table: pd.DataFrame, outcomes: Sequence[str], budgets: Sequence[int] | None = None, *,
+           joined: bool = False) -> pd.DataFrame:
+    """`long_gains` with a column panel of headings: the budget, or outcome and budget joined.
+
+    Parameters
+    ----------
+    outcomes : sequence of str
+        Keys of `OUTCOMES`.
+    budgets : sequence of int, optional
+        Default: all of the map.
+    """
+    told = long_gains(table if budgets is None else table[table.budget.isin(budgets)], outcomes)
+    seeds = told.budget.map(_seeds)
+    return told.assign(panel=told.outcome + ",\n" + seeds if joined else seeds)
 
 
 def verdicts(table: pd.DataFrame) -> pd.DataFrame:
@@ -115,7 +236,7 @@ def why_told(simulated: pd.DataFrame, measured: pd.DataFrame) -> str:
     told = []
     budgets = sorted(set(simulated.budget) & set(measured.budget))
     for budget in dict.fromkeys([budgets[0], budgets[-1]]):
-        its = simulated[simulated.budget == budget].set_index("exchange")
+        its = simulated[(simulated.geometry == "openclipart") & (simulated.budget == budget)].set_index("exchange")
         paper, real = its.loc["distance"], measured[measured.budget == budget].mean(numeric_only=True)
         told.append(
             f"With {_seeds(budget)} the text decides {paper.text_decides:.0%} of the labels that differ in the "
@@ -139,13 +260,85 @@ def agreement_told(compared: pd.DataFrame, what: str) -> str:
         Whose datasets, for example ``"openclipart"``.
     """
     made = agreement(compared).set_index("modality")
-    parts = [f"in {modality} {row.share_agreeing:.0%} of {row.compared:.0f} (always naming the commoner sign: "
-             f"{row.share_commoner:.0%}; rank correlation {row.rank_correlation:.2f}; mean measured "
+    parts = [f"in {modality} {row.share_agreeing:.0%} of {row.compared:.0f}, "
+             f"{'more' if row.share_agreeing > row.share_commoner else 'no more'} often than who always names the "
+             f"commoner sign ({row.share_commoner:.0%}; rank correlation {row.rank_correlation:.2f}; mean measured "
              f"{row.gain_measured:+.3f}, foretold {row.gain_predicted:+.3f})"
              for modality, row in made.loc[list(MODALITIES)].iterrows()]
     how = "gains averaged over budgets" if (compared.budget == MEAN).all() else "gains, dataset by dataset and budget"
     return f"The map names the right sign of {what}'s {how}: {'; '.join(parts)}."
 
 
+def turning_told(compared: pd.DataFrame) -> str:
+    """Sentence: from which budget on the text loses on average, measured and foretold.
+
+    Parameters
+    ----------
+    compared : DataFrame
+        Of a corpus, as in `Study`.
+    """
+    means = compared[compared.modality == "text"].groupby("budget")[["gain", "predicted"]].mean()
+    parts = []
+    for name, column in (("measured", "gain"), ("foretold", "predicted")):
+        # Every budget from there on counts, so that one that dips by chance does not.
+        losing = (means[column] < 0)[::-1].cummin()[::-1]
+        parts.append(f"{name}, from {_seeds(losing.idxmax())} on" if losing.any() else f"{name}, never")
+    return (f"On average the text loses by the exchange: {'; '.join(parts)} (budgets {means.index[0]} to "
+            f"{means.index[-1]}).")
+
+
+def paper_told(paper: pd.DataFrame) -> str:
+    """Sentences on the paper's datasets: the map's world that foretells most signs, and what it says."""
+    share = agreement(paper, ["world"]).set_index("world").share_agreeing
+    best = share.idxmax()
+    away = (paper.gain - paper.predicted).abs().groupby([paper.modality, paper.world]).mean()
+    closest = "; ".join(f"in {modality} *{away[modality].idxmin()}* (off by {away[modality].min():.3f} on average; the "
+                        f"farthest world is off by {away[modality].max():.3f})" for modality in MODALITIES)
+    return (f"Of {len(share)} worlds, the map names most signs of the paper's datasets right ({share.max():.0%}) with "
+            f"*{best}*, fewest ({share.min():.0%}) with *{share.idxmin()}*. The best one is chosen after the fact. "
+            + agreement_told(paper[paper.world == best], "the paper")
+            + f" Closest in size is {closest}.")
+
+
+def with_paper(found: Study) -> pd.DataFrame:
+    """Comparison of the corpus, and of the paper's datasets in the corpus's world with dependence 0.4, for a figure.
+
+    Of many budgets only those of the map and the mean are kept; others lie in between.
+    """
+    its = found.paper[found.paper.world == "as openclipart, dependence 0.4"]
+    both = pd.concat([found.compared, its], ignore_index=True)[["source", *KEYS, "gain", "predicted"]]
+    few = both[both.budget.isin([MEAN, *simulation.BUDGETS])]
+    return both if few.empty else few
+
+
+def geometry_told(place: pd.DataFrame) -> str:
+    """Sentence: effective dimensions and dependence of the corpus's datasets, beside those of the map."""
+    its = place[place.rho.notna()]
+    told = " and ".join(f"{its[f'dimension_{modality}'].mean():.0f} ({its[f'dimension_{modality}'].min():.0f} to "
+                        f"{its[f'dimension_{modality}'].max():.0f}) in {modality}" for modality in MODALITIES)
+    visual, text = simulation.GEOMETRIES["openclipart"]
+    return (f"The {len(its)} datasets of {its.source.iloc[0]} have on average {told} effective dimensions; the map has "
+            f"{visual} and {text}. Their errors correlate by {its.dependence.mean():.2f} on average "
+            f"({its.dependence.min():.2f} to {its.dependence.max():.2f}), as those on the map do at a dependence of "
+            f"{its.rho.mean():.2f}. In {(its.text > its.visual).sum()} of them the text is stronger.")
+
+
 def _seeds(budget: int) -> str:
-    return f"{budget} seed{'s' * (budget > 1)} per class"
+    return f"{budget} seed{'s' if budget > 1 else ''} per class"
+
+
+def drift_told(streams: pd.DataFrame) -> str:
+    """A Markdown list, one sentence per turn: the learners on the last batch, and which one is best.
+
+    Parameters
+    ----------
+    streams : DataFrame
+        From `drift.means`.
+    """
+    last, told = streams[streams.batch == streams.batch.max()], []
+    for turn, its in last.groupby("turn", sort=False):
+        means = its.groupby("learner", sort=False).balanced_accuracy.mean()
+        parts = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
+        told.append(f"- A turn by {turn:.0f} degrees: on the last batch, averaged over the modalities, {parts}. Best "
+                    f"is *{means.idxmax()}*.")
+    return "\n".join(told)
