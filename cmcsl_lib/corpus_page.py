@@ -4,29 +4,43 @@ import numpy as np
 import pandas as pd
 from IPython.display import Markdown, display
 
+from . import facts
 from .corpora import Corpus, openclipart
 from .features import Features
 from .figures import PageFigure, gallery, training_curves
+from .sensitivity import overlap, shared_items
 
 
 def about_corpus(corpus: Corpus) -> str:
     """A corpus in sentences: what its items are, how many there are and how many labels."""
     told = f"{openclipart.ABOUT} " if corpus.name == "openclipart" else ""
-    labels = corpus.items.labels
-    without = int((labels.str.len() == 0).sum())
-    rest = f"; {without} items have none, and no experiment uses them" if without else ""
-    return f"{told}The corpus {corpus.name} has {len(labels)} items with {labels.explode().nunique()} labels{rest}."
+    without = int((corpus.items.labels.str.len() == 0).sum())
+    rest = f" {without} items have none, and no experiment uses them." if without else ""
+    return f"{told}{facts.about_items(corpus)}{rest}"
 
 
-def limits(corpus: Corpus) -> str:
-    """A Markdown list of what numbers from a corpus can't tell."""
-    general = ["- **Shared items.** Datasets that are subsets of one corpus share items: a method that is better in "
-               "many of them has not been confirmed as many times independently."]
+def about_extraction(corpus: Corpus) -> str | None:
+    """The encoders and the split of a corpus in sentences; None if its features were made elsewhere."""
+    return f"{facts.about_encoders()} {facts.about_split(corpus)}" if corpus.has_images else None
+
+
+def limits(corpus: Corpus, names: list[str] | str | None = None) -> str:
+    """A Markdown list of what numbers from a corpus can't tell.
+
+    Parameters
+    ----------
+    names : list of str or str, optional
+        Datasets; default: all.
+    """
+    told = [facts.about_creators(corpus.name, names),
+            f"- **Shared items.** {overlap(shared_items(corpus, names))} A method that is better in many datasets has not "
+            "been confirmed as many times independently."]
+    if corpus.name == "openclipart":
+        told.append(openclipart.LIMIT)
     if corpus.has_images:
-        general.append("- **One split** of the items into those that train the visual encoder and the rest, and one "
-                       "training of each encoder.")
-    own = openclipart.LIMITS if corpus.name == "openclipart" else ()
-    return "\n".join([*own, *general])
+        told.append("- **One split** of the items into those that train the visual encoder and the rest, and one "
+                    "training of each encoder; [Sensitivity](11_sensitivity.ipynb) tries others.")
+    return "\n".join(filter(None, told))
 
 
 def note_absent_images(corpus: Corpus) -> None:
@@ -45,7 +59,7 @@ def settings_table(features: Features) -> pd.DataFrame | None:
     settings = features.metadata.get("settings", {})
     if not settings:
         return _note(f"The features of {features.corpus} do not tell what they were made with.")
-    return pd.Series(settings, name="value").to_frame()
+    return pd.Series(settings, name="value").rename_axis("setting").map(str).to_frame()
 
 
 def pooled_curve(features: Features) -> PageFigure | None:

@@ -58,3 +58,22 @@ def exchange_counts(table: pd.DataFrame) -> pd.DataFrame:
     told = differing.groupby("decided_by").right.agg(labels="size", right="sum").reindex(MODALITIES, fill_value=0)
     told["wrong"] = told.labels - told.right
     return told.rename_axis("decided by").reset_index()
+
+
+def shares_right(table: pd.DataFrame) -> pd.DataFrame:
+    """How many pseudo-labels of rows that are not seeds are right, by who gives them.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `exchange_table`.
+
+    Returns
+    -------
+    DataFrame
+        Columns labels ("visual alone", "text alone", "CMCSL") and share_right.
+    """
+    hidden = table[~table.seed]
+    given = {f"{modality} alone": hidden[f"{modality}_label"] for modality in MODALITIES} | {"CMCSL": hidden.label}
+    return pd.DataFrame([(name, (labels == hidden.true).mean()) for name, labels in given.items()],
+                        columns=["labels", "share_right"])

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import seaborn as sns
+from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
@@ -45,6 +46,13 @@ class PageFigure(Figure):
     def _repr_png_(self) -> bytes:
         content = io.BytesIO()
         self.savefig(content, format="png", bbox_inches="tight")
+        return content.getvalue()
+
+    def svg(self) -> str:
+        """The figure as SVG, its words as text; equal figures give equal files."""
+        content = io.StringIO()
+        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "cmcsl"}):
+            self.savefig(content, format="svg", bbox_inches="tight", metadata={"Date": None})
         return content.getvalue()
 
 

@@ -3,6 +3,7 @@
 import base64
 import re
 from collections.abc import Callable, Sequence
+from html import escape
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,11 @@ from .protocol import drawable_budgets
 from .scores import COLUMNS
 from .sources import PUBLISHED
 from .summaries import told_p_value
+
+#: Marks for the direction of a difference; mark, sign and colour (book/_static/cmcsl.css) each tell it alone.
+MARKS = {"up": "▲", "down": "▼", "same": "="}
+#: Tables with more rows scroll in their frame.
+LONG = 30
 
 
 def scores_or_note(load: Callable[..., pd.DataFrame], *arguments, **options) -> pd.DataFrame:
@@ -50,10 +56,7 @@ def shown(scores: pd.DataFrame, make: Callable[..., object], *arguments, **optio
     made = make(*arguments, **options)
     if isinstance(made, str):
         return Markdown(made)
-    if not isinstance(made, pd.DataFrame):
-        return made
-    indexed = not isinstance(made.index, pd.RangeIndex)
-    return HTML(made.to_html(index=indexed, float_format="{:.3f}".format, border=0, justify="left"))
+    return page_table(made) if isinstance(made, pd.DataFrame) else made
 
 
 def prose(text: str | Markdown | None) -> Markdown | None:
@@ -61,28 +64,63 @@ def prose(text: str | Markdown | None) -> Markdown | None:
     return Markdown(text) if isinstance(text, str) and text else text or None
 
 
-def page_table(table: pd.DataFrame) -> HTML | None:
-    """A table for a page: sentences in full, three decimals, signs before gains; None if it has no rows.
+def page_table(table: pd.DataFrame | None) -> HTML | None:
+    """A table for a page: all rows, sentences in full, three decimals, signs before differences; None without rows.
 
     Parameters
     ----------
-    table : DataFrame
-        Columns that begin with gain hold differences, those that begin with share are told in percent.
+    table : DataFrame or None
+        Columns that begin with gain or difference hold differences, which get a mark for their direction; those that
+        begin with share are told in percent.
     """
-    if table.empty:
+    if table is None or table.empty:
         return None
-    formats = {name: _format(name) for name in table.select_dtypes("float")}
+    if table.columns.nlevels > 1:
+        table = table.set_axis([", ".join(map(str, names)) for names in table.columns], axis=1)
+    if not isinstance(table.index, pd.RangeIndex):
+        table = table.reset_index(names=[name or "" for name in table.index.names])
+    formats = {name: _format(str(name)) for name in table.select_dtypes("float")}
     with pd.option_context("display.max_colwidth", None):
-        text = table.to_html(index=False, border=0, formatters=formats, na_rep="")
-    text = re.sub("`(.+?)`", r"<code>\1</code>", text)
-    return HTML(re.sub(r"<(td|th)\b", r'<\1 style="text-align: left; vertical-align: top"', text))
+        text = table.to_html(index=False, border=0, formatters=formats, na_rep="", justify="left")
+    text = re.sub("`(.+?)`", r"<code>\1</code>", text.replace("<th>", '<th scope="col">'))
+    for direction, mark in MARKS.items():
+        marked = rf'<td><span class="cmcsl-{direction}"><span aria-hidden="true">{mark}</span> \1</span></td>'
+        text = re.sub(f"<td>{mark} ([^<]*)</td>", marked, text)
+    return framed(text, ", ".join(map(str, table.columns[:3])), long=len(table) > LONG)
+
+
+def framed(table: str, label: str, long: bool = False) -> HTML:
+    """A table in a frame that scrolls where the screen is too small for it, by keys too.
+
+    Parameters
+    ----------
+    table : str
+        HTML.
+    label : str
+        What a screen reader calls it.
+    long : bool
+        Whether the frame is lower than the table.
+    """
+    kind = "cmcsl-table cmcsl-long" if long else "cmcsl-table"
+    return HTML(f'<div class="{kind}" role="group" tabindex="0" aria-label="Table: {escape(label)}">{table}</div>')
 
 
 def _format(name: str) -> Callable[[float], str]:
     if name == "p_value":
         return lambda p: told_p_value(p).removeprefix("p ").removeprefix("= ")
-    written = "{:+.3f}" if name.startswith("gain") else "{:.1%}" if name.startswith("share") else "{:.3f}"
+    if name.startswith(("gain", "difference")):
+        return _marked
+    written = "{:.1%}" if name.startswith("share") else "{:.3f}"
     return lambda value: "" if np.isnan(value) else written.format(value)
+
+
+def _marked(difference: float) -> str:
+    """A difference with its sign, after the mark for its direction at the shown precision."""
+    if np.isnan(difference):
+        return ""
+    rounded = round(difference, 3)
+    direction = "up" if rounded > 0 else "down" if rounded < 0 else "same"
+    return f"{MARKS[direction]} " + (f"{rounded:+.3f}" if rounded else "0.000")
 
 
 def about(scores: pd.DataFrame) -> Markdown | None:
@@ -92,24 +130,28 @@ def about(scores: pd.DataFrame) -> Markdown | None:
     corpora, protocols = scores.corpus.unique(), scores.protocol.unique()
     told = "the authors' published scores" if "published" in protocols else f"the {protocols[0]} protocol"
     classifiers = ", ".join(scores.classifier.unique())
-    count = scores.dataset.nunique()
-    return Markdown(f"**Source.** Corpus {corpora[0]}, {told}: {count} dataset{'s' if count > 1 else ''}, "
-                    f"{classifiers}, {len(scores):,} fitted classifiers.")
+    count, seeded = scores.dataset.nunique(), scores.budget[scores.budget > 0]
+    budgets = f"budgets of {seeded.min()} to {seeded.max()} seeds per class, " if len(seeded) else ""
+    return Markdown(f"**Source.** Corpus {corpora[0]}, {told}: {count} dataset{'s' if count > 1 else ''}, {classifiers}, "
+                    f"{budgets}{len(scores):,} fitted classifiers.")
 
 
 def data_link(figure: PageFigure | None, name: str) -> HTML | None:
-    """A link to the numbers that a figure shows, as CSV inside the page, so that it works without a server.
+    """Links to a figure as SVG and to the numbers that it shows as CSV, inside the page: they work without a server.
 
     Parameters
     ----------
     figure : PageFigure or None
         None, where there is no figure, gives none.
     name : str
-        Name of the file that the link saves, without its ending.
+        Name of the files that the links save, without ending.
     """
     if figure is None:
         return None
     text = figure.data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    content = base64.b64encode(text.encode()).decode()
-    return HTML(f'<p><a download="{name}.csv" href="data:text/csv;base64,{content}">'
-                f"Data of this figure as CSV ({len(figure.data)} rows)</a></p>")
+    links = [f'<a download="{name}.{ending}" href="data:{kind};base64,{base64.b64encode(content.encode()).decode()}">'
+             f"{told}</a>"
+             for ending, kind, content, told in (
+                 ("csv", "text/csv", text, f"Data of this figure as CSV ({len(figure.data)} rows)"),
+                 ("svg", "image/svg+xml", figure.svg(), "Figure as SVG"))]
+    return HTML(f"<p>{' · '.join(links)}</p>")

@@ -9,6 +9,7 @@ from .claims import CLAIMS, VERDICTS, Evidence
 from .errors import Absent
 from .protocol import BUDGETS
 from .sources import PUBLISHED, source_scores
+from .summaries import beside_rq1, beside_rq2, beside_rq3, distinct, paper_rq1, paper_rq2, paper_rq3
 
 #: A sign and a background for each verdict, so that neither is the only cue.
 SIGNS = {"holds": ("✓", "#cdebd3"), "weaker": ("≈", "#fbeec2"), "fails": ("✗", "#f6cfcb"),
@@ -68,6 +69,12 @@ def counts(judged: pd.DataFrame) -> pd.DataFrame:
     return table.fillna(0).astype(int).rename_axis(index=None, columns=None)
 
 
+def counts_table(judged: pd.DataFrame) -> pd.DataFrame:
+    """`counts` for a page, with the sign of each verdict."""
+    table = counts(judged).rename(columns={verdict: f"{sign} {verdict}" for verdict, (sign, _) in SIGNS.items()})
+    return table.rename_axis(index="judged by")
+
+
 def summary(judged: pd.DataFrame) -> Markdown:
     """The scorecard in sentences."""
     table = counts(judged)
@@ -79,6 +86,36 @@ def summary(judged: pd.DataFrame) -> Markdown:
         told.append(f"Nothing can be told from {' and '.join(absent)}: these scores are not on this machine "
                     "(`cmcsl fetch published-scores` downloads those of the paper).")
     return Markdown(" ".join(told))
+
+
+def answers(columns: list[Evidence]) -> pd.DataFrame:
+    """The paper's answers to its three questions, and whether the corrected statistics of each source give the same.
+
+    Returns
+    -------
+    DataFrame of str
+        question, the paper, and one column per source that is at hand.
+    """
+    asked = {"RQ1, preprocessing": (paper_rq1, beside_rq1, 2), "RQ2, exchange": (paper_rq2, beside_rq2, 3),
+             "RQ3, classifier": (paper_rq3, beside_rq3, 3)}
+    table = pd.DataFrame([(question, paper()) for question, (paper, _, _) in asked.items()],
+                         columns=["question", "the paper"])
+    for column in columns:
+        if column.statistics == "corrected" and column.scores:
+            table[column.title.removesuffix(", corrected statistics")] = [
+                beside(column.scores[number]) for _, beside, number in asked.values()]
+    return table
+
+
+def extent(columns: list[Evidence]) -> str:
+    """How much was replicated, in a sentence: datasets, fitted classifiers and claims."""
+    told = []
+    for column in columns:
+        if column.statistics == "corrected" and column.scores:
+            fits = pd.concat(column.scores.values()).pipe(distinct)
+            told.append(f"{fits.dataset.nunique()} datasets and {len(fits):,} fitted classifiers "
+                        f"({column.title.removesuffix(', corrected statistics')})")
+    return f"{len(CLAIMS)} claims of the paper, judged by the scores of {' and of '.join(told)}."
 
 
 def verdict_table(judged: pd.DataFrame) -> HTML:

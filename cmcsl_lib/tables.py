@@ -344,8 +344,79 @@ def compare_verdicts(number: int | str, made: pd.DataFrame) -> pd.DataFrame:
     return pairs.assign(same=pairs.ours == pairs.printed)
 
 
+def beside_paper(number: int | str, scores: pd.DataFrame) -> pd.DataFrame:
+    """The paper's numbers, ours and their difference.
+
+    On other datasets than the paper's only averages can be compared: ranks over both modalities together, as it prints
+    them, means over the datasets, and in Tables VIII and IX budgets, which are such means already.
+
+    Parameters
+    ----------
+    number : int or str
+        2 to 9.
+    scores : DataFrame
+        The tidy scores table of the experiment in `EXPERIMENTS`.
+
+    Returns
+    -------
+    DataFrame
+        One row per number: the keys of its row (dataset is "mean" for a mean over datasets), column, paper, ours and
+        difference (ours, rounded to the printed precision, minus the paper's), all with three decimals.
+
+    Raises
+    ------
+    CmcslError
+        As `table`.
+    """
+    made, printed = table(number, scores, "published"), printed_table(number)
+    if set(scores.corpus) != {"mm-imdb"}:
+        made, printed = _averages(made), _averages(printed)
+    pairs = _pairs(made, printed, lambda column, name: pd.api.types.is_numeric_dtype(column)).round(3)
+    row = pairs.groupby([key for key in KEYS if key in pairs], sort=False).ngroup()
+    pairs = pairs.iloc[row.argsort(kind="stable")].rename(columns={"printed": "paper"}).reset_index(drop=True)
+    return pairs.assign(difference=(pairs.ours - pairs.paper).round(3))
+
+
+def _averages(made: pd.DataFrame) -> pd.DataFrame:
+    """A table with means over datasets in the place of its datasets' rows."""
+    if "dataset" not in made:
+        return made
+    ranks = made.dataset == AVERAGE_RANK
+    keys = [key for key in KEYS if key in made and key != "dataset"]
+    means = made[~ranks].groupby(keys, sort=False).mean(numeric_only=True).reset_index()
+    return pd.concat([means.assign(dataset="mean"), made[ranks]], ignore_index=True)
+
+
+def beside_paper_or_note(number: int | str, scores: pd.DataFrame) -> pd.DataFrame | str:
+    """`beside_paper`, or the sentence that says why these scores can't fill the table."""
+    try:
+        return beside_paper(number, scores)
+    except CmcslError as error:
+        return str(error)
+
+
+def beside_paper_told(number: int | str, scores: pd.DataFrame) -> str:
+    """In a sentence: how `beside_paper` comes out. Nothing where the scores can't fill the table."""
+    made = beside_paper_or_note(number, scores)
+    if isinstance(made, str):
+        return ""
+    difference = made.difference
+    ranked = (made.filter(["dataset", "budget"]) == AVERAGE_RANK).any(axis=1)
+    largest = [f"{difference[rows].abs().max():.3f} in {name}"
+               for name, rows in (("balanced accuracy", ~ranked), ("average rank", ranked)) if rows.any()]
+    what = ("The datasets are the paper's, so every number can be compared" if set(scores.corpus) == {"mm-imdb"} else
+            "The datasets are others than the paper's, so only averages are compared")
+    return (f"{what}. Of {len(made)} numbers {(difference > 0).sum()} are higher here, {(difference < 0).sum()} are lower "
+            f"and {(difference == 0).sum()} are equal at the printed precision; the largest difference is "
+            f"{' and '.join(largest)}.")
+
+
 def _beside_printed(number: int | str, made: pd.DataFrame, wanted: Callable[[pd.Series, str], bool]) -> pd.DataFrame:
-    printed = printed_table(number)
+    return _pairs(made, printed_table(number), wanted)
+
+
+def _pairs(made: pd.DataFrame, printed: pd.DataFrame, wanted: Callable[[pd.Series, str], bool]) -> pd.DataFrame:
+    """What stands in both tables, in long form."""
     keys = [key for key in KEYS if key in printed]
     columns = [name for name in printed if name not in keys and name in made and wanted(printed[name], name)]
     ours, theirs = (

@@ -44,12 +44,24 @@ def test_tables_are_shown_with_all_of_their_rows():
 
 def test_page_table():
     long = "a sentence that is much longer than the fifty characters that pandas would show, with `code`"
-    text = page.page_table(pd.DataFrame({"answer": [long], "gain": [0.01], "share_x": [0.123], "p_value": [0.0001],
-                                    "value": [0.5], "none": [np.nan]})).data
-    for told in (long.replace("`code`", "<code>code</code>"), ">+0.010<", ">12.3%<", ">&lt; 0.001<", ">0.500<",
-                 "></td>"):
+    text = page.page_table(pd.DataFrame({"answer": [long], "share_x": [0.123], "p_value": [0.0001], "value": [0.5],
+                                         "none": [np.nan]})).data
+    for told in (long.replace("`code`", "<code>code</code>"), ">12.3%<", ">&lt; 0.001<", ">0.500<", "></td>"):
         assert told in text
-    assert "<thead>" in text and '<th style="text-align' in text
+    assert "<thead>" in text and text.count('<th scope="col">') == 5
+
+
+def test_a_difference_has_a_sign_a_mark_and_a_class():
+    text = page.page_table(pd.DataFrame({"difference": [0.0126, -0.02, 0.0004, np.nan]})).data
+    assert re.findall(r'class="cmcsl-(\w+)"><span aria-hidden="true">(.)</span> ([^<]+)<', text) == [
+        ("up", "▲", "+0.013"), ("down", "▼", "-0.020"), ("same", "=", "0.000")]
+
+
+def test_tables_can_be_scrolled_by_keys_and_have_a_name():
+    indexed = pd.DataFrame({"n": [1]}, index=pd.MultiIndex.from_tuples([("AF", "<b>")], names=["dataset", "<i>"]))
+    text = page.page_table(indexed).data
+    assert 'tabindex="0"' in text and 'aria-label="Table: dataset, &lt;i&gt;, n"' in text
+    assert "<td>AF</td>" in text and "<i>" not in text
 
 
 def test_prose_is_nothing_where_there_is_none():
@@ -61,8 +73,9 @@ def test_the_link_holds_the_numbers_of_the_figure():
     figure = PageFigure()
     figure.data = pd.DataFrame({"title": ["a, b", "<c>"], "x": [1 / 3, 2.0]})
     link = page.data_link(figure, "numbers").data
-    assert 'download="numbers.csv"' in link
-    text = base64.b64decode(re.search(r"base64,([^\"]+)", link)[1]).decode()
+    text, svg = (base64.b64decode(content).decode() for content in re.findall(r"base64,([^\"]+)", link))
+    assert 'download="numbers.csv"' in link and 'download="numbers.svg"' in link
+    assert svg.startswith("<?xml") and "<svg" in svg
     read = pd.read_csv(io.StringIO(text))
     assert read.title.tolist() == ["a, b", "<c>"]
     assert read.x.tolist() == pytest.approx([1 / 3, 2.0], rel=1e-5)

@@ -10,7 +10,17 @@ from cmcsl_lib.book import source_notebooks
 from cmcsl_lib.claims import CLAIMS, VERDICTS, Evidence
 from cmcsl_lib.corpora import datasets
 from cmcsl_lib.published import available
-from cmcsl_lib.scorecard import counts, details, evidence_columns, scorecard, summary, verdict_table
+from cmcsl_lib.scorecard import (
+    answers,
+    counts,
+    counts_table,
+    details,
+    evidence_columns,
+    extent,
+    scorecard,
+    summary,
+    verdict_table,
+)
 from cmcsl_lib.scores import COLUMNS
 
 BUDGETS = (1, 2, 3, 4, 5, 16, 17, 18, 19, 20)
@@ -159,3 +169,24 @@ def test_what_the_paper_says_holds_with_its_own_scores_and_statistics():
         assert JUDGED[name].judged(published).verdict == "holds"
     assert "significantly at 5," in JUDGED["budgets-binary-visual"].judged(corrected).evidence
     assert "significantly at 3," in JUDGED["budgets-binary-text"].judged(corrected).evidence
+
+
+def test_the_front_page_tells_what_was_replicated_and_how_the_questions_were_answered():
+    columns = evidence_columns("openclipart", datasets="AF AFP", budgets=(1, 2))
+    own = columns[-1]
+    told = extent([own])
+    assert told.startswith(f"{len(CLAIMS)} claims") and "2 datasets and " in told
+    # Two datasets: FULL by 3 classifiers without preprocessing, of 2 modalities and 10 folds, and then what two
+    # experiments share stands once.
+    every = pd.concat(own.scores.values())
+    keys = [name for name in COLUMNS if not name.endswith("accuracy")]
+    assert f"{len(every[keys].drop_duplicates()):,} fitted" in told and len(every[keys].drop_duplicates()) < len(every)
+    table = answers([Evidence("absent", "corrected", {}), own])
+    assert list(table) == ["question", "the paper", "openclipart, strict protocol"]
+    assert table.iloc[:, 2].tolist() == ["Too few datasets for a verdict."] * 3
+
+
+def test_counts_for_a_page_have_signs():
+    judged = scorecard([Evidence("nothing", "corrected", {})])
+    assert list(counts_table(judged)) == ["✓ holds", "≈ weaker", "✗ fails", "? cannot tell"]
+    assert counts_table(judged).to_numpy().tolist() == [[0, 0, 0, len(CLAIMS)]]

@@ -11,6 +11,9 @@ from cmcsl_lib.statistics import Statistics, wilcoxon_p_values
 from cmcsl_lib.tables import (
     EXPERIMENTS,
     TABLES,
+    beside_paper,
+    beside_paper_or_note,
+    beside_paper_told,
     compare_verdicts,
     compare_with_printed,
     count_better,
@@ -317,3 +320,34 @@ def test_global_claim_over_datasets(original):
     assert p_value("visual", MM_IMDB) < 0.001 and p_value("text", MM_IMDB) < 0.001
     multiclass = [name for name, classes in MM_IMDB.items() if kind(classes) == "multiclass"]
     assert p_value("text", multiclass) == pytest.approx(0.084, abs=5e-4)
+
+
+def test_on_other_datasets_only_averages_stand_beside_the_paper():
+    scores = experiment_3(BINARY)
+    made = beside_paper(5, scores)
+    assert set(made.dataset) == {"mean", AVERAGE_RANK}
+    row = made[(made.dataset == "mean") & (made.modality == "text") & (made.column == "UNI")].squeeze()
+    printed = printed_table(5)
+    paper = printed[(printed.modality == "text") & (printed.dataset != AVERAGE_RANK)].UNI.mean()
+    ours = scores[(scores.modality == "text") & (scores.method == "UNI")].balanced_accuracy.mean()
+    assert (row.paper, row.ours) == (round(paper, 3), round(ours, 3))
+    assert row.difference == pytest.approx(row.ours - row.paper, abs=1e-9)
+    ranks = made[made.dataset == AVERAGE_RANK].set_index("column")
+    assert list(ranks.ours) == [1, 2, 3] and set(ranks.modality) == {"both"}
+    told = beside_paper_told(5, scores)
+    largest = [made.difference[rows].abs().max() for rows in (made.dataset == "mean", made.dataset != "mean")]
+    assert f"{largest[0]:.3f} in balanced accuracy and {largest[1]:.3f} in average rank" in told
+    assert f"{(made.difference > 0).sum()} are higher here" in told
+
+
+def test_scores_that_can_not_stand_beside_the_paper_say_so():
+    scores = experiment_3(MULTICLASS)
+    assert "binary" in beside_paper_or_note(5, scores)
+    assert beside_paper_told(5, scores) == ""
+
+
+@originals
+def test_every_printed_number_stands_beside_the_published_scores():
+    made = beside_paper(5, load_published(3))
+    assert len(made) == 123 and (made.difference == 0).all()
+    assert made.dataset.iloc[0] == "HR" and list(made.column[:3]) == ["FULL", "EF", "LF"]
