@@ -132,8 +132,8 @@ def about(scores: pd.DataFrame) -> Markdown | None:
     classifiers = ", ".join(scores.classifier.unique())
     count, seeded = scores.dataset.nunique(), scores.budget[scores.budget > 0]
     budgets = f"budgets of {seeded.min()} to {seeded.max()} seeds per class, " if len(seeded) else ""
-    return Markdown(f"**Source.** Corpus {corpora[0]}, {told}: {count} dataset{'s' if count > 1 else ''}, {classifiers}, "
-                    f"{budgets}{len(scores):,} fitted classifiers.")
+    return Markdown(f"**Source.** Corpus {corpora[0]}, {told}: {count} dataset{'s' if count > 1 else ''}, "
+                    f"{classifiers}, {budgets}{len(scores):,} fitted classifiers.")
 
 
 def data_link(figure: PageFigure | None, name: str) -> HTML | None:
