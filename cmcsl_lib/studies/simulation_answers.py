@@ -338,7 +338,7 @@ def drift_told(streams: pd.DataFrame) -> str:
     last, told = streams[streams.batch == streams.batch.max()], []
     for turn, its in last.groupby("turn", sort=False):
         means = its.groupby("learner", sort=False).balanced_accuracy.mean()
-        parts = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
+        parts = "; ".join(f"*{name}* {value:.3f}" for name, value in means.items())
         told.append(f"- A turn by {turn:.0f} degrees: on the last batch, averaged over the modalities, {parts}. Best "
                     f"is *{means.idxmax()}*.")
     return "\n".join(told)
