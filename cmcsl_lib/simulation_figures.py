@@ -1,6 +1,5 @@
 """Figures of the simulation's page: maps of gains, datasets among them, who decides, and foretold beside measured."""
 
-import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
@@ -99,8 +98,8 @@ def places(place: pd.DataFrame) -> Figure:
         _name(panel, its[its.source == "published"], -0.012, "right")
         panel.axline((0, 0), slope=1, color="#888888", linewidth=0.8)
         panel.set(title=kind.capitalize(), xlabel="Strength of the visual modality")
-    low = np.floor(10 * place[list(MODALITIES)].min().min()) / 10 - 0.1
-    axes[0, 0].set(ylabel="Strength of the text", xlim=(low, 1), ylim=(low, 1))
+    axes[0, 0].set(ylabel="Strength of the text", xlim=(place.visual.min() - 0.15, place.visual.max() + 0.06),
+                   ylim=(place.text.min() - 0.06, place.text.max() + 0.06))
     axes[0, 0].legend(frameon=False, loc="lower right")
     sns.despine(figure)
     figure.tight_layout()
@@ -112,7 +111,7 @@ def _name(panel: Axes, place: pd.DataFrame, side: float, aligned: str) -> None:
     written = []
     for row in place.sort_values("text").itertuples():
         near = [y for x, y in written if abs(x - row.visual) < 0.15]
-        y = max([row.text, *(other + 0.022 for other in near)])
+        y = max([row.text, *(other + 0.014 for other in near)])
         written.append((row.visual, y))
         panel.annotate(row.dataset, (row.visual, row.text), xytext=(row.visual + side, y), fontsize=7, ha=aligned,
                        va="center", arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "#888888",

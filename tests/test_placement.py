@@ -165,7 +165,7 @@ def test_sentences_tell_the_numbers(table, found):
     assert answers.losses_told(made).count("\n") == len(answers.OUTCOMES) - 1
     best = answers.sides(answers.binary(table)).query("budget == 20").set_index("exchange")
     best = (best.gain_weaker + best.gain_stronger).idxmax()
-    assert f"`{best}`" in answers.sides_told(answers.binary(table)).split("With 20")[1]
+    assert f"largest with `{best}`" in answers.sides_told(answers.binary(table)).splitlines()[-1]
     share = placement.agreement(found.compared).set_index("modality").share_agreeing["text"]
     assert f"in text {share:.0%} of 6, " in answers.agreement_told(found.compared, "openclipart")
     assert "The 2 datasets of openclipart" in answers.geometry_told(found.place)

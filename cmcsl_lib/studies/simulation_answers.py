@@ -210,17 +210,17 @@ def losses_told(table: pd.DataFrame) -> str:
 
 
 def sides_told(table: pd.DataFrame) -> str:
-    """Sentences: what each exchange strategy gives to the weaker and takes from the stronger modality."""
-    made = sides(table)
+    """A Markdown list, one sentence per budget: what exchange gives the weaker and takes from the stronger modality."""
     told = []
-    for budget in (made.budget.min(), made.budget.max()):
-        its = made[made.budget == budget].set_index("exchange")
-        paper, best = its.loc["distance"], its.loc[(its.gain_weaker + its.gain_stronger).idxmax()]
-        told.append(
-            f"With {_seeds(budget)} and distances as they are, the weaker modality gains {paper.gain_weaker:+.3f} and "
-            f"the stronger one {paper.gain_stronger:+.3f} on average; the sum of both is largest with "
-            f"`{best.name}`: {best.gain_weaker:+.3f} and {best.gain_stronger:+.3f}.")
-    return " ".join(told)
+    for budget, its in sides(table).groupby("budget"):
+        its = its.set_index("exchange")
+        both = its.gain_weaker + its.gain_stronger
+        parts = [f"{what} `{name}`: {its.gain_weaker[name]:+.3f} and {its.gain_stronger[name]:+.3f}"
+                 for what, name in (("with", "distance"), ("the sum of both is largest with", both.idxmax()),
+                                    ("and smallest with", both.idxmin()))]
+        told.append(f"- {_seeds(budget).capitalize()}: the weaker and the stronger modality gain on average, "
+                    f"{'; '.join(parts)}.")
+    return "\n".join(told)
 
 
 def why_told(simulated: pd.DataFrame, measured: pd.DataFrame) -> str:
@@ -338,7 +338,7 @@ def drift_told(streams: pd.DataFrame) -> str:
     last, told = streams[streams.batch == streams.batch.max()], []
     for turn, its in last.groupby("turn", sort=False):
         means = its.groupby("learner", sort=False).balanced_accuracy.mean()
-        parts = ", ".join(f"{name} {value:.3f}" for name, value in means.items())
+        parts = "; ".join(f"*{name}* {value:.3f}" for name, value in means.items())
         told.append(f"- A turn by {turn:.0f} degrees: on the last batch, averaged over the modalities, {parts}. Best "
                     f"is *{means.idxmax()}*.")
     return "\n".join(told)
