@@ -2,13 +2,23 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: book test sums clean
+.PHONY: book test test-oldest sums clean
 
 book: .venv/installed-book
 	@$(BIN)/cmcsl book
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest
+
+# The same tests with the oldest versions that pyproject.toml allows, in an environment of its own.
+test-oldest: .venv-oldest/installed
+	.venv-oldest/bin/python -m pytest
+
+.venv-oldest/installed: requirements/oldest.txt
+	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@touch $@
 
 .venv/installed-book: requirements/book.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cmcsl needs Python 3.11 or newer: make PYTHON=python3.11")'
@@ -26,4 +36,4 @@ sums:
 	cd data && find openclipart paper -name '*.csv' -print0 -o -name '*.parquet' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum > SHA256SUMS
 
 clean:
-	rm -rf .venv _build book/notebooks .doit.db*
+	rm -rf .venv .venv-oldest _build book/notebooks .doit.db*

@@ -7,8 +7,11 @@ killed at any point goes on where it stopped; what it gives depends neither on t
 import hashlib
 import itertools
 import json
+import os
 import shutil
 import sys
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -213,6 +216,16 @@ def collect(job: Job) -> None:
         job.parts.parent.rmdir()
 
 
+def end_with(parent: int) -> None:
+    """Let this process end as soon as the one that started it is gone; else it would stay when that one is killed."""
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1)
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 @contextmanager
 def backend(workers: int, scheduler: str | None) -> Iterator[None]:
     """Where tasks run: in processes of this machine or on a dask.distributed cluster.
@@ -223,7 +236,7 @@ def backend(workers: int, scheduler: str | None) -> Iterator[None]:
         If the cluster can't be reached, or dask is not installed.
     """
     if scheduler is None:
-        with parallel_config(backend="loky", n_jobs=workers):
+        with parallel_config(backend="loky", n_jobs=workers, initializer=end_with, initargs=(os.getpid(),)):
             yield
         return
     try:

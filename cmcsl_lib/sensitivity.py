@@ -546,4 +546,6 @@ def _names(scores: pd.DataFrame) -> list[str]:
 
 def _by_protocol(scores: pd.DataFrame, index: list[str]) -> pd.DataFrame:
     """Mean balanced accuracy, one column per protocol; datasets and protocols keep their order."""
-    return scores.groupby([*index, "protocol"], sort=False).balanced_accuracy.mean().unstack(sort=False)
+    means = scores.groupby([*index, "protocol"], sort=False).balanced_accuracy.mean()
+    # unstack(sort=False) puts numbers into wrong columns before pandas 3.1.
+    return means.unstack().reindex(index=means.index.droplevel("protocol").unique(), columns=scores.protocol.unique())

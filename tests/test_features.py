@@ -165,14 +165,14 @@ def test_a_file_with_nan_or_empty_rows_is_refused(tmp_path):
     path = tmp_path / "AF.parquet"
     write_features(made(), path)
     table = pq.read_table(path)
-    values = made().text.astype(np.float16)
+    values = made().text.astype(np.float32)
     values[1, 0] = np.nan
     with_nan = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), WIDTHS["text"])
-    with_none = pa.array([None, *values[1:].tolist()], type=pa.list_(pa.float16(), WIDTHS["text"]))
-    for column, told in ((with_nan, "row 1 holds NaN"), (with_none, "1 empty rows")):
+    with_none = pa.array([None, *values[1:].tolist()], type=pa.list_(pa.float32(), WIDTHS["text"]))
+    for column, told in ((with_nan, "row 1 holds NaN"), (with_none, "1 empty rows|index 1 had size=0")):
         with written_sealed(path) as temporary:
             pq.write_table(table.set_column(table.schema.get_field_index("text"), "text", column), temporary)
-        with pytest.raises(CmcslError, match=rf"{told}.*The file is .*AF\.parquet"):
+        with pytest.raises(CmcslError, match=rf"(?s)(?=.*({told}))(?=.*AF\.parquet)"):
             read_features(path)
 
 

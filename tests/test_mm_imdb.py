@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 import tarfile
 import threading
 import tracemalloc
@@ -109,8 +110,7 @@ def test_broken_items_are_set_aside_with_their_reason(mixed):
 def test_a_folder_gives_the_same_corpus_as_its_archive(mixed, tmp_path):
     mm_imdb.fetch(mixed)
     expected, report = mm_imdb.load().items, mm_imdb.report_path().read_bytes()
-    with tarfile.open(mixed) as made:
-        made.extractall(tmp_path / "unpacked", filter="data")
+    shutil.unpack_archive(mixed, tmp_path / "unpacked")
     mm_imdb.fetch(tmp_path / "unpacked")
     pd.testing.assert_frame_equal(mm_imdb.load().items, expected)
     assert mm_imdb.report_path().read_bytes() == report
