@@ -144,6 +144,18 @@ def fetch(arguments: argparse.Namespace) -> None:
         print(fetch_published())
 
 
+def study(arguments: argparse.Namespace) -> None:
+    """Make the numbers of a study."""
+    from .studies.catalogue import load_study
+
+    scores = load_study(arguments.what, arguments.corpus, chosen_protocol(arguments), datasets=arguments.datasets,
+                        budgets=arguments.budgets, workers=arguments.workers, scheduler=arguments.scheduler)
+    varied = [name for name in ("disturbance", "choice", "share") if name in scores]
+    means = scores.pivot_table(index=[*varied, "method"], columns=["modality", "budget"], values="balanced_accuracy",
+                               sort=False)
+    print(means.to_string(float_format="{:.3f}".format, na_rep=""))
+
+
 def book(arguments: argparse.Namespace) -> None:
     """Execute the notebooks that changed and build the HTML book."""
     from .book import build
@@ -206,6 +218,15 @@ def parser() -> argparse.ArgumentParser:
     dividing.add_argument("--min-class", type=int, default=MIN_CLASS, help=MIN_CLASS_HELP)
     dividing.add_argument("--check", action="store_true", help="a difference from Table I is an error")
     dividing.add_argument("--csv", action="store_true", help="comma-separated values")
+
+    studying = command(study, "study")
+    studying.add_argument("what", metavar="WHAT", help="peers, robustness or seeds")
+    studying.add_argument("--corpus", default="openclipart")
+    studying.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
+    protocol_arguments(studying)
+    studying.add_argument("--budgets", nargs="+", type=int, help="default: the study's own")
+    studying.add_argument("--workers", type=int, default=1, help="processes")
+    studying.add_argument("--scheduler", metavar="ADDRESS", help="of a dask.distributed cluster, instead of --workers")
 
     building = command(book, "book")
     building.add_argument("--corpus", default="openclipart", help="what its pages show")
