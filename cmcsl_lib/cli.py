@@ -261,10 +261,18 @@ def fetch(arguments: argparse.Namespace) -> None:
 def study(arguments: argparse.Namespace) -> None:
     """Make the numbers of a study."""
     from .studies import drift, simulation
+    from .studies.catalogue import STUDIES, load_study
 
     makers = {"simulation": simulation.make_map, "drift": drift.make_streams}
-    make = makers[check_choice(arguments.what, makers, "study")]
-    print(readable_path(make(arguments.to, workers=arguments.workers)))
+    if check_choice(arguments.what, (*STUDIES, *makers), "study") in makers:
+        print(readable_path(makers[arguments.what](arguments.to, workers=arguments.workers)))
+        return
+    scores = load_study(arguments.what, arguments.corpus, chosen_protocol(arguments), datasets=arguments.datasets,
+                        budgets=arguments.budgets, workers=arguments.workers, scheduler=arguments.scheduler)
+    varied = [name for name in ("disturbance", "choice", "share") if name in scores]
+    means = scores.pivot_table(index=[*varied, "method"], columns=["modality", "budget"], values="balanced_accuracy",
+                               sort=False)
+    print(means.to_string(float_format="{:.3f}".format, na_rep=""))
 
 
 def book(arguments: argparse.Namespace) -> None:
@@ -348,9 +356,15 @@ def parser() -> argparse.ArgumentParser:
     dividing.add_argument("--csv", action="store_true", help="comma-separated values")
 
     studying = command(study, "study")
-    studying.add_argument("what", metavar="WHAT", help="simulation: the map of strengths; drift: streams")
-    studying.add_argument("--to", type=Path, metavar="FILE", help="default: in CMCSL_HOME")
+    studying.add_argument("what", metavar="WHAT", help="peers, robustness or seeds, on the datasets of a corpus; "
+                          "simulation: the map of strengths; drift: streams")
+    studying.add_argument("--corpus", default="openclipart")
+    studying.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
+    protocol_arguments(studying)
+    studying.add_argument("--budgets", nargs="+", type=int, help="default: the study's own")
     studying.add_argument("--workers", type=int, default=1, help="processes")
+    studying.add_argument("--scheduler", metavar="ADDRESS", help="of a dask.distributed cluster, instead of --workers")
+    studying.add_argument("--to", type=Path, metavar="FILE", help="of simulation and drift; default: in CMCSL_HOME")
 
     building = command(book, "book")
     building.add_argument("--corpus", default="openclipart", help="what its pages show")

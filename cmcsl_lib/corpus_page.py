@@ -33,8 +33,8 @@ def limits(corpus: Corpus, names: list[str] | str | None = None) -> str:
         Datasets; default: all.
     """
     told = [facts.about_creators(corpus.name, names),
-            f"- **Shared items.** {overlap(shared_items(corpus, names))} A method that is better in many datasets has not "
-            "been confirmed as many times independently."]
+            f"- **Shared items.** {overlap(shared_items(corpus, names))} A method that is better in many datasets has "
+            "not been confirmed as many times independently."]
     if corpus.name == "openclipart":
         told.append(openclipart.LIMIT)
     if corpus.has_images:

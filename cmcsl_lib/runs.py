@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
@@ -29,10 +30,8 @@ from .experiments import CLASSIFIERS, GRID_VERSION, check_run, experiment, run_f
 from .features import Features, features_path, load_features
 from .paths import home, locked
 from .protocol import BUDGETS, FOLDS, REPETITIONS, Protocol, folds
-from .scores import COLUMNS, read_scores, scores_paths, write_scores
+from .scores import read_scores, scores_paths, write_scores
 
-#: What names a row of the scores; files are sorted by it, so that they do not depend on what was computed when.
-NAMED = [column for column in COLUMNS if not column.endswith("accuracy")]
 #: Where there is no terminal, progress is told after this many folds.
 LINE_EVERY = 20
 
@@ -45,8 +44,8 @@ class Job:
     ----------
     corpus, dataset : str
     protocol : Protocol
-    number : int
-        The experiment.
+    number : int or str
+        The experiment, or the name of a study (`studies.grid.StudyJob`).
     classifiers : tuple of str
     budgets : tuple of int
     """
@@ -54,7 +53,7 @@ class Job:
     corpus: str
     dataset: str
     protocol: Protocol
-    number: int
+    number: int | str
     classifiers: tuple[str, ...]
     budgets: tuple[int, ...]
 
@@ -63,7 +62,12 @@ class Job:
         """What equal scores have in common; the features are left open where they are not on this machine."""
         path = features_path(self.corpus, self.dataset, self.protocol.features)
         its = {"features": hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
-        return its | {"protocol": self.protocol.described(), "experiment": self.number, "grid_version": GRID_VERSION}
+        return its | {"protocol": self.protocol.described()} | self.grid
+
+    @property
+    def grid(self) -> dict:
+        """What tells the work from others on the same features and protocol."""
+        return {"experiment": self.number, "grid_version": GRID_VERSION}
 
     @property
     def paths(self) -> tuple[Path, Path]:
@@ -87,6 +91,24 @@ class Job:
         words += ["--budgets", *self.budgets] if chosen.takes_budgets and self.budgets != BUDGETS else []
         return " ".join(map(str, words))
 
+    @property
+    def title(self) -> str:
+        """What it is, for the report on its progress."""
+        return f"Experiment {self.number}, {self.protocol.name}"
+
+    @property
+    def budgets_scored(self) -> set[int]:
+        """Budgets in its scores; 0 stands for all labels."""
+        return {0, *self.budgets} if experiment(self.number).takes_budgets else {0}
+
+    def check(self, features: Features) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
+        """The folds, once it is clear that the work can be done; raises `CmcslError` if it can't."""
+        return check_run(features, self.protocol, self.number, self.budgets)
+
+    def run(self, features: Features, fold: tuple[int, int, np.ndarray, np.ndarray]) -> pd.DataFrame:
+        """Scores of one fold."""
+        return run_fold(features, self.protocol, self.number, self.classifiers, self.budgets, fold)
+
 
 def find_scores(job: Job) -> dict[str, pd.DataFrame]:
     """Kept or shipped scores by classifier: of those that hold all budgets.
@@ -96,7 +118,6 @@ def find_scores(job: Job) -> dict[str, pd.DataFrame]:
     CmcslError
         If a file is damaged, or stands where that of another dataset belongs.
     """
-    wanted = {0, *job.budgets} if experiment(job.number).takes_budgets else {0}
     found = {}
     for path in job.paths:
         scores = read_scores(path, job.key)
@@ -107,8 +128,8 @@ def find_scores(job: Job) -> dict[str, pd.DataFrame]:
             raise CmcslError(f"The scores file {path} holds scores of something else than its name says: delete it and "
                              "run `cmcsl run` again.")
         for classifier in set(job.classifiers) - set(found):
-            chosen = scores[(scores.classifier == classifier) & scores.budget.isin(wanted)]
-            if wanted == set(chosen.budget):
+            chosen = scores[(scores.classifier == classifier) & scores.budget.isin(job.budgets_scored)]
+            if job.budgets_scored == set(chosen.budget):
                 found[classifier] = chosen
     return found
 
@@ -116,8 +137,10 @@ def find_scores(job: Job) -> dict[str, pd.DataFrame]:
 def keep_scores(scores: pd.DataFrame, job: Job) -> None:
     """Write scores to CMCSL_HOME, beside what the file of the same features and protocol holds already."""
     kept = read_scores(job.paths[0], job.key)
-    joined = scores if kept is None else pd.concat([kept, scores]).drop_duplicates(NAMED, keep="last")
-    write_scores(joined.sort_values(NAMED, ignore_index=True), job.paths[0], job.key)
+    # What names a row; files are sorted by it, so that they do not depend on what was computed when.
+    named = [column for column in scores if not column.endswith("accuracy")]
+    joined = scores if kept is None else pd.concat([kept, scores]).drop_duplicates(named, keep="last")
+    write_scores(joined.sort_values(named, ignore_index=True), job.paths[0], job.key)
 
 
 def run_task(job: Job, number: int, features: Features) -> tuple[Job, int, pd.DataFrame]:
@@ -135,8 +158,7 @@ def run_task(job: Job, number: int, features: Features) -> tuple[Job, int, pd.Da
         raise CmcslError(f"The features of {job.corpus}/{job.dataset} were made anew during the run: give the same "
                          "command again.")
     with threadpool_limits(1):
-        fold = folds(features, job.protocol)[number]
-        return job, number, run_fold(features, job.protocol, job.number, job.classifiers, job.budgets, fold)
+        return job, number, job.run(features, folds(features, job.protocol)[number])
 
 
 def part_path(job: Job, number: int) -> Path:
@@ -153,8 +175,7 @@ def missing_folds(job: Job) -> list[int]:
         If the features are absent or damaged, or a budget can't be drawn.
     """
     features = load_features(job.corpus, job.dataset, job.protocol.features)
-    made = check_run(features, job.protocol, job.number, job.budgets)
-    return [number for number, (*fold, _, _) in enumerate(made) if not is_kept(job, number, fold)]
+    return [number for number, (*fold, _, _) in enumerate(job.check(features)) if not is_kept(job, number, fold)]
 
 
 def is_kept(job: Job, number: int, fold: list[int]) -> bool:
@@ -255,8 +276,7 @@ def backend(workers: int, scheduler: str | None) -> Iterator[None]:
 @contextmanager
 def progress(job: Job, tasks: int) -> Iterator[Callable[[Job], None]]:
     """A bar with the remaining time on a terminal, else one plain line now and then; on standard error."""
-    told = f"Experiment {job.number}, {job.protocol.name}"
-    terminal = sys.stderr.isatty()
+    told, terminal = job.title, sys.stderr.isatty()
     with tqdm(total=tasks, desc=told, unit="fold", disable=not terminal) as bar:
         done = itertools.count(1)
 
@@ -320,8 +340,13 @@ def load_scores(corpus: str, protocol: Protocol, number: int = 3, *, datasets: l
     classifiers = chosen.classifiers if classifiers is None else tuple(classifiers)
     for classifier in classifiers:
         check_choice(classifier, CLASSIFIERS, "classifier")
-    jobs = [Job(corpus, dataset, protocol, chosen.number, classifiers, tuple(budgets))
-            for dataset in catalogue(corpus, datasets)]
+    return scores_of([Job(corpus, dataset, protocol, chosen.number, classifiers, tuple(budgets))
+                      for dataset in catalogue(corpus, datasets)], compute, workers, scheduler)
+
+
+def scores_of(jobs: list[Job], compute: bool = True, workers: int = 1, scheduler: str | None = None) -> pd.DataFrame:
+    """Scores of jobs with the same classifiers; `load_scores` tells the parameters and the errors."""
+    classifiers = jobs[0].classifiers
     found = {job: find_scores(job) for job in jobs}
     todo = {job: replace(job, classifiers=tuple(each for each in classifiers if each not in scores))
             for job, scores in found.items() if set(classifiers) - set(scores)}

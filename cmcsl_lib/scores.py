@@ -21,9 +21,17 @@ COLUMNS = (
 METADATA_KEY = b"cmcsl"
 
 
-def scores_paths(corpus: str, protocol: str, experiment: int, dataset: str) -> tuple[Path, Path]:
-    """Where the scores of one dataset may lie: in the user's folder, and among the shipped ones."""
-    below = Path(protocol) / f"experiment_{experiment}" / f"{dataset}.parquet"
+def scores_paths(corpus: str, protocol: str, work: int | str, dataset: str) -> tuple[Path, Path]:
+    """Where the scores of one dataset may lie: in the user's folder, and among the shipped ones.
+
+    Parameters
+    ----------
+    corpus, protocol, dataset : str
+    work : int or str
+        Number of the experiment, or name of the study.
+    """
+    kind = "experiment" if isinstance(work, int) else "study"
+    below = Path(protocol) / f"{kind}_{work}" / f"{dataset}.parquet"
     return home() / "scores" / corpus / below, shipped() / corpus / "scores" / below
 
 
@@ -33,11 +41,11 @@ def write_scores(scores: pd.DataFrame, path: Path, key: dict) -> None:
     Parameters
     ----------
     scores : DataFrame
-        Columns `COLUMNS`.
+        Columns `COLUMNS`, and after them any others of a study.
     key : dict
         JSON values; `read_scores` gives the table only to who asks with an equal one.
     """
-    table = pa.Table.from_pandas(scores[list(COLUMNS)], preserve_index=False)
+    table = pa.Table.from_pandas(_ordered(scores), preserve_index=False)
     table = table.replace_schema_metadata({METADATA_KEY: json.dumps(key, sort_keys=True).encode()} | SEAL)
     with written_sealed(path) as temporary:
         pq.write_table(table, temporary, compression="zstd")
@@ -62,10 +70,15 @@ def read_scores(path: Path, key: dict | None = None) -> pd.DataFrame | None:
     try:
         table = pq.read_table(pa.BufferReader(checked(path)))
         written = json.loads(table.schema.metadata[METADATA_KEY])
-        scores = table.replace_schema_metadata().to_pandas()[list(COLUMNS)]
+        scores = _ordered(table.replace_schema_metadata().to_pandas())
     except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
         raise CmcslError(
             f"The scores file {path} can't be read ({type(error).__name__}: {error}): delete it and run "
             "`cmcsl run` again."
         ) from None
     return scores if all(written.get(name) == value for name, value in (key or {}).items()) else None
+
+
+def _ordered(scores: pd.DataFrame) -> pd.DataFrame:
+    """The same scores, `COLUMNS` first."""
+    return scores[[*COLUMNS, *(column for column in scores if column not in COLUMNS)]]

@@ -131,8 +131,8 @@ class VisualEncoder:
         labels = self.corpus.items.labels.iloc[rows]
         rows, labels = rows[labels.map(len) > 0], labels[labels.map(len) > 0]
         if not len(rows):
-            tell(f"Start: too few items of {self.corpus.name} have labels to train on, so that the weights stay random. "
-                 "Better start from ImageNet's: `cmcsl fetch imagenet-weights`.")
+            tell(f"Start: too few items of {self.corpus.name} have labels to train on, so that the weights stay "
+                 "random. Better start from ImageNet's: `cmcsl fetch imagenet-weights`.")
             return network(1, None, self.settings.seed).state_dict(), []
         name = fingerprint(rows=rows, training=str(trainings.POOLED), **self._depends())
         path = home() / "weights" / f"{self.corpus.name} pooled {name}.pt"

@@ -9,8 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..errors import Absent, CmcslError
-from ..paths import home, readable_path, shipped, written_whole
+from ..paths import home, readable_path, shipped
 from ..scores import METADATA_KEY
+from ..sealed import SEAL, checked, written_sealed
 
 
 def study_paths(name: str) -> tuple[Path, Path]:
@@ -21,8 +22,8 @@ def study_paths(name: str) -> tuple[Path, Path]:
 def keep(table: pd.DataFrame, path: Path, key: Mapping[str, object]) -> Path:
     """Write a table whole, with its key of JSON values; returns the path."""
     written = pa.Table.from_pandas(table, preserve_index=False)
-    written = written.replace_schema_metadata({METADATA_KEY: json.dumps(key, sort_keys=True).encode()})
-    with written_whole(path) as temporary:
+    written = written.replace_schema_metadata({METADATA_KEY: json.dumps(key, sort_keys=True).encode()} | SEAL)
+    with written_sealed(path) as temporary:
         pq.write_table(written, temporary, compression="zstd")
     return path
 
@@ -48,11 +49,11 @@ def load(name: str, key: Mapping[str, object], command: str) -> pd.DataFrame:
         if not path.is_file():
             continue
         try:
-            table = pq.read_table(path, partitioning=None)
+            table = pq.read_table(pa.BufferReader(checked(path)))
             written = json.loads(table.schema.metadata[METADATA_KEY])
         except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
-            raise CmcslError(f"The file {readable_path(path)} can't be read ({type(error).__name__}): make it again "
-                             f"with `{command}`.") from None
+            raise CmcslError(f"The file {readable_path(path)} can't be read ({type(error).__name__}: {error}): make "
+                             f"it again with `{command}`.") from None
         if written == wanted:
             return table.replace_schema_metadata().to_pandas()
     raise Absent(f"The numbers of {name} with these settings are not here: make them with `{command}`.")

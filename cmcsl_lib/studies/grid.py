@@ -1,0 +1,198 @@
+"""What the studies on datasets have in common: the folds and seeds of Experiment 3, and scores that are kept.
+
+A study is a function that scores methods on one fold. Its scores are kept, found again and computed in parallel as
+those of the experiments are, by `runs`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from ..estimators.base import ModalityClassifier
+from ..features import MODALITIES, WIDTHS, Features
+from ..naive_bayes import balanced_accuracies
+from ..protocol import RANDOM_STATE, Protocol, check_budgets, class_weights, folds, preprocess, scale, seed_rows
+from ..runs import Job
+
+PREPROCESSING = "L2STD"
+CLASSIFIER = "GNB"
+#: Columns of each modality where both stand side by side.
+COLUMNS = {"visual": slice(0, WIDTHS["visual"]), "text": slice(WIDTHS["visual"], sum(WIDTHS.values()))}
+
+Scored = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Halves:
+    """One fold of a dataset, preprocessed once for all methods.
+
+    Parameters
+    ----------
+    features : Features
+    protocol : Protocol
+    repetition, fold : int
+    training, test : ndarray of int64
+        Row numbers, as `protocol.splits` gives them.
+    """
+
+    features: Features
+    protocol: Protocol
+    repetition: int
+    fold: int
+    training: np.ndarray
+    test: np.ndarray
+
+    @property
+    def y(self) -> np.ndarray:
+        """True classes of the training rows."""
+        return self.features.y[self.training]
+
+    @property
+    def y_test(self) -> np.ndarray:
+        """True classes of the test rows."""
+        return self.features.y[self.test]
+
+    @cached_property
+    def alone(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+        """Training and test rows of each modality, and of their concatenation under ``both``, as EF sees it.
+
+        Modalities are divided by what the protocol scales distances with, which nothing else depends on.
+        """
+        found = {}
+        for name, matrix in {**dict(zip(MODALITIES, self.features.modalities, strict=True)),
+                             "both": np.hstack(self.features.modalities)}.items():
+            pair = preprocess(matrix[self.training], matrix[self.test], PREPROCESSING, self.protocol)
+            found[name] = tuple(X / scale(X, self.protocol) for X in pair)
+        return found
+
+    @cached_property
+    def X(self) -> np.ndarray:
+        """Training rows of both modalities side by side, each preprocessed by itself."""
+        return np.hstack([self.alone[name][0] for name in MODALITIES])
+
+    @cached_property
+    def X_test(self) -> np.ndarray:
+        """The same of the test rows."""
+        return np.hstack([self.alone[name][1] for name in MODALITIES])
+
+    def seeds(self, budget: int) -> np.ndarray:
+        """Training rows that Experiment 3 draws, each once."""
+        drawn = seed_rows(self.y, budget, self.protocol, self.repetition, self.fold)
+        return drawn[np.sort(np.unique(drawn, return_index=True)[1])]
+
+    def known(self, seeds: np.ndarray) -> np.ndarray:
+        """Classes of the seeds in their rows, -1 in all others."""
+        labels = np.full(len(self.y), -1)
+        labels[seeds] = self.y[seeds]
+        return labels
+
+    def parameters(self, labels: np.ndarray) -> dict[str, Any]:
+        """Parameters of an estimator for `X`, with the protocol's class weights.
+
+        Parameters
+        ----------
+        labels : ndarray of int64
+            Class of each row that has a label, -1 in the others.
+        """
+        weight = "share"
+        if self.protocol.class_weights == "hidden":
+            shares = class_weights(self.y, self.y, self.protocol)
+            weight = {label: shares[label] for label in np.unique(labels[labels >= 0])}
+        return {"modalities": COLUMNS, "preprocessing": "RAW", "class_weight": weight}
+
+    def random(self, *purpose: int) -> np.random.Generator:
+        """Source of randomness of this fold, another one for each purpose."""
+        return np.random.default_rng([RANDOM_STATE, self.repetition, self.fold, *purpose])
+
+
+def accuracy(true: np.ndarray, predicted: np.ndarray) -> float:
+    """Balanced accuracy."""
+    return float(balanced_accuracies(true, predicted[None])[0])
+
+
+def pseudo_label_accuracy(true: np.ndarray, labels: np.ndarray, known: np.ndarray) -> float:
+    """Share of right labels among those that a method gave to rows without one; NaN if it gave none."""
+    given = (labels >= 0) & (known < 0)
+    return float((labels == true)[given].mean()) if given.any() else np.nan
+
+
+def by_modality(fitted: ModalityClassifier, X: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """Balanced accuracy of each modality's classifier, and under ``both`` that of their fusion."""
+    found = {name: accuracy(true, predicted) for name, predicted in fitted.predict_by_modality(X).items()}
+    return found | {"both": accuracy(true, fitted.predict(X))}
+
+
+class Study(NamedTuple):
+    """A study of datasets.
+
+    Attributes
+    ----------
+    score : callable
+        Takes `Halves` and a tuple of budgets; yields dicts with modality, method, budget, balanced_accuracy,
+        pseudo_label_accuracy and the study's further columns.
+    budgets : tuple of int
+        Seeds per class of the shipped scores.
+    version : int
+        Raised when the same features and protocol would give other scores than before.
+    """
+
+    score: Callable[[Halves, tuple[int, ...]], Iterable[Scored]]
+    budgets: tuple[int, ...]
+    version: int = 1
+
+
+@dataclass(frozen=True)
+class StudyJob(Job):
+    """What one dataset's scores of a study are computed from; `number` is the study's name.
+
+    Parameters
+    ----------
+    study : Study
+    """
+
+    study: Study = None
+
+    @property
+    def grid(self) -> dict:
+        return {"study": self.number, "version": self.study.version}
+
+    @property
+    def command(self) -> str:
+        name, *changes = self.protocol.name.split(", ")
+        words = ["cmcsl study", self.number, "--corpus", self.corpus, "--datasets", self.dataset, "--protocol", name]
+        words += ["--change", *(f'"{change}"' for change in changes)] if changes else []
+        return " ".join([*words, "--budgets", *map(str, self.budgets)])
+
+    @property
+    def title(self) -> str:
+        return f"Study {self.number}, {self.protocol.name}"
+
+    @property
+    def budgets_scored(self) -> set[int]:
+        return set(self.budgets)
+
+    def check(self, features: Features) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
+        made = folds(features, self.protocol)
+        check_budgets(features.y, self.budgets, f"{features.corpus}/{features.dataset}", [fold[2] for fold in made])
+        return made
+
+    def run(self, features: Features, fold: tuple[int, int, np.ndarray, np.ndarray]) -> pd.DataFrame:
+        halves = Halves(features, self.protocol, *fold)
+        named = {"corpus": self.corpus, "protocol": self.protocol.name, "dataset": self.dataset,
+                 "preprocessing": PREPROCESSING, "classifier": CLASSIFIER, "repetition": halves.repetition,
+                 "fold": halves.fold}
+        return pd.DataFrame([named | scored for scored in self.study.score(halves, self.budgets)])
+
+
+def scored(fitted: ModalityClassifier, halves: Halves, method: str, budget: int, known: np.ndarray,
+           **more: Any) -> Iterator[Scored]:
+    """Scores of a fitted classifier in each modality and of the fusion."""
+    labels = getattr(fitted, "transduction_by_modality_", {})
+    for modality, reached in by_modality(fitted, halves.X_test, halves.y_test).items():
+        right = pseudo_label_accuracy(halves.y, labels[modality], known) if modality in labels else np.nan
+        yield {"method": method, "modality": modality, "budget": budget, "balanced_accuracy": reached,
+               "pseudo_label_accuracy": right, **more}
