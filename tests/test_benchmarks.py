@@ -1,5 +1,13 @@
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
 import pandas as pd
 import pytest
+from PIL import Image
 
 from cmcsl_lib.experiments import run_fold
 from cmcsl_lib.paths import REPOSITORY
@@ -25,3 +33,45 @@ def test_the_grid_gives_what_plain_scikit_learn_gives(reference, make_features, 
         found = run_fold(features, chosen, number, ("GNB",), (1, 4, 9), fold)
         pd.testing.assert_frame_equal(found.sort_values(NAMED, ignore_index=True),
                                       expected.sort_values(NAMED, ignore_index=True), check_exact=True)
+
+
+def test_the_plain_loop_gives_the_features_that_the_library_gives(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch", reason='needs the extra: pip install -e ".[extract]"')
+    pytest.importorskip("torchvision")
+    from torchvision.models import resnet18
+
+    from cmcsl_lib import extraction
+    from cmcsl_lib.corpora import Corpus
+    from cmcsl_lib.extraction.weights import network
+
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    monkeypatch.syspath_prepend(REPOSITORY / "benchmarks")
+    plain = pytest.importorskip("reference_extraction")
+    torch.manual_seed(0)
+    weights, random = resnet18().state_dict(), np.random.default_rng(0)
+    torch.save(weights, tmp_path / "weights.pth")
+    posters = []
+    for _ in range(10):
+        content = io.BytesIO()
+        Image.fromarray(random.integers(0, 256, (40, 30, 3), dtype=np.uint8)).save(content, "JPEG")
+        posters.append(content.getvalue())
+    items = pd.DataFrame({"id": [str(row) for row in range(10)], "text": "", "labels": [["a"]] * 10, "image": posters})
+    settings = extraction.visual_settings(weights=tmp_path / "weights.pth")
+    encoder = extraction.VisualEncoder(Corpus("made-up", items), settings, extraction.place("cpu", "single"))
+    expected = plain.features(plain.network(weights, 2), plain.array(posters))
+    found = encoder.encoded(network(2, weights, 1), np.arange(10))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+
+
+@pytest.mark.slow
+def test_the_benchmark_of_extraction_tells_all_its_figures(tmp_path):
+    pytest.importorskip("torchvision", reason='needs the extra: pip install -e ".[extract]"')
+    command = [sys.executable, str(REPOSITORY / "benchmarks" / "extraction.py"), "--posters", "60", "--pairs", "1",
+               "--json"]
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True,
+                          env=os.environ | {"PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path)})
+    told = json.loads(done.stdout)
+    assert told["posters"] == 60 and not list(tmp_path.iterdir())
+    assert told["peak_memory_mb_whole_extract"] > 100 and told["peak_memory_together_mb_whole_extract"] > 100
+    assert all(told[f"{kind}_{step}"] > 0 for kind in ("ratio", "images_per_second")
+               for step in ("finetuning", "extraction"))

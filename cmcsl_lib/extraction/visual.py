@@ -174,13 +174,37 @@ class VisualEncoder:
         """
         start, pooled_loss = self.start()
         tuned = network(len(its.classes), start, self.settings.seed)
-        losses = self._finetune(tuned, its) if self.settings.training.epochs and len(its.finetuning_y) else []
+        losses = self.finetune(tuned, its) if self.settings.training.epochs and len(its.finetuning_y) else []
         described = {"encoder": "ResNet-18", "start": self.settings.start,
                      "training": dataclasses.asdict(self.settings.training),
                      "finetuning_loss": losses, "pooled_loss": pooled_loss}
         if self.settings.start == "pooled":
             described["pooled_training"] = dataclasses.asdict(trainings.POOLED)
-        return self._encoded(tuned, its), described
+        return self.encoded(tuned, its.rows), described
+
+    def encoded(self, tuned: "nn.Module", rows: np.ndarray) -> np.ndarray:
+        """Features of some images.
+
+        Parameters
+        ----------
+        tuned : nn.Module
+            A ResNet-18, which loses its last layers.
+        rows : ndarray of shape (n,), dtype int64
+
+        Returns
+        -------
+        ndarray of shape (n, 512), dtype float32
+        """
+        # The mean over places is taken here instead of in the network, to have it in single precision.
+        tuned.avgpool, tuned.fc = nn.Identity(), nn.Identity()
+        tuned.to(self.place.device, memory_format=self.place.memory_format).eval()
+        parts = np.split(rows, range(BATCH, len(rows), BATCH))
+        bar = tqdm(self.images.batches(parts), total=len(parts), desc="Features", unit="batch", leave=False,
+                   disable=None)
+        with torch.inference_mode(), self.place.autocast():
+            made = [tuned(normalized(self.place.moved(batch))).unflatten(1, (512, -1)).float().mean(-1).cpu()
+                    for batch in bar]
+        return torch.cat(made).numpy()
 
     def forget(self, its: Subset) -> None:
         """Delete the checkpoints of a dataset's fine-tuning, those of other settings too."""
@@ -189,25 +213,13 @@ class VisualEncoder:
             if other.name.startswith(f"{its.dataset} "):
                 other.unlink(missing_ok=True)
 
-    def _finetune(self, tuned: "nn.Module", its: Subset) -> list[float]:
+    def finetune(self, tuned: "nn.Module", its: Subset) -> list[float]:
         y = torch.from_numpy(its.finetuning_y)
         shares = torch.bincount(y, minlength=len(its.classes)) / len(y)
         # Section III, "weights corresponding to the ratio of class cardinality".
         loss = nn.CrossEntropyLoss(weight=(1 - shares).to(self.place.device))
         return train(tuned, self.images, its.finetuning_rows, y, loss, self.settings.training, self.settings.seed,
                      self.place, self._finetuning_checkpoint(its), f"Fine-tuning on {its.dataset}")
-
-    def _encoded(self, tuned: "nn.Module", its: Subset) -> np.ndarray:
-        # The mean over places is taken here instead of in the network, to have it in single precision.
-        tuned.avgpool, tuned.fc = nn.Identity(), nn.Identity()
-        tuned.to(self.place.device, memory_format=self.place.memory_format).eval()
-        parts = np.split(its.rows, range(BATCH, len(its.rows), BATCH))
-        bar = tqdm(self.images.batches(parts), total=len(parts), desc=f"Features of {its.dataset}", unit="batch",
-                   leave=False, disable=None)
-        with torch.inference_mode(), self.place.autocast():
-            made = [tuned(normalized(self.place.moved(batch))).unflatten(1, (512, -1)).float().mean(-1).cpu()
-                    for batch in bar]
-        return torch.cat(made).numpy()
 
     def _depends(self) -> dict:
         # Sums are ordered by the number of threads.
