@@ -1,9 +1,9 @@
 """CMCSL: cross-modality clustering-based self-labeling, and the replication of its paper.
 
 Rooms, from top to bottom (none imports what stands below it): `corpora`, `features`, `extraction`,
-`preprocessing`, `labeling`, `distances`, `naive_bayes`, `protocol`, `exchange`, `scores`, `experiments`, `runs`,
-`published`, `sources`, `statistics`, `tables`, `summaries`, `slips`, `claims`, `scorecard`, `sensitivity`, `figures`,
-`answer_figures`, `sensitivity_figures`, `page`, `book`, `cli`.
+`preprocessing`, `labeling`, `estimators`, `distances`, `naive_bayes`, `protocol`, `exchange`, `scores`, `experiments`,
+`runs`, `published`, `sources`, `statistics`, `tables`, `summaries`, `slips`, `claims`, `scorecard`, `sensitivity`,
+`studies`, `figures`, `answer_figures`, `sensitivity_figures`, `study_figures`, `page`, `book`, `cli`.
 """
 
 __version__ = "0.1.0"
