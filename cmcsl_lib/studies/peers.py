@@ -7,6 +7,7 @@ probabilities; one that takes a single matrix on each modality, and under ``both
 from collections.abc import Iterator
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -38,6 +39,11 @@ METHODS = {
     "PRE, concatenated": "naive Bayes on the concatenation of the seeds alone",
     "UNI, concatenated": "UNI on the concatenation",
 }
+
+
+def methods_table() -> pd.DataFrame:
+    """The methods, one row each, and what they are."""
+    return pd.DataFrame(METHODS.items(), columns=["method", "what it is"])
 
 
 def propagators(seeds: int) -> dict[str, BaseEstimator]:

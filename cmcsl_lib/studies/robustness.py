@@ -17,6 +17,8 @@ WRONG_SHARES = (0.0, 0.1, 0.2, 0.3, 0.4)
 WRONG = "wrong seed labels"
 MISSING = ("missing in training", "missing in test", "missing in both")
 CONCATENATION = "concatenation"
+DISTURBANCES = (*MISSING, WRONG)
+COMPARED = ("CMCSL", "UNI", CONCATENATION)
 
 
 def lacking(complete: np.ndarray, share: float, random: np.random.Generator) -> np.ndarray:

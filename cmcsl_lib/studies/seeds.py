@@ -8,6 +8,7 @@ may miss a class.
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import pandas as pd
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
@@ -117,15 +118,7 @@ def _least_sure(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[
     return [order[:budget * classes] for budget in budgets]
 
 
-#: Each choice gives, for every budget, as many rows as there are classes times the budget.
-CHOICES = {
-    PER_CLASS: lambda halves, budgets, classes: [halves.seeds(budget) for budget in budgets],
-    RANDOM: _random,
-    "farthest first": _farthest,
-    "cluster centres": _centres("both"),
-    **{f"cluster centres, {modality}": _centres(modality) for modality in MODALITIES},
-    "least sure": _least_sure,
-}
+#: What each choice of seeds is; each gives, for every budget, as many rows as there are classes times the budget.
 MEANINGS = {
     PER_CLASS: "the same number of each class, as in the paper; takes knowing the classes beforehand",
     RANDOM: "any rows",
@@ -136,7 +129,15 @@ MEANINGS = {
     "least sure": "cluster centres first, as many as there are classes; then, in rounds of as many, the rows whose "
                   "CMCSL label has the smallest margin",
 }
+CHOICES = dict(zip(MEANINGS, (
+    lambda halves, budgets, classes: [halves.seeds(budget) for budget in budgets],
+    _random, _farthest, _centres("both"), _centres("visual"), _centres("text"), _least_sure), strict=True))
 ESTIMATORS = {"PRE": PrelabeledClassifier, "UNI": UnimodalClassifier, "CMCSL": CMCSLClassifier}
+
+
+def choices_table() -> pd.DataFrame:
+    """The choices of seeds, one row each, and what they are."""
+    return pd.DataFrame(MEANINGS.items(), columns=["choice", "which rows are labelled"])
 
 
 def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[Scored]:
