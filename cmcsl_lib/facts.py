@@ -66,8 +66,9 @@ def about_significance(compared: str) -> str:
         What the pairs of the correction are pairs of, for example "PRE, UNI and CMCSL".
     """
     return ("Significant means: by a two-sided Wilcoxon signed-rank test over datasets, each modality by itself, with "
-            f"Holm's correction over the pairs of {compared} (level {ALPHA}). Datasets of one corpus share items, so they "
-            "are not independent and these tests are too confident; [Sensitivity](11_sensitivity.ipynb) allows for that.")
+            f"Holm's correction over the pairs of {compared} (level {ALPHA}). Datasets of one corpus share items, so "
+            "they are not independent and these tests are too confident; [Sensitivity](11_sensitivity.ipynb) allows "
+            "for that.")
 
 
 def creators_alone(corpus: str, names: list[str] | str | None = None) -> pd.Series:

@@ -14,7 +14,7 @@ from .figures import PageFigure
 from .scores import COLUMNS
 from .summaries import told_p_value
 
-#: Marks for the direction of a difference; mark, sign and colour (book/_static/cmcsl.css) each tell it alone.
+#: Marks for the direction of a difference; mark, sign and colour (book/_static/tables.css) each tell it alone.
 MARKS = {"up": "▲", "down": "▼", "same": "="}
 #: Tables with more rows scroll in their frame.
 LONG = 30
@@ -116,8 +116,8 @@ def about(scores: pd.DataFrame) -> Markdown | None:
     classifiers = ", ".join(scores.classifier.unique())
     seeded = scores.budget[scores.budget > 0]
     budgets = f"budgets of {seeded.min()} to {seeded.max()} seeds per class, " if len(seeded) else ""
-    return Markdown(f"**Source.** Corpus {corpora[0]}, {told}: {scores.dataset.nunique()} datasets, {classifiers}, {budgets}"
-                    f"{len(scores):,} fitted classifiers.")
+    return Markdown(f"**Source.** Corpus {corpora[0]}, {told}: {scores.dataset.nunique()} datasets, {classifiers}, "
+                    f"{budgets}{len(scores):,} fitted classifiers.")
 
 
 def data_link(figure: PageFigure | None, name: str) -> HTML | None:
