@@ -16,7 +16,7 @@ from .scores import COLUMNS
 from .sources import PUBLISHED
 from .summaries import told_p_value
 
-#: Marks for the direction of a difference; mark, sign and colour (book/_static/cmcsl.css) each tell it alone.
+#: Marks for the direction of a difference; mark, sign and colour (book/_static/tables.css) each tell it alone.
 MARKS = {"up": "▲", "down": "▼", "same": "="}
 #: Tables with more rows scroll in their frame.
 LONG = 30

@@ -1,0 +1,197 @@
+"""The explorer: its data by value, its page in headless Chromium where there is one."""
+
+import base64
+import csv
+import io
+import shutil
+import xml.etree.ElementTree as ET
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from cmcsl_lib import explorer
+from cmcsl_lib.corpora import load
+from cmcsl_lib.exchange import exchange_table
+from cmcsl_lib.features import load_features
+from cmcsl_lib.protocol import PROTOCOLS
+from cmcsl_lib.sources import source_scores
+
+STRICT = PROTOCOLS["strict"]
+BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+         "--disable-background-networking", "--disable-component-update"]
+
+
+@pytest.fixture(scope="module")
+def corpus():
+    return load("openclipart")
+
+
+@pytest.fixture(scope="module")
+def score_data():
+    return explorer.score_data(explorer.score_sources("openclipart", names="AF PT AFP"))
+
+
+@pytest.fixture(scope="module")
+def item_data(corpus):
+    return explorer.item_data(corpus, STRICT, "AF AFP")
+
+
+def test_scores_are_means_over_folds_and_over_the_datasets_of_a_group(score_data):
+    scores = source_scores("openclipart", 3, datasets="AF PT AFP", classifiers=("GNB", "LR", "CART"), compute=False)
+    strict = score_data["sources"][0]
+    assert strict["title"] == "openclipart, strict protocol" and strict["budgets"] == list(range(1, 21))
+    assert list(strict["datasets"]) == ["binary datasets, mean", "multiclass datasets, mean", "AF", "PT", "AFP"]
+    its = scores.query("classifier == 'LR' and modality == 'text' and method == 'UNI' and budget == 3")
+    means = its.groupby("dataset").balanced_accuracy.mean()
+    assert strict["datasets"]["AFP"]["LR"]["text"]["UNI"][2] == pytest.approx(means["AFP"], abs=5e-5)
+    together = strict["datasets"]["binary datasets, mean"]["LR"]["text"]["UNI"][2]
+    assert together == pytest.approx((means["AF"] + means["PT"]) / 2, abs=5e-5)
+    assert len(strict["datasets"]["AF"]["GNB"]["both"]["EF"]) == 1
+    assert [each["title"] for each in score_data["sources"]][1] == "openclipart, paper protocol"
+
+
+def test_the_protocol_that_is_asked_for_stands_first():
+    assert list(explorer.score_sources("openclipart", "paper", names="AF"))[0] == "openclipart, paper protocol"
+
+
+def test_items_are_those_of_the_exchange(corpus, item_data):
+    table = exchange_table(load_features("openclipart", "AF"), STRICT, 5)
+    table = table[~table.seed].reset_index(drop=True)
+    its = item_data["datasets"]["AF"]["budgets"][5]
+    classes = np.array(item_data["datasets"]["AF"]["classes"])
+    titles = np.array([title for title, _ in item_data["items"]])
+    by_id = corpus.items.set_index("id")
+    assert list(titles[its["item"]]) == by_id.title[table.id].tolist()
+    assert list(titles[its["text"]["seed"]]) == by_id.title[table.text_seed].tolist()
+    assert list(classes[its["label"]]) == table.label.tolist()
+    assert list(classes[its["visual"]["label"]]) == table.visual_label.tolist()
+    assert its["text"]["distance"] == pytest.approx(table.text_distance.tolist(), abs=5e-4)
+    assert [("visual", "text")[number] for number in its["decided"]] == table.decided_by.tolist()
+
+
+def test_budgets_that_were_not_run_are_not_shown(corpus):
+    made = explorer.item_data(corpus, STRICT, "AF", budgets=[2, 3])
+    assert list(made["datasets"]["AF"]["budgets"]) == [2]
+    assert list(explorer.item_data(corpus, STRICT, "AF", budgets=[1, 3, 5])["datasets"]["AF"]["budgets"]) == [1, 5]
+
+
+def test_datasets_with_too_many_items_are_left_out(corpus):
+    assert list(explorer.item_data(corpus, STRICT, "AF AFP PT", most=240)["datasets"]) == ["AF"]
+
+
+def test_large_pictures_are_made_small():
+    content = io.BytesIO()
+    Image.new("RGB", (400, 200), "red").save(content, "PNG")
+    made = Image.open(io.BytesIO(base64.b64decode(explorer._thumbnail(content.getvalue()))))
+    assert (made.format, made.size) == ("WEBP", (96, 48))
+
+
+def test_a_text_can_not_end_the_data():
+    page = explorer.explorer("items", {"items": [["</script><b>", "x"]]}).data
+    assert page.count("</script>") == 2 and "<\\/script><b>" in page
+
+
+@pytest.fixture(scope="module")
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    if not BROWSER:
+        pytest.skip("there is no Chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+
+
+@pytest.fixture
+def open_page(browser, tmp_path):
+    """Open the explorer from a local file; afterwards nothing else was asked for and no error was told."""
+    told, asked = [], []
+
+    def opened(kind, data, width=1280):
+        path = tmp_path / "page.html"
+        made = explorer.explorer(kind, data).data
+        path.write_text(f"<!doctype html><meta charset=utf-8><body>{made}", encoding="utf-8")
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.on("console", lambda message: told.append(message.text))
+        page.on("pageerror", lambda error: told.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(path.as_uri())
+        page.wait_for_selector("svg > g")
+        return page
+
+    yield opened
+    assert not told
+    assert all(url.startswith(("data:", "blob:")) or url == (tmp_path / "page.html").as_uri() for url in asked)
+
+
+def control(page, name):
+    return page.get_by_role("combobox", name=name, exact=True)
+
+
+def saved(page, label):
+    with page.expect_download() as download:
+        page.get_by_role("button", name=label).click()
+    return download.value.suggested_filename, download.value.path().read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_another_dataset_is_drawn_and_saved(open_page, score_data):
+    page = open_page("scores", score_data)
+    before = page.inner_html("svg")
+    control(page, "Dataset").select_option("AFP")
+    assert page.inner_html("svg") != before and "AFP, GNB" in page.inner_text("caption")
+    control(page, "Classifier").select_option("CART")
+    page.get_by_label("visual").uncheck()
+    page.get_by_label("At 5 labelled samples per class").fill("0")
+    reading = page.get_by_role("row", name="CMCSL text").inner_text().split()[-1]
+    values = score_data["sources"][0]["datasets"]["AFP"]["CART"]["text"]["CMCSL"]
+    assert reading == f"{values[0]:.3f}"
+    name, text = saved(page, "Save as CSV")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    its = [float(row["balanced_accuracy"]) for row in rows if row["method"] == "CMCSL"]
+    assert name == "scores.csv" and its == values
+    assert {row["modality"] for row in rows} == {"text"} and {row["dataset"] for row in rows} == {"AFP"}
+    name, text = saved(page, "Save as SVG")
+    assert name == "scores.svg" and ET.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
+    control(page, "Scores").select_option("openclipart, paper protocol")
+    assert "paper protocol" in page.inner_text("caption")
+
+
+@pytest.mark.slow
+def test_an_item_can_be_clicked_and_tells_its_story(open_page, item_data):
+    page = open_page("items", item_data)
+    control(page, "Dataset").select_option("AFP")
+    control(page, "Seeds per class").select_option("5")
+    control(page, "Show").select_option("labels differ, the text decides")
+    its = item_data["datasets"]["AFP"]["budgets"][5]
+    differing = [i for i in range(len(its["item"])) if its["visual"]["label"][i] != its["text"]["label"][i]
+                 and its["decided"][i] == 1]
+    assert page.locator("svg [data-item]").count() == len(differing)
+    # The outermost mark, which no other one covers.
+    chosen = max(differing, key=lambda i: its["visual"]["distance"][i] - its["text"]["distance"][i])
+    number = its["item"][chosen]
+    page.locator(f"svg [data-item='{number}']").click()
+    panel = page.locator(".item")
+    title, text = item_data["items"][number]
+    classes = item_data["datasets"]["AFP"]["classes"]
+    told = " ".join(panel.inner_text().split())
+    assert " ".join(title.split()) in told and " ".join(text.split()) in told
+    assert f"the text is closer to its seed: it decides, {classes[its['label'][chosen]]}." in told
+    assert ("✓ right" in told) == (its["label"][chosen] == its["true"][chosen])
+    assert panel.locator("img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+    # By keys: the list of items.
+    control(page, "Item").focus()
+    page.keyboard.press("ArrowDown" if control(page, "Item").evaluate("s => s.selectedIndex") == 0 else "ArrowUp")
+    assert " ".join(panel.inner_text().split()) != told
+    name, text = saved(page, "Save as CSV")
+    rows = list(csv.DictReader(io.StringIO(text)))
+    assert name == "items.csv" and len(rows) == len(differing) and {row["decided_by"] for row in rows} == {"text"}
+    name, text = saved(page, "Save as SVG")
+    assert name == "items.svg" and "transient" not in text and ET.fromstring(text) is not None
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["scores", "items"])
+def test_a_narrow_screen_is_wide_enough(open_page, kind, score_data, item_data):
+    page = open_page(kind, score_data if kind == "scores" else item_data, width=375)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 375

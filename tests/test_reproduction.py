@@ -1,0 +1,45 @@
+import hashlib
+import json
+
+import pytest
+
+from cmcsl_lib import reproduction
+from cmcsl_lib.errors import Absent
+from cmcsl_lib.paths import REPOSITORY
+from cmcsl_lib.published import REGISTRY
+
+
+def test_checksums_are_those_of_the_files_and_of_the_readme():
+    table = reproduction.checksums("openclipart").set_index("file")
+    assert len(table) == 21
+    content = (REPOSITORY / "data/openclipart/features/AF.parquet").read_bytes()
+    row = table.loc["data/openclipart/features/AF.parquet"]
+    assert (row.bytes, row.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+    told = (REPOSITORY / "data/openclipart/README.md").read_text(encoding="utf-8")
+    assert f"SHA-256: `{table.sha256['data/openclipart/openclipart.parquet']}`" in told
+
+
+def test_a_corpus_that_is_not_here_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    with pytest.raises(Absent, match="cmcsl extract mm-imdb"):
+        reproduction.checksums("mm-imdb")
+
+
+def test_arrays_of_the_authors_are_told_from_other_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("CMCSL_PUBLISHED_SCORES", str(tmp_path))
+    (tmp_path / next(iter(REGISTRY))).write_bytes(b"another")
+    assert reproduction.published_checksums().here.tolist() == ["another file", *["no"] * (len(REGISTRY) - 1)]
+
+
+def test_versions_name_the_library_first():
+    table = reproduction.versions()
+    assert table.name.tolist()[:2] == ["cmcsl", "Python"] and (table.version.str.len() > 2).all()
+
+
+def test_kept_benchmarks_are_ratios_and_counts():
+    told, table = reproduction.measured()
+    kept = json.loads((REPOSITORY / "benchmarks/measured.json").read_text(encoding="utf-8"))
+    assert kept["command"] in told and set(table.figure) == set(reproduction.TOLD)
+    assert kept["figures"]["different_scores"] == 0
+    assert float(table.set_index("figure").value["ratio_reference"]) == pytest.approx(
+        kept["figures"]["ratio_reference"], rel=0.01)
