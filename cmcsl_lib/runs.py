@@ -12,6 +12,7 @@ import shutil
 import sys
 import threading
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
@@ -256,8 +257,12 @@ def backend(workers: int, scheduler: str | None) -> Iterator[None]:
     CmcslError
         If the cluster can't be reached, or dask is not installed.
     """
+    # What is lost when a run breaks off was not told as done; joblib's lines on it would hide the reason.
+    warnings.filterwarnings("ignore", "[0-9]+ tasks (have been successfully executed|which were still)", UserWarning)
     if scheduler is None:
-        with parallel_config(backend="loky", n_jobs=workers, initializer=end_with, initargs=(os.getpid(),)):
+        # Features are sent to the workers: joblib keeps those that it puts into shared memory until the run ends.
+        with parallel_config(backend="loky", n_jobs=workers, max_nbytes=None, initializer=end_with,
+                             initargs=(os.getpid(),)):
             yield
         return
     try:
