@@ -70,7 +70,7 @@ def test_losses_are_said_plainly():
 def test_a_method_that_loses_elsewhere_is_told_so():
     scores = pd.concat([made_up(budgets=(1,), levels={"CMCSL": 0, "a": 0.1}),
                         made_up(budgets=(5,), levels={"CMCSL": 0.1, "a": 0})])
-    assert "significantly worse in 3 others" in comparison.losses(comparison.compared(scores))
+    assert "; significantly worse elsewhere, 3 times)." in comparison.losses(comparison.compared(scores))
 
 
 def test_sentences_name_better_and_worse_methods():
@@ -99,6 +99,11 @@ def test_fusion_beside_the_better_modality():
                         made_up(modalities=("text",), levels={"CMCSL": 0.2})])
     assert comparison.fusion_told(scores).endswith("in 0 of 12 datasets.")
     assert "classifier of the text modality (0.8" in comparison.fusion_told(scores)
+
+
+def test_ties_are_told_where_there_are_any():
+    told = comparison.ties_told({1: np.nan, 5: 0.25, 20: 0.5}, "AF")
+    assert "In the first fold of AF" in told and "for 25% at 5 and 50% at 20 seeds per class of the rows" in told
 
 
 def disturbed():

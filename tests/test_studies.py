@@ -98,6 +98,19 @@ def test_one_way_transfer_is_that_of_both_directions(halves):
         assert (one.predict_by_modality(made.X_test)[pupil] == both.predict_by_modality(made.X_test)[pupil]).all()
 
 
+def test_ties_of_self_training_are_rows_without_a_margin():
+    features = load_features("openclipart", "AF")
+    halves = grid.Halves(features, STRICT, *folds(features, STRICT)[0])
+    known = halves.known(halves.seeds(5))
+    fitted = peers.multimodal(halves, known)["CMCSL on self-training"].fit(halves.X, known)
+    differ = fitted.unimodal_transduction_["visual"] != fitted.unimodal_transduction_["text"]
+    expected = (fitted.margin_[differ] == 0).mean()
+    assert 0 < expected < 1
+    assert peers.ties("openclipart", "AF", STRICT, (5,)) == {5: pytest.approx(expected)}
+    # A tie goes to the modality that stands first.
+    assert set(fitted.deciding_modality_[differ & (fitted.margin_ == 0)]) == {"visual"}
+
+
 def test_pseudo_labels_that_were_not_given_do_not_count():
     true, known = np.array([0, 1, 1, 0]), np.array([0, -1, -1, -1])
     assert grid.pseudo_label_accuracy(true, np.array([0, 1, 0, -1]), known) == 0.5
