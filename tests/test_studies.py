@@ -339,4 +339,5 @@ def test_shipped_scores_of_studies_are_those_of_the_shipped_features(name, tmp_p
         again = table(peers.score(grid.Halves(features, STRICT, *folds(features, STRICT)[2]), (5,)))
         both = own.merge(again, on=["method", "modality", "budget"])
         assert len(both) == len(again)
-        assert both.balanced_accuracy_x == pytest.approx(both.balanced_accuracy_y, abs=0.02)
+        # On another machine rounding may move single rows from one class to the other.
+        assert ((both.balanced_accuracy_x - both.balanced_accuracy_y).abs() < 1e-12).mean() > 0.9
