@@ -159,7 +159,7 @@ def losses(table: pd.DataFrame, column: str = "method") -> str:
         if len(lost):
             where = "; ".join(_where(("modality", "budget"), (row.modality, row.budget)) for row in lost.itertuples())
             told_of.append((len(lost), f"- **{name}**: {where} (up to {lost.gain.max():+.3f}"
-                            f"{f'; significantly worse in {len(won)} others' if len(won) else ''})."))
+                            f"{f'; significantly worse elsewhere, {len(won)} times' if len(won) else ''})."))
     if not told_of:
         return f"No method is significantly better than CMCSL in any of {cells} comparisons of modality and budget."
     lines = [line for _, line in sorted(told_of, key=lambda entry: -entry[0])]
@@ -262,6 +262,22 @@ def rq2_by_choice(table: pd.DataFrame) -> str:
         entries.append(f"- **{choice}**: {told_of}; mean gain {its.gain.mean():+.3f}, at the fewest seeds "
                        f"{its.gain[its.budget == its.budget.min()].mean():+.3f}.")
     return "\n".join(entries)
+
+
+def ties_told(shares: dict[int, float], where: str) -> str:
+    """A sentence on `peers.ties` at several budgets.
+
+    Parameters
+    ----------
+    shares : dict of int to float
+        By budget; NaN where modalities agree on every row.
+    where : str
+        Dataset.
+    """
+    told_of = listed(f"{share:.0%} at {budget}" for budget, share in shares.items() if np.isfinite(share))
+    return (f"In the first fold of {where}, self-training is exactly as confident in one modality as in the other for "
+            f"{told_of} seeds per class of the rows that it labels differently in both. Such ties go to the visual "
+            "modality.")
 
 
 def fusion_told(scores: pd.DataFrame) -> str:
