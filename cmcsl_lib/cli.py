@@ -148,7 +148,7 @@ def book(arguments: argparse.Namespace) -> None:
     """Execute the notebooks that changed and build the HTML book."""
     from .book import build
 
-    print(build(arguments.corpus, workers=arguments.workers))
+    print(build(arguments.corpus, workers=arguments.workers, pdf=arguments.pdf))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -210,6 +210,7 @@ def parser() -> argparse.ArgumentParser:
     building = command(book, "book")
     building.add_argument("--corpus", default="openclipart", help="what its pages show")
     building.add_argument("--workers", type=int, default=2, help="notebooks executed at the same time")
+    building.add_argument("--pdf", action="store_true", help="print the whole book as well; needs Chromium")
     return top
 
 
