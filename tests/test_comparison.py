@@ -137,6 +137,7 @@ def test_choices_of_seeds_beside_random_ones():
     verdicts = found.choices.groupby("choice", sort=False).verdict.agg(set)
     assert verdicts.index.tolist() == list(CHOICES)
     assert verdicts["random per class"] == {"better"} and verdicts["cluster centres"] == {"worse"}
+    assert set(found.beside_paper.verdict[found.beside_paper.choice == RANDOM]) == {"worse"}
     assert found.found.loc[RANDOM].to_dict() == {1: 0.5, 5: 1.0}
     first = comparison.rq2_by_choice(found.exchange).splitlines()[0]
     assert first == ("- **random per class**: significantly better than UNI in 6, significantly worse than UNI in 0 of "

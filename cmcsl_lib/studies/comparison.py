@@ -11,7 +11,7 @@ from ..statistics import ALPHA, Statistics, better_by_wilcoxon, holm, ranks, wil
 from ..summaries import listed
 from .peers import METHODS
 from .robustness import COMPARED, DISTURBANCES
-from .seeds import CHOICES, RANDOM
+from .seeds import CHOICES, PER_CLASS, RANDOM
 
 REFERENCE = "CMCSL"
 BETTER, WORSE, NEITHER, TOO_FEW = "better", "worse", "no difference", "too few datasets"
@@ -323,6 +323,8 @@ class Seeds(NamedTuple):
     ----------
     choices : DataFrame
         From `compared`: every choice beside random seeds, with CMCSL.
+    beside_paper : DataFrame
+        The same beside the paper's draw, equally many of each class.
     exchange : DataFrame
         From `compared`: CMCSL and PRE beside UNI, under every choice.
     found : DataFrame
@@ -330,6 +332,7 @@ class Seeds(NamedTuple):
     """
 
     choices: pd.DataFrame
+    beside_paper: pd.DataFrame
     exchange: pd.DataFrame
     found: pd.DataFrame
 
@@ -338,4 +341,5 @@ def analyse_seeds(scores: pd.DataFrame) -> Seeds:
     """The tables of the page on the choice of seeds."""
     scores = ordered(scores, choice=CHOICES)
     exchange = compared(scores, "UNI", by=("choice", "modality", "budget"))
-    return Seeds(compared(scores[scores.method == REFERENCE], RANDOM, "choice"), exchange, classes_found(scores))
+    own = scores[scores.method == REFERENCE]
+    return Seeds(compared(own, RANDOM, "choice"), compared(own, PER_CLASS, "choice"), exchange, classes_found(scores))
