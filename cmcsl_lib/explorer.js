@@ -281,6 +281,10 @@ window.cmcslExplorer = (() => {
 
     offer(dataset, Object.keys(data.datasets));
     offer(filter, Object.keys(SHOWN));
+    offer(budget, Object.keys(data.datasets[dataset.value].budgets));
+    // To begin with, what the exchange is about, at a budget in the middle.
+    filter.value = "labels differ";
+    budget.selectedIndex = Math.floor(budget.length / 2);
 
     function refill() {
       const { classes, budgets } = data.datasets[dataset.value];
