@@ -125,8 +125,8 @@ def test_curves_and_their_sentences():
     assert told[0] == (
         "- **Missing in training, 1 seed per class**: from share 0 to 0.4 CMCSL 0.600 to 0.400, UNI 0.600 to 0.200 and "
         "concatenation 0.300 to 0.300. CMCSL is significantly better than UNI at shares 0.2 and 0.4, significantly "
-        "worse at shares none. CMCSL is significantly better than concatenation at shares 0, 0.2 and 0.4, "
-        "significantly worse at shares none.")
+        "worse at no share. CMCSL is significantly better than concatenation at shares 0, 0.2 and 0.4, "
+        "significantly worse at no share.")
 
 
 def test_choices_of_seeds_beside_random_ones():

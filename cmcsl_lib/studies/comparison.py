@@ -218,6 +218,7 @@ def curves_told(scores: pd.DataFrame) -> str:
     for (disturbance, budget), its in table.groupby(list(by[:2]), sort=False):
         if its.share.nunique() < 2:
             continue
+        its = its.sort_values("share", kind="stable")
         levels = its.pivot(index="share", columns="method", values="balanced_accuracy")
         shares = f"{levels.index[0]:g} to {levels.index[-1]:.2g}"
         fell = [f"{name} {levels[name].iloc[0]:.3f} to {levels[name].iloc[-1]:.3f}" for name in its.method.unique()]
@@ -230,11 +231,14 @@ def curves_told(scores: pd.DataFrame) -> str:
 def _lead(name: str, rows: pd.DataFrame) -> str:
     if (rows.verdict == TOO_FEW).all():
         below = [f"{row.share:.2g}" for row in rows.itertuples() if row.gain > 0]
-        return f"CMCSL is on average below {name} at shares {listed(below)}."
+        return f"CMCSL is on average below {name} {_at(below)}."
     lost, won = ([f"{row.share:.2g}" for row in rows.itertuples() if row.verdict == verdict]
                  for verdict in (BETTER, WORSE))
-    return (f"CMCSL is significantly better than {name} at shares {listed(won)}, significantly worse at "
-            f"shares {listed(lost)}.")
+    return f"CMCSL is significantly better than {name} {_at(won)}, significantly worse {_at(lost)}."
+
+
+def _at(shares: list[str]) -> str:
+    return f"at share{'s' if len(shares) > 1 else ''} {listed(shares)}" if shares else "at no share"
 
 
 def classes_found(scores: pd.DataFrame) -> pd.DataFrame:
