@@ -69,13 +69,12 @@ def extract(arguments: argparse.Namespace) -> None:
     if not names:
         raise CmcslError(f"No dataset of {arguments.corpus} has {arguments.min_class} items in every class: lower the "
                          "bar with --min-class.")
+    finetuned = check_choice(arguments.finetune, ("yes", "no"), "answer to --finetune") == "yes"
     for path in extract_features(arguments.corpus, names, start=arguments.start,
                                  folder=arguments.to or features_folder(arguments.corpus, arguments.name),
                                  seed=arguments.seed, split_seed=arguments.split_seed, device=arguments.device,
                                  precision=arguments.precision, weights=arguments.weights,
-                                 orientation=arguments.orientation,
-                                 finetuned=check_choice(arguments.finetune, ("yes", "no"), "answer to --finetune")
-                                 == "yes"):
+                                 orientation=arguments.orientation, finetuned=finetuned):
         print(path)
 
 
