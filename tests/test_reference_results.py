@@ -1,6 +1,6 @@
 """Results that the executed pages show, by value: means of columns of their figures' data, within a tolerance.
 
-Each line of reference_results.csv names a page, one of its figures, a choice of rows, a column, the mean expected there,
+Each line of reference_results.csv names a page, one of its figures, a choice of rows, a column, the mean expected,
 by how much another machine may differ, and why. What changes one on purpose changes its line with it.
 """
 

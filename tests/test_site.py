@@ -183,3 +183,22 @@ def test_each_executed_notebook_can_be_downloaded_as_run(built_book):
         links = [tag["href"] for tag in BeautifulSoup(html.read_bytes(), "html.parser").find_all("a", href=True)
                  if tag["href"].endswith(".ipynb")]
         assert [(html.parent / link).resolve().read_bytes() for link in links] == [page.output.read_bytes()]
+
+
+BAD_PAGE = """<!doctype html><html lang="en"><head><title>Bad</title></head><body><main><article>
+<h1>Bad</h1><img src="https://example.invalid/out.png" alt="out"><script>undefined_function()</script>
+<p style="color: #999; background: #fff">Pale.</p><div style="width: 900px">Wide.</div>
+</article></main></body></html>"""
+
+
+def test_a_bad_page_would_be_noticed(chromium, tmp_path):
+    from axe_playwright_python.base import AXE_SCRIPT
+
+    (tmp_path / "bad.html").write_text(BAD_PAGE, encoding="utf-8")
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    seen = visit(context, tmp_path / "bad.html", AXE_SCRIPT)
+    context.close()
+    assert "https://example.invalid/out.png" in seen.requests
+    assert any("undefined_function" in told for told in seen.messages)
+    assert any("color-contrast" in told for told in seen.faults)
+    assert seen.overflow > 400 and seen.images == ["out"]

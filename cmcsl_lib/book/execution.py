@@ -14,7 +14,7 @@ from ..paths import REPOSITORY, readable_path
 from ..published import available
 from ..sources import PUBLISHED
 from .freshness import RECORD, made_from
-from .pages import EXECUTED, Page
+from .pages import Page
 
 BUILD = REPOSITORY / "_build"
 #: Where the copies of failed notebooks are kept.
@@ -31,8 +31,7 @@ def execute(page: Page) -> TaskFailed | None:
     """
     # Before the run: what changes meanwhile makes the page stale.
     origin = made_from(page)
-    inside = page.output.is_relative_to(EXECUTED)
-    running = FAILED / (page.output.relative_to(EXECUTED) if inside else page.output.name)
+    running = FAILED / f"{page.name}.ipynb"
     running.parent.mkdir(parents=True, exist_ok=True)
     given = [word for name, value in page.parameters.items()
              for word in (("-y", f"{name}: {value}") if isinstance(value, list) else ("-p", name, str(value)))]
@@ -66,11 +65,16 @@ def add_record(executed: NotebookNode, page: Page, origin: dict[str, object]) ->
     # papermill tells the folders of this machine.
     run.update(input_path=readable_path(page.notebook), output_path=readable_path(page.output))
     executed.metadata[RECORD] = {"made_from": origin, "version": __version__, "executed": run["start_time"]}
-    defaults = papermill.inspect_notebook(str(page.notebook))
-    values = {name: told["default"].strip("\"'") for name, told in defaults.items()} | page.parameters
-    sources = [values["corpus"]] if values.get("corpus") == PUBLISHED else [
-        f"corpus {values.get('corpus')}", f"protocol {values.get('protocol')}"]
-    absent = "" if available() else ", without the authors' published scores"
-    told = (f"Run {run['start_time'][:16].replace('T', ' ')} UTC: {', '.join(map(str, sources))}, cmcsl {__version__}, "
-            f"data {str(origin['data'])[:12]}{absent}.")
-    executed.cells.append(nbformat.v4.new_markdown_cell(f"*{told}*", id=f"{page.notebook.stem[:2]}-record"))
+    told = (f"*Run {run['start_time'][:16].replace('T', ' ')} UTC: {sources(page)}, cmcsl {__version__}, data "
+            f"{str(origin['data'])[:12]}.*")
+    executed.cells.append(nbformat.v4.new_markdown_cell(told, id=f"{page.notebook.stem[:2]}-record"))
+
+
+def sources(page: Page) -> str:
+    """Corpus and protocol that a page was run with, and whether the authors' scores were there."""
+    declared = papermill.inspect_notebook(str(page.notebook))
+    values = {name: told["default"].strip("\"'") for name, told in declared.items()} | page.parameters
+    published = f"{'with' if available() else 'without'} the authors' published scores"
+    if values.get("corpus") == PUBLISHED:
+        return published
+    return f"corpus {values.get('corpus')}, protocol {values.get('protocol')}, {published}"
