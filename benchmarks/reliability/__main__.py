@@ -1,4 +1,4 @@
-"""All experiments: python benchmarks/reliability [kills places damage machines together long] [--quick]."""
+"""All experiments: python benchmarks/reliability [killing places] [--quick]."""
 
 import argparse
 import json
