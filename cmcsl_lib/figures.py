@@ -57,7 +57,7 @@ class PageFigure(Figure):
 
 
 def _subplots(lines: int = 1, columns: int = 1, *, figsize: tuple[float, float], **options) -> tuple[Figure, Axes]:
-    figure = PageFigure(figsize=figsize, dpi=84)
+    figure = PageFigure(figsize=figsize, dpi=100)
     return figure, figure.subplots(lines, columns, **options)
 
 
