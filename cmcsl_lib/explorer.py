@@ -136,8 +136,8 @@ def item_data(corpus: Corpus, protocol: Protocol, names: list[str] | str | None 
         columns = {budget: _columns(table, numbers, features.classes) for budget, table in tables.items()}
         made[name] = {"classes": list(features.classes), "budgets": columns}
     items = corpus.items.set_index("id").loc[list(numbers)]
-    return {"items": items[["title", "text"]].fillna("").to_numpy().tolist(), "images": [_thumbnail(each) for each in items.image],
-            "datasets": made}
+    return {"items": items[["title", "text"]].fillna("").to_numpy().tolist(),
+            "images": [_thumbnail(each) for each in items.image], "datasets": made}
 
 
 def _columns(table: pd.DataFrame, numbers: dict[str, int], classes: Sequence[str]) -> dict:
