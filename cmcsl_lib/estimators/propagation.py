@@ -5,9 +5,12 @@ from typing import NamedTuple
 import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils import gen_batches
 
 from ..errors import CmcslError
-from ..labeling import assign, propagate
+
+#: Bytes that the distances of one step over some of the rows may take.
+MEMORY = 2**26
 
 
 class Opinion(NamedTuple):
@@ -74,14 +77,13 @@ def around_seeds(X: np.ndarray, rows: np.ndarray, codes: np.ndarray, classes: in
     seeds = np.flatnonzero(own >= 0)
     seeds = seeds[np.argsort(own[seeds], kind="stable")]
     seed_label, places = own[seeds], np.arange(len(seeds))
-    distances = cdist(X, X[seeds])
-    others = distances[seeds]
-    others[places, places] = np.inf
-    distance, cluster = _per_class(distances, seed_label, classes)
+    distance, cluster = _per_class(X, X[seeds], seed_label, classes)
     # A seed stays in its own cluster, also beside a twin.
     distance[seeds, seed_label], cluster[seeds, seed_label] = 0.0, places
-    label = propagate(assign(distances, seeds), seed_label)
-    told = Opinion(label, distance, cluster, rows[seeds], seed_label, _per_class(others, seed_label, classes)[0])
+    label = distance.argmin(axis=1)
+    label[seeds] = seed_label
+    among_seeds, _ = _per_class(X[seeds], X[seeds], seed_label, classes, own=places)
+    told = Opinion(label, distance, cluster, rows[seeds], seed_label, among_seeds)
     return _spread(told, rows, len(codes))
 
 
@@ -102,6 +104,8 @@ def by_propagator(propagator: BaseEstimator, X: np.ndarray, rows: np.ndarray, co
     CmcslError
         If the propagator has no `predict_proba`.
     """
+    if isinstance(propagator, type):
+        raise CmcslError(f"propagator must be an estimator, such as {propagator.__name__}(), got the class.")
     if not hasattr(propagator, "predict_proba"):
         raise CmcslError(f"propagator must have predict_proba, but {type(propagator).__name__} has none.")
     own = codes[rows]
@@ -122,13 +126,28 @@ def by_propagator(propagator: BaseEstimator, X: np.ndarray, rows: np.ndarray, co
     return _spread(told, rows, len(codes))
 
 
-def _per_class(distances: np.ndarray, seed_label: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
-    """Distance to the nearest seed of each class, and which seed that is; both of shape (m, k)."""
-    nearest, which = np.full((len(distances), classes), np.inf), np.zeros((len(distances), classes), dtype=np.int64)
-    for label in np.unique(seed_label):
-        columns = np.flatnonzero(seed_label == label)
-        which[:, label] = columns[distances[:, columns].argmin(axis=1)]
-        nearest[:, label] = np.take_along_axis(distances, which[:, [label]], axis=1)[:, 0]
+def _per_class(X: np.ndarray, seeds: np.ndarray, seed_label: np.ndarray, classes: int,
+               own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    """Distance to the nearest seed of each class, and which seed that is; both of shape (m, k).
+
+    Parameters
+    ----------
+    X, seeds : ndarray of shape (m, d) and (c, d), dtype float64
+    seed_label : ndarray of shape (c,), dtype int64
+        In ascending order.
+    own : ndarray of shape (m,), dtype int64, optional
+        Which seed each row is itself; it is not compared with that.
+    """
+    nearest, which = np.full((len(X), classes), np.inf), np.zeros((len(X), classes), dtype=np.int64)
+    present, starts = np.unique(seed_label, return_index=True)
+    stops = np.append(starts[1:], len(seeds))
+    for part in gen_batches(len(X), max(1, MEMORY // (8 * len(seeds)))):
+        distances = cdist(X[part], seeds)
+        if own is not None:
+            distances[np.arange(len(distances)), own[part]] = np.inf
+        for label, start, stop in zip(present, starts, stops, strict=True):
+            which[part, label] = start + distances[:, start:stop].argmin(axis=1)
+            nearest[part, label] = distances[np.arange(len(distances)), which[part, label]]
     return nearest, which
 
 
