@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
-from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.metrics import balanced_accuracy_score
-from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
@@ -33,21 +34,22 @@ from cmcsl_lib.estimators import (
     UnimodalClassifier,
     cmcsl,
     cotraining,
+    propagation,
     reference,
 )
 from cmcsl_lib.estimators.strategies import EXCHANGES
 from cmcsl_lib.exchange import exchange_table
 from cmcsl_lib.experiments import run_dataset
 from cmcsl_lib.features import load_features
+from cmcsl_lib.labeling import clustering, nearest, propagate
 from cmcsl_lib.protocol import PROTOCOLS, folds, seed_rows
 
 CLASSIFIERS = [getattr(estimators, name) for name in estimators.__all__]
 PAPER_MODALITIES = {"visual": slice(0, 512), "text": slice(512, 896)}
 TWO = {"visual": [0, 1], "text": [2, 3, 4]}
+CHECKED = {"first": [0], "others": slice(1, None)}
 #: scikit-learn excuses its own semi-supervised classifiers from classes -1 and 1, by their names.
 EXCUSED = {"check_classifiers_classes": "-1 stands for no label"}
-#: NaN is allowed, but not in some of a modality's columns only.
-EXCUSED_FOR_TWO = {**EXCUSED, "check_estimators_pickle": "NaN here and there"}
 
 
 def views(n=60, seed=0, missing=0.0):
@@ -75,15 +77,14 @@ def problems(draw, modalities=2, ties=True):
     return X, {f"m{number}": [2 * number, 2 * number + 1] for number in range(modalities)}, y
 
 
-def excused(estimator):
-    return EXCUSED if estimator.modalities is None else EXCUSED_FOR_TWO
-
-
 @parametrize_with_checks([make() for make in CLASSIFIERS] + [
     CMCSLClassifier(LogisticRegression(), exchange="probability", min_margin=0.1),
     CMCSLClassifier(propagator=KNeighborsClassifier(3), exchange="scale", fusion="maximum"),
-    CMCSLClassifier(modalities={"first": [0], "others": slice(1, None)}, preprocessing="STD", exchange="rank"),
-], expected_failed_checks=excused)
+    # Of several modalities some may be missing, so that checks put NaN here and there: gaps must be filled in.
+    *(make(modalities=CHECKED, preprocessing=make_pipeline(SimpleImputer(), StandardScaler()))
+      for make in CLASSIFIERS if make is not EarlyFusionClassifier),
+    EarlyFusionClassifier(modalities=CHECKED),
+], expected_failed_checks=lambda estimator: EXCUSED)
 def test_scikit_learn_accepts(estimator, check):
     check(estimator)
 
@@ -135,6 +136,36 @@ def test_pseudo_labels_and_their_provenance_are_those_of_algorithm_1(budget, pre
     assert (features.ids[training][fitted.seed_row_] == np.where(by_visual, told.visual_seed, told.text_seed)).all()
     for modality in PAPER_MODALITIES:
         assert (fitted.unimodal_transduction_[modality] == told[f"{modality}_label"]).all()
+
+
+@pytest.mark.parametrize("memory", [1, 2**26])
+@given(problems())
+@settings(max_examples=50)
+def test_ties_are_settled_as_by_the_functions_of_algorithm_1(memory, problem):
+    X, modalities, y = problem
+    seeds = np.flatnonzero(y >= 0)
+    seeds = seeds[np.argsort(y[seeds], kind="stable")]
+    clusters = [clustering(X[:, columns], seeds) for columns in modalities.values()]
+    kept = nearest([propagate(told, y[seeds]) for told in clusters], [told.distance for told in clusters])
+    # Memory for one row at a time, or for all.
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(propagation, "MEMORY", memory)
+        fitted = CMCSLClassifier(modalities=modalities, preprocessing="RAW").fit(X, y)
+    assert (fitted.transduction_ == kept.label).all()
+    assert (fitted.deciding_modality_ == np.array(list(modalities))[kept.modality]).all()
+    seed_rows_by_modality = np.stack([seeds[told.seed] for told in clusters])
+    assert (fitted.seed_row_ == seed_rows_by_modality[kept.modality, np.arange(len(y))]).all()
+
+
+@given(problems(modalities=3), st.integers(-5, 5))
+@settings(max_examples=25)
+def test_a_unit_that_all_modalities_share_does_not_matter(problem, power):
+    X, modalities, y = problem
+    first, second = (CMCSLClassifier(modalities=modalities, preprocessing="RAW").fit(given, y)
+                     for given in (X, X * 2.0**power))
+    assert (first.distance_ * 2.0**power == second.distance_).all()
+    for told in ("transduction_", "deciding_modality_", "margin_", "seed_row_"):
+        assert (getattr(first, told) == getattr(second, told)).all()
 
 
 def test_scores_are_those_of_experiment_3():
@@ -536,7 +567,9 @@ def test_the_same_from_an_array_a_data_frame_and_a_dict(make):
     frame = pd.DataFrame(X, columns=list("abcde"))
     arrays = {name: X[:, columns] for name, columns in TWO.items()}
     named = {"visual": ["a", "b"], "text": ["c", "d", "e"]}
-    given = [(X, TWO), (X, {"visual": slice(0, 2), "text": slice(2, None)}), (frame, TWO), (frame, named),
+    masks = {"visual": [True, True, False, False, False], "text": np.arange(5) >= 2}
+    given = [(X, TWO), (X, {"visual": slice(0, 2), "text": slice(2, None)}), (frame, TWO), (frame, named), (X, masks),
+             ({"visual": frame[["a", "b"]], "text": frame[["c", "d", "e"]]}, None),
              (X, {"visual": [-5, -4], "text": [2, 3, 4]}), (arrays, None), (arrays, TWO),
              (arrays, ("visual", "text")), (dict(reversed(arrays.items())), ["visual", "text"])]
     expected = make(modalities=TWO).fit(X, y)
@@ -567,12 +600,21 @@ def test_rows_without_a_label_in_arrays_of_objects(unlabeled):
     assert CMCSLClassifier(modalities=TWO, min_margin=0.5).fit(X, numbers).transduction_.dtype.kind == "i"
 
 
+@pytest.mark.parametrize("unlabeled", [-1, None, np.nan])
+def test_lists_of_labels(unlabeled):
+    X, y, _ = views()
+    expected = CMCSLClassifier(modalities=TWO).fit(X, y).transduction_
+    named = CMCSLClassifier(modalities=TWO).fit(X, [unlabeled if code < 0 else "abc"[code] for code in y])
+    assert (named.transduction_ == np.array(["a", "b", "c"])[expected]).all()
+
+
 def test_pandas_labels():
     X, y, _ = views()
     expected = CMCSLClassifier(modalities=TWO).fit(X, y).transduction_
     nullable = pd.Series(y).astype("Int64").mask(y < 0)
     named = pd.Series(np.array(["a", "b", "c"])[y]).mask(y < 0)
-    assert (CMCSLClassifier(modalities=TWO).fit(X, nullable).transduction_ == expected).all()
+    for labels in (nullable, nullable.array):
+        assert (CMCSLClassifier(modalities=TWO).fit(X, labels).transduction_ == expected).all()
     assert (CMCSLClassifier(modalities=TWO).fit(X, named).transduction_ == np.array(["a", "b", "c"])[expected]).all()
 
 
@@ -606,6 +648,66 @@ def test_in_pipelines_searches_and_cross_validation():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert (bare.predict(X) == clone(piped[-1]).fit(X, y).predict(X)).all()
+
+
+def test_rows_without_a_label_are_not_scored():
+    X, y, true = views()
+    named = np.where(y < 0, None, np.array(["a", "b", "c"], dtype=object)[y])
+    weight = np.random.default_rng(0).random(len(y))
+    plain = CMCSLClassifier(modalities=TWO)
+    numbered = clone(plain).fit(X, y)
+    right = numbered.predict(X[y >= 0]) == y[y >= 0]
+    # Seeds are few here and a mistake among them is wanted.
+    labels = np.where(np.arange(len(y)) == 0, 1, y)
+    assert numbered.score(X, y) == right.mean()
+    assert numbered.score(X, labels) == (numbered.predict(X) == labels)[y >= 0].mean() < 1
+    assert numbered.score(X, labels, weight) == pytest.approx(
+        np.average((numbered.predict(X) == labels)[y >= 0], weights=weight[y >= 0]))
+    assert clone(plain).fit(X, named).score(X, named) == right.mean()
+    assert numbered.score(X, true) == (numbered.predict(X) == true).mean()
+    assert cross_val_score(plain, X, named, cv=KFold(3), error_score="raise").min() > 0.5
+    with pytest.raises(CmcslError, match="y has no labelled row"):
+        numbered.score(X, np.full(len(y), -1))
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        numbered.score(X, y[:-1])
+
+
+def test_pipelines_route_weights_to_the_score():
+    X, y, true = views()
+    weight = np.random.default_rng(0).random(len(y))
+    with sklearn.config_context(enable_metadata_routing=True):
+        asks = CMCSLClassifier(GaussianNB().set_fit_request(sample_weight=True), modalities=TWO)
+        piped = make_pipeline(StandardScaler().set_fit_request(sample_weight=False),
+                              asks.set_score_request(sample_weight=True)).fit(X, y, sample_weight=weight)
+        assert piped.score(X, true) == (piped.predict(X) == true).mean()
+        assert piped.score(X, true, sample_weight=weight) == pytest.approx(
+            np.average(piped.predict(X) == true, weights=weight))
+        assert 0 < GridSearchCV(piped, {"cmcslclassifier__min_margin": [0, 0.1]}, error_score="raise").fit(
+            X, true, sample_weight=weight).best_score_ <= 1
+
+
+def test_weights_that_are_none_or_refused():
+    X, y, _ = views()
+    plain = CMCSLClassifier(modalities=TWO)
+    without, none = clone(plain).fit(X, y), clone(plain).fit(X, y, sample_weight=None)
+    assert (without.predict_proba(X) == none.predict_proba(X)).all()
+    for weight in (np.ones(len(y) - 1), np.ones((len(y), 2))):
+        with pytest.raises(CmcslError, match=r"sample_weight must have one entry per row, shape \(60,\)"):
+            clone(plain).fit(X, y, sample_weight=weight)
+
+
+def test_a_preprocessing_may_fill_in_gaps():
+    X, y, _ = views(missing=0.2)
+    there = np.flatnonzero(~np.isnan(X[:, 3]))
+    X[there[:5], 3] = np.nan
+    filled = X.copy()
+    filled[there[:5], 3] = X[there[5:], 3].mean()
+    expected = CMCSLClassifier(modalities=TWO, preprocessing="STD").fit(filled, y)
+    found = CMCSLClassifier(modalities=TWO, preprocessing=make_pipeline(SimpleImputer(), StandardScaler())).fit(X, y)
+    assert found.predict_proba(X) == pytest.approx(expected.predict_proba(filled))
+    assert (found.transduction_ == expected.transduction_).all()
+    with pytest.raises(CmcslError, match=f"some of the columns of modality 'text' in row {there[0]}"):
+        CMCSLClassifier(modalities=TWO, preprocessing=StandardScaler()).fit(X, y)
 
 
 def test_sample_weight_reaches_the_base_estimator():
@@ -673,6 +775,18 @@ def test_fusions():
     (dict(modalities={"visual": slice(2, 2)}), r"modalities\['visual'\] must have at least one column"),
     (dict(modalities={"visual": ["a"]}), "X must be a DataFrame"),
     (dict(modalities={"visual": [0.5]}), r"modalities\['visual'\] must be"),
+    (dict(modalities={"visual": 0.5}), r"modalities\['visual'\] must be.*got 0.5"),
+    (dict(modalities={"visual": None}), r"modalities\['visual'\] must be.*got None"),
+    (dict(modalities={"visual": [True, 1]}), r"modalities\['visual'\] must be"),
+    (dict(modalities={"visual": [True, False]}), r"modalities\['visual'\] is a mask of 2 columns, but X has 5"),
+    (dict(modalities={"visual": [False] * 5}), r"modalities\['visual'\] must have at least one column"),
+    (dict(modalities={"visual": slice(0, 5, 0)}), r"modalities\['visual'\] must be a slice whose step is not 0"),
+    (dict(modalities={"visual": [True] * 5, "text": [4]}), "modalities overlap: column 4"),
+    *((dict(base_estimator=base), f"base_estimator must be a classifier.*got .*{told}") for base, told in (
+        ("GNB", "GNB"), (GaussianNB, "GaussianNB"), (StandardScaler(), "StandardScaler"),
+        (LinearRegression(), "LinearRegression"))),
+    (dict(preprocessing=StandardScaler), "preprocessing"),
+    (dict(propagator=KNeighborsClassifier), r"propagator must be an estimator, such as KNeighborsClassifier\(\)"),
     (dict(modalities={"visual": slice("a", "b")}), r"modalities\['visual'\] must be a slice of column positions"),
     (dict(modalities={}), "modalities must name at least one"),
     (dict(modalities="visual"), "modalities must be a dict"),
@@ -707,14 +821,28 @@ def test_labels_that_are_refused(make):
         (np.full(len(y), -1), "y has no labelled row"),
         (np.full(len(y), None), "y has no labelled row"),
         (np.where(y == 0, 0, -1), "one class only, 0"),
-        (np.where(y > 0, "a", "-1"), "dtype object"),
+        (np.where(y > 0, "a", "-1"), "string '-1'.*dtype object"),
+        (np.where(y > 0, "a", "-1").astype(object), "string '-1'"),
+        (np.where(y > 0, "a", "nan"), "string 'nan'.*dtype object"),
         (np.where(y > 0, "a", y.astype(object)), "strings and other labels"),
-        (np.where(y > 0, y, np.nan), "Input y contains NaN"),
+        (np.where(y > 0, y, np.nan), "Input y contains NaN: give rows without a label -1"),
         (y[:-1], "inconsistent numbers of samples"),
         (None, "requires y to be passed"),
     ):
         with pytest.raises(ValueError, match=told):
             make(modalities=TWO).fit(X, labels)
+
+
+def test_frames_of_a_dict_keep_their_columns():
+    X, y, _ = views()
+    frame = pd.DataFrame(X, columns=list("abcde"))
+    frames = {"visual": frame[["a", "b"]], "text": frame[["c", "d", "e"]]}
+    of_frames = CMCSLClassifier().fit(frames, y)
+    of_frame = CMCSLClassifier(modalities={"visual": ["a", "b"], "text": ["c", "d", "e"]}).fit(frame, y)
+    assert (of_frames.predict(frames) == of_frame.predict(frame)).all()
+    for fitted in (of_frames, of_frame):
+        with pytest.raises(CmcslError, match=r"X\['visual'\] must have the columns .*'a', 'b', got 'b', 'a'"):
+            fitted.predict({**frames, "visual": frame[["b", "a"]]})
 
 
 def test_full_labelling_needs_all_labels():

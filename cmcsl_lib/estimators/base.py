@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn import config_context, get_config
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
+from sklearn.metrics import accuracy_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.utils import check_consistent_length
 from sklearn.utils.class_weight import compute_class_weight
@@ -15,7 +16,18 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validat
 
 from ..errors import CmcslError, check_choice
 from ..preprocessing import PREPROCESSINGS, preprocessor
-from .inputs import checked_arrays, decode, encode, is_dict, modality_columns, present_rows, side_by_side
+from .inputs import (
+    check_gaps,
+    check_names,
+    checked_arrays,
+    decode,
+    encode,
+    is_dict,
+    known_labels,
+    modality_columns,
+    present_rows,
+    side_by_side,
+)
 
 FUSIONS = ("mean", "maximum")
 CLASS_WEIGHTS = ("share", "balanced", None)
@@ -72,7 +84,8 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         X : array-like or DataFrame of shape (n, d), or dict of str to array-like of shape (n, d of the modality)
             Features of labelled and unlabelled rows. A row whose values in one modality are all NaN lacks it.
         y : array-like of shape (n,)
-            Class of each row; -1 (in an array of objects or a Series None and NaN as well) where it has no label.
+            Class of each row; -1 (in a list of strings, an array of objects or one of pandas None and NaN as well)
+            where it has no label.
         **params
             Metadata for the `fit` of the base estimator, such as `sample_weight`; what has n entries is cut to the
             rows that a classifier is trained on. With metadata routing enabled, the base estimator must request it.
@@ -87,7 +100,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             If a parameter or the input is not as described; the message names it.
         """
         matrix, codes = self._start(X, y)
-        views, metadata = self._views(matrix), self._routed(params, "fit")
+        views, metadata = self._views(matrix), self._routed(params, "fit", len(matrix))
         taught = self._taught(views, codes, metadata)
         self.estimators_ = self._trained({}, views, taught, codes, metadata, "fit")
         return self
@@ -181,15 +194,45 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
                 found[name][view.rows] = support
         return found
 
+    def score(self, X, y, sample_weight=None):
+        """Accuracy of `predict` on the rows whose class is known.
+
+        So partly labelled data can be cross-validated: rows without a label, which scikit-learn's scorers would count
+        as errors, are left out.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n, d), or dict of str to array-like
+        y : array-like of shape (n,)
+            As in `fit`.
+        sample_weight : array-like of shape (n,), optional
+
+        Returns
+        -------
+        float
+
+        Raises
+        ------
+        ValueError
+            If no row has a label.
+        """
+        predicted, (labeled, labels) = self.predict(X), known_labels(y)
+        check_consistent_length(predicted, labeled, sample_weight)
+        if not labeled.any():
+            raise CmcslError("y has no labelled row: at least one is needed for a score.")
+        weight = None if sample_weight is None else np.asarray(sample_weight)[labeled]
+        return float(accuracy_score(labels, predicted[labeled], sample_weight=weight))
+
     def get_metadata_routing(self):
-        """Which metadata goes where: all of it to the base estimator.
+        """Which metadata goes where: what `fit` and `partial_fit` are given, to the base estimator.
 
         Returns
         -------
         MetadataRouter
         """
         mapping = MethodMapping().add(caller="fit", callee="fit").add(caller="partial_fit", callee="partial_fit")
-        return MetadataRouter(owner=type(self).__name__).add(base_estimator=self._base(), method_mapping=mapping)
+        router = MetadataRouter(owner=type(self).__name__).add_self_request(self)
+        return router.add(base_estimator=self._base(), method_mapping=mapping)
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "estimators_")
@@ -212,7 +255,10 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
 
     def _check_parameters(self) -> None:
         """Raise if a parameter has no admissible value."""
-        if isinstance(self.preprocessing, str) or not hasattr(self.preprocessing, "fit_transform"):
+        base = self._base()
+        if isinstance(base, type) or not hasattr(base, "get_params") or not is_classifier(base):
+            raise CmcslError(f"base_estimator must be a classifier, such as GaussianNB(), got {base!r}.")
+        if isinstance(self.preprocessing, str | type) or not hasattr(self.preprocessing, "fit_transform"):
             check_choice(self.preprocessing, PREPROCESSINGS, "preprocessing")
         if not isinstance(self.class_weight, Mapping):
             check_choice(self.class_weight, CLASS_WEIGHTS, "class_weight")
@@ -226,17 +272,19 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         """Learn shapes, names, modalities, classes and preprocessing; return the matrix and class numbers."""
         self._check_parameters()
         if is_dict(X):
-            X = checked_arrays(X)
-            self._parts = modality_columns(self.modalities, X)
-            X = side_by_side(X, self._parts, sum(array.shape[1] for array in X.values()))
+            arrays, self._names = checked_arrays(X), check_names(X, {})
+            self._parts = modality_columns(self.modalities, arrays)
+            X = side_by_side(arrays, self._parts, sum(array.shape[1] for array in arrays.values()))
             matrix = self._matrix(X, y, reset=True)
         else:
             matrix = self._matrix(X, y, reset=True)
-            self._parts = modality_columns(self.modalities, matrix, getattr(self, "feature_names_in_", None))
+            names = getattr(self, "feature_names_in_", None)
+            self._parts = modality_columns(self.modalities, matrix, names)
+            self._names = {} if names is None else {name: names[part].tolist() for name, part in self._parts.items()}
         self.modalities_ = self._grouped(self._parts)
         self.classes_, codes = encode(y, classes)
         self.preprocessors_ = {}
-        for name, rows in present_rows(matrix, self.modalities_).items():
+        for name, rows in self._present_rows(matrix).items():
             if not len(rows):
                 raise CmcslError(f"Modality {name!r} is missing in every row: at least one row must have it.")
             with config_context(transform_output="default"):
@@ -256,11 +304,16 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
     def _known_matrix(self, X: Any, y: Any = "no_validation") -> np.ndarray:
         """X as one matrix with the columns of the training data."""
         if is_dict(X):
+            check_names(X, self._names)
             X = side_by_side(checked_arrays(X), self._parts, self.n_features_in_)
         return self._matrix(X, y, reset=False)
 
     def _preprocessor(self) -> BaseEstimator:
         return preprocessor(self.preprocessing) if isinstance(self.preprocessing, str) else clone(self.preprocessing)
+
+    def _present_rows(self, matrix: np.ndarray) -> dict[str, np.ndarray]:
+        """As `present_rows`; gaps are left to transformers of the user's own."""
+        return present_rows(matrix, self.modalities_, gaps=not isinstance(self.preprocessing, str))
 
     def _features(self, matrix: np.ndarray, name: str, rows: np.ndarray) -> np.ndarray:
         return np.ascontiguousarray(matrix[np.ix_(rows, self.modalities_[name])])
@@ -268,12 +321,13 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
     def _views(self, matrix: np.ndarray) -> dict[str, View]:
         """Each modality of a matrix, preprocessed."""
         views = {}
-        for name, rows in present_rows(matrix, self.modalities_).items():
+        for name, rows in self._present_rows(matrix).items():
             X = self._features(matrix, name, rows)
             # Transformers refuse to be given no rows.
             if len(rows):
                 with config_context(transform_output="default"):
                     X = np.asarray(self.preprocessors_[name].transform(X))
+                check_gaps(name, rows[np.isnan(X).any(axis=1)])
             views[name] = View(rows, X)
         return views
 
@@ -282,11 +336,15 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         matrix = self._known_matrix(X)
         return len(matrix), self._views(matrix)
 
-    def _routed(self, params: dict[str, Any], method: str) -> dict[str, Any]:
-        """Metadata that the base estimator's method is given."""
+    def _routed(self, params: dict[str, Any], method: str, n: int) -> dict[str, Any]:
+        """Metadata that the base estimator's method is given, for n rows."""
         if get_config()["enable_metadata_routing"]:
-            return process_routing(self, method, **params)["base_estimator"][method]
-        return params
+            params = process_routing(self, method, **params)["base_estimator"][method]
+        given = {name: value for name, value in params.items() if value is not None}
+        weight = given.get("sample_weight", 1.0)
+        if np.ndim(weight) and np.shape(weight) != (n,):
+            raise CmcslError(f"sample_weight must have one entry per row, shape ({n},), got shape {np.shape(weight)}.")
+        return given
 
     def _trained(self, estimators: Mapping[str, BaseEstimator], views: dict[str, View], taught: dict[str, np.ndarray],
                  labeled: np.ndarray, params: dict[str, Any], method: str) -> dict[str, BaseEstimator]:

@@ -164,11 +164,13 @@ class CMCSLClassifier(SelfLabelingClassifier):
     base_estimator : estimator, optional
         Classifier that is cloned for each modality; default `GaussianNB()`. It is fitted to class numbers 0..k-1.
     modalities : dict of str to columns, sequence of str or None, default=None
-        Columns of each modality of X: a slice, column positions, or column names of a DataFrame. Columns of no
-        modality are left aside. Ties go to the modality that stands first. Where X is a dict of arrays, names alone or
-        None will do. None takes all columns of an array as one modality.
+        Columns of each modality of X: a slice, column positions, a mask with one truth value per column, or column
+        names of a DataFrame. Columns of no modality are left aside, but must be numbers. Ties go to the modality that
+        stands first. Where X is a dict of arrays, names alone or None will do. None takes all columns of an array as
+        one modality.
     preprocessing : {"RAW", "L2", "STD", "MM", "L2STD"} or transformer, default="L2STD"
-        Fitted to each modality's rows, labelled or not.
+        Fitted to each modality's rows, labelled or not. A transformer may fill in NaN in some of a modality's columns;
+        else they are refused.
     exchange : {"distance", "rank", "scale", "probability"}, default="distance"
         How distances of different modalities are compared. ``distance``: as they are, as in the paper. ``rank``: as
         the share of the modality's unlabelled rows that lie at most so far from their seeds. ``scale``: divided by
@@ -299,7 +301,7 @@ class CMCSLClassifier(SelfLabelingClassifier):
             matrix, codes = self._go_on(X, y, classes)
         else:
             matrix, codes = self._start(X, y, classes)
-        views, metadata = self._views(matrix), self._routed(params, "partial_fit")
+        views, metadata = self._views(matrix), self._routed(params, "partial_fit", len(matrix))
         labeled = np.concatenate([self._seeds.codes, codes])
         taught = self._taught(views, codes, metadata)
         self.estimators_ = self._trained(getattr(self, "estimators_", {}), views, taught, labeled, metadata,

@@ -1,6 +1,6 @@
 """What a user hands over: features in one array or several, labels of some rows, columns of each modality."""
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from numbers import Integral
 from typing import Any
 
@@ -15,7 +15,7 @@ from ..errors import CmcslError
 #: Name of the only modality where `modalities` is None.
 ONLY = "all"
 
-Columns = slice | Sequence[int] | Sequence[str] | int | str
+Columns = slice | Sequence[int] | Sequence[str] | Sequence[bool] | int | str
 Modalities = Mapping[str, Columns] | Sequence[str] | None
 
 
@@ -80,24 +80,53 @@ def _columns_of_matrix(modalities: Mapping[str, Columns], width: int,
 
 def _positions(where: str, chosen: Columns, width: int, names: Sequence[Hashable] | None) -> np.ndarray:
     """Positions of the columns of one modality, which messages call `where`."""
-    if isinstance(chosen, slice):
-        asked = [bound for bound in (chosen.start, chosen.stop) if bound is not None]
-        highest = width
-    else:
-        asked = [chosen] if isinstance(chosen, str | Integral) else list(chosen)
-        highest = width - 1
-        if asked and all(isinstance(column, str) for column in asked):
-            return _named(where, asked, names)
-    if not all(isinstance(column, Integral) and not isinstance(column, bool) for column in asked):
-        raise CmcslError(f"{where} must be a slice of column positions, a list of positions or a list of names, "
-                         f"got {chosen!r}.")
+    asked = _asked(where, chosen)
+    if not isinstance(chosen, slice) and asked and all(isinstance(column, str) for column in asked):
+        return _named(where, asked, names)
+    if not isinstance(chosen, slice) and asked and all(isinstance(column, bool | np.bool_) for column in asked):
+        return _masked(where, asked, width)
+    if not all(isinstance(column, Integral) and not isinstance(column, bool | np.bool_) for column in asked):
+        raise _not_columns(where, chosen)
+    highest = width if isinstance(chosen, slice) else width - 1
     outside = [column for column in asked if not -width <= column <= highest]
     if outside:
         raise CmcslError(f"{where} is out of range: X has {width} columns, and {_listed(outside)} is beyond them.")
-    found = np.arange(width)[chosen if isinstance(chosen, slice) else np.array(asked, dtype=np.int64)]
+    which = chosen if isinstance(chosen, slice) else np.array(asked, dtype=np.int64)
+    return _some(where, np.arange(width)[which], width)
+
+
+def _asked(where: str, chosen: Columns) -> list:
+    """What is asked for, one by one: of a slice its bounds."""
+    if isinstance(chosen, slice):
+        if chosen.step == 0:
+            raise CmcslError(f"{where} must be a slice whose step is not 0, got {chosen!r}.")
+        return [bound for bound in (chosen.start, chosen.stop) if bound is not None]
+    if isinstance(chosen, str | Integral):
+        return [chosen]
+    if not isinstance(chosen, Iterable):
+        raise _not_columns(where, chosen)
+    return list(chosen)
+
+
+def _masked(where: str, asked: list[bool], width: int) -> np.ndarray:
+    """Positions of the columns that a mask keeps."""
+    if len(asked) != width:
+        raise CmcslError(f"{where} is a mask of {len(asked)} columns, but X has {width}: one truth value per column is "
+                         "needed.")
+    return _some(where, np.flatnonzero(asked), width)
+
+
+def _some(where: str, found: np.ndarray, width: int) -> np.ndarray:
+    """The same positions, if there are any."""
     if not len(found):
         raise CmcslError(f"{where} must have at least one column, got none of X with n_features={width}.")
     return found
+
+
+def _not_columns(where: str, chosen: Any) -> CmcslError:
+    """The error that says what columns may be."""
+    return CmcslError(f"{where} must be a slice of column positions, a list of positions, a list of names or a mask, "
+                      f"got {chosen!r}.")
 
 
 def _named(where: str, asked: list[str], names: Sequence[Hashable] | None) -> np.ndarray:
@@ -121,6 +150,22 @@ def _disjoint(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
                                  "but each column belongs to one modality at most, once.")
             owner[column] = name
     return columns
+
+
+def check_names(X: Mapping[str, Any], known: Mapping[str, Sequence[Hashable]]) -> dict[str, list[Hashable]]:
+    """Column names of each data frame in a dict, once it is clear that they are the known ones.
+
+    Raises
+    ------
+    CmcslError
+        If a frame has other columns, or in another order, than those known of its modality.
+    """
+    names = {name: list(frame.columns) for name, frame in X.items() if isinstance(frame, pd.DataFrame)}
+    for name, columns in names.items():
+        if name in known and columns != list(known[name]):
+            raise CmcslError(f"X[{name!r}] must have the columns of the training data in their order, "
+                             f"{_listed(known[name])}, got {_listed(columns)}.")
+    return names
 
 
 def checked_arrays(X: Mapping[str, Any]) -> dict[str, np.ndarray]:
@@ -172,26 +217,85 @@ def side_by_side(X: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray],
     return matrix
 
 
-def present_rows(matrix: np.ndarray, columns: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+def present_rows(matrix: np.ndarray, columns: Mapping[str, np.ndarray], *, gaps: bool) -> dict[str, np.ndarray]:
     """For each modality the numbers of the rows that have it; a row whose columns are all NaN lacks it.
+
+    Parameters
+    ----------
+    gaps : bool
+        Whether some of a modality's columns may be NaN in a row.
 
     Raises
     ------
     CmcslError
-        If only some of a modality's columns are NaN in a row, or a row has no modality.
+        If there are such gaps and they are not allowed, or a row has no modality.
     """
     present = {}
     for name, positions in columns.items():
         empty = np.isnan(matrix[:, positions])
-        partly = np.flatnonzero(empty.any(axis=1) & ~empty.all(axis=1))
-        if len(partly):
-            raise CmcslError(f"Input X contains NaN in some of the columns of modality {name!r} in row {partly[0]}: "
-                             "fill them in, or make all of them NaN if the modality is missing there.")
         present[name] = ~empty.all(axis=1)
+        if not gaps:
+            check_gaps(name, np.flatnonzero(empty.any(axis=1) & present[name]))
     nothing = np.flatnonzero(~np.any(list(present.values()), axis=0))
     if len(nothing):
         raise CmcslError(f"Input X contains NaN in every modality in row {nothing[0]}: at least one must be there.")
     return {name: np.flatnonzero(rows) for name, rows in present.items()}
+
+
+def check_gaps(name: str, rows: np.ndarray) -> None:
+    """Raise if a modality has rows with gaps."""
+    if len(rows):
+        raise CmcslError(f"Input X contains NaN in some of the columns of modality {name!r} in row {rows[0]}: fill "
+                         "them in, give a preprocessing that does, or make all of them NaN if the modality is missing.")
+
+
+def known_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Which rows have a label, and these labels.
+
+    Parameters
+    ----------
+    y : array-like of shape (n,)
+        Labels; -1 stands for no label, and in a list, an array of objects or one of pandas None and NaN as well.
+
+    Returns
+    -------
+    labeled : ndarray of shape (n,), dtype bool
+    labels : ndarray of shape (number of labelled rows,)
+
+    Raises
+    ------
+    ValueError
+        If y is not a vector of classes of one kind.
+    """
+    y = _vector(y)
+    if y.dtype == object:
+        labeled = np.array([not pd.isna(label) and label != -1 for label in y], dtype=bool)
+        labels = np.array(y[labeled].tolist())
+        if labels.dtype.kind in "US" and not all(isinstance(label, str) for label in y[labeled]):
+            raise CmcslError("y holds strings and other labels: take one kind, and -1, None or NaN for no label.")
+    else:
+        if y.dtype.kind == "f" and np.isnan(y).any():
+            raise CmcslError("Input y contains NaN: give rows without a label -1, or y the dtype object.")
+        assert_all_finite(y, input_name="y")
+        labeled = y != -1 if y.dtype.kind in "if" else np.ones(len(y), dtype=bool)
+        labels = y[labeled]
+    # NumPy writes -1 and NaN so where it makes strings of them.
+    written = {"-1", "nan"} if y.dtype.kind == "U" else {"-1"}
+    if labels.dtype.kind == "U" and (found := written.intersection(labels.tolist())):
+        raise CmcslError(f"y holds the string {_listed(sorted(found))}, which can't stand for no label: give y as a "
+                         "list or with the dtype object, and rows without a label -1 or None.")
+    if len(labels):
+        check_classification_targets(labels)
+    return labeled, labels
+
+
+def _vector(y: Any) -> np.ndarray:
+    """y as a vector that still tells apart strings and what stands for no label."""
+    if isinstance(y, pd.Series | pd.Index | pd.api.extensions.ExtensionArray) and pd.isna(y).any():
+        y = np.asarray(y.astype(object))
+    elif isinstance(y, list | tuple) and np.asarray(y).dtype.kind == "U":
+        y = np.asarray(y, dtype=object)
+    return column_or_1d(y, warn=True)
 
 
 def encode(y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -200,7 +304,7 @@ def encode(y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.nd
     Parameters
     ----------
     y : array-like of shape (n,)
-        Labels; -1 stands for no label, and in an array of objects or a Series of pandas None and NaN as well.
+        As `known_labels` takes it.
     classes : ndarray, optional
         All classes, if they are known beforehand, sorted.
 
@@ -215,38 +319,21 @@ def encode(y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.nd
         If y is not a vector of classes, holds one that is not in `classes`, or is without any label where `classes`
         is not given.
     """
-    if isinstance(y, pd.Series) and y.isna().any():
-        y = y.astype(object).to_numpy()
-    y = column_or_1d(y, warn=True)
-    if y.dtype == object:
-        unlabeled = np.array([bool(pd.isna(label)) or label == -1 for label in y], dtype=bool)
-        told = y[~unlabeled].tolist()
-        given = np.array(told)
-        if given.dtype.kind in "US" and not all(isinstance(label, str) for label in told):
-            raise CmcslError("y holds strings and other labels: take one kind, and -1, None or NaN for no label.")
-    else:
-        assert_all_finite(y, input_name="y")
-        if y.dtype.kind == "U" and "-1" in y:
-            raise CmcslError("y is an array of strings, in which '-1' can't stand for no label: give y the dtype "
-                             "object, and unlabelled rows None or -1.")
-        unlabeled = y == -1 if y.dtype.kind in "if" else np.zeros(len(y), dtype=bool)
-        given = y[~unlabeled]
-    codes = np.full(len(y), -1, dtype=np.int64)
-    if not len(given) and classes is not None:
+    labeled, labels = known_labels(y)
+    codes = np.full(len(labeled), -1, dtype=np.int64)
+    if classes is not None:
+        unknown = [label for label in np.unique(labels).tolist() if label not in classes.tolist()]
+        if unknown:
+            raise CmcslError(f"y holds the unknown class {_listed(unknown)}: choose from {_listed(classes.tolist())}.")
+        if len(labels):
+            codes[labeled] = np.searchsorted(classes, labels)
         return classes, codes
-    if not len(given):
+    if not len(labels):
         raise CmcslError("y has no labelled row: at least one row of every class must be labelled, the others -1.")
-    check_classification_targets(given)
-    found, codes[~unlabeled] = np.unique(given, return_inverse=True)
-    if classes is None and len(found) == 1 and unlabeled.any():
-        raise CmcslError(f"y labels rows of one class only, {_listed(found.tolist())}: there must be seeds of at "
+    classes, codes[labeled] = np.unique(labels, return_inverse=True)
+    if len(classes) == 1 and not labeled.all():
+        raise CmcslError(f"y labels rows of one class only, {_listed(classes.tolist())}: there must be seeds of at "
                          "least two classes, and none may be called -1, which stands for no label.")
-    if classes is None:
-        return found, codes
-    unknown = [label for label in found.tolist() if label not in classes.tolist()]
-    if unknown:
-        raise CmcslError(f"y holds the unknown class {_listed(unknown)}: choose from {_listed(classes.tolist())}.")
-    codes[~unlabeled] = np.searchsorted(classes, given)
     return classes, codes
 
 
