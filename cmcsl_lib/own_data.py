@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.model_selection import GridSearchCV
 
 from .corpora import datasets, divide, load
 from .corpora.store import spreadsheet_safe
@@ -152,6 +153,29 @@ def write_labels(labels: pd.DataFrame, path: Path) -> None:
     safe = labels.assign(**{name: labels[name].map(spreadsheet_safe) for name in TEXTS})
     with written_whole(path) as temporary:
         safe.to_csv(temporary, index=False, columns=list(COLUMNS), float_format="%.6g", lineterminator="\n")
+
+
+def tried(search: GridSearchCV, features: Features) -> pd.DataFrame:
+    """Settings of an estimator, each judged on labelled items that it was not told of, the best first.
+
+    Parameters
+    ----------
+    search : GridSearchCV
+        Unfitted; it is fitted to both modalities side by side, and to the labels, -1 where there is none.
+
+    Returns
+    -------
+    DataFrame
+        One row per setting: a column for each parameter that is searched, and accuracy, the mean over folds. Without
+        rows if a class has fewer than two labelled items, which leaves nothing to judge by.
+    """
+    labeled = np.bincount(features.y[features.y >= 0])
+    if labeled[labeled > 0].min() < 2:
+        return pd.DataFrame(columns=["accuracy"])
+    results = search.fit(np.hstack(features.modalities), features.y).cv_results_
+    settings = pd.DataFrame(results["params"]).rename(columns=lambda name: name.split("__")[-1])
+    judged = settings.assign(accuracy=results["mean_test_score"])
+    return judged.sort_values("accuracy", ascending=False, kind="stable", ignore_index=True)
 
 
 def told(labels: pd.DataFrame) -> str:

@@ -8,12 +8,15 @@ import pandas as pd
 import pytest
 from joblib import Parallel, delayed
 from own_corpora import CORPORA, made_up, make_features, make_folder, ready_made_corpus
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from cmcsl_lib import own_data
 from cmcsl_lib.book import execution, source_notebooks
 from cmcsl_lib.book.pages import Page
 from cmcsl_lib.cli import main
 from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.estimators import CMCSLClassifier
 from cmcsl_lib.features import Features, load_features
 from cmcsl_lib.own_data_figures import margin_histogram, sureness_curve
 from cmcsl_lib.protocol import PROTOCOLS, drawable_budgets
@@ -55,6 +58,30 @@ def test_what_is_too_close_to_call_gets_no_label():
     assert own_data.told(made.reset_index()) == (
         "3 items labelled from 2: animal 2, food 1. Decided by the visual modality 2 and the text modality 1. "
         "1 items were too close to call.")
+
+
+def test_settings_are_judged_by_seeds_that_were_held_back():
+    features = own_data.task("openclipart", "AF", 4).features
+    width = features.visual.shape[1]
+    model = CMCSLClassifier(modalities={"visual": slice(0, width), "text": slice(width, None)})
+    # Nothing is sure enough for the second setting, which is left with the seeds of the other half.
+    search = GridSearchCV(model, {"exchange": ["distance", "rank"], "min_margin": [0, 1]}, cv=StratifiedKFold(2))
+    made = own_data.tried(search, features)
+    assert made.columns.tolist() == ["exchange", "min_margin", "accuracy"] and len(made) == 4
+    assert made.accuracy.is_monotonic_decreasing
+    X, y = np.hstack(features.modalities), features.y
+    seeds = np.flatnonzero(y >= 0)
+    right = []
+    for training, test in StratifiedKFold(2).split(X, y):
+        held = np.intersect1d(seeds, test)
+        right.append((clone(model).fit(X[training], y[training]).predict(X[held]) == y[held]).mean())
+    first = made[(made.exchange == "distance") & (made.min_margin == 0)]
+    assert first.accuracy.item() == pytest.approx(np.mean(right))
+
+
+def test_nothing_is_judged_by_single_seeds():
+    search = GridSearchCV(CMCSLClassifier(), {"min_margin": [0, 1]}, cv=2)
+    assert own_data.tried(search, own_data.task("openclipart", "AF", 1).features).empty
 
 
 def test_one_class_alone_can_not_label():
