@@ -118,8 +118,8 @@ class UnimodalClassifier(SelfLabelingClassifier):
 
     Attributes
     ----------
-    transduction_by_modality_, provenance_
-        The labels that each modality's classifier was trained on, and where they come from.
+    transduction_by_modality_, unimodal_transduction_, provenance_
+        The labels that each modality's classifier was trained on; the same without `min_margin`; where they come from.
     transduction_, deciding_modality_, distance_, margin_, seed_row_
         The same of the surest modality of each row. With several modalities no classifier was trained on these.
     classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
