@@ -1,0 +1,141 @@
+"""The steps that are killed and starved: a command, what it needs, and what it leaves."""
+
+import hashlib
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import made_up
+
+from cmcsl_lib.paths import REPOSITORY
+from cmcsl_lib.sealed import Damaged, check_seal
+
+HERE = Path(__file__).parent
+FILMS = 60
+#: Names that come and go: locks, temporary files, and what a download or a run has not finished.
+PASSING = re.compile(r"(^|/)(\.|tmp)|\.part$|\.etag$|\.parts/|^trainings/|^images/|^texts/")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One command.
+
+    Parameters
+    ----------
+    words : tuple of str
+        What follows ``cmcsl``.
+    prepare : callable
+        Puts what the command needs into an empty CMCSL_HOME.
+    served : bool
+        Whether it downloads.
+    repository : callable, optional
+        From a scratch folder to the copy of the repository in which it runs.
+    """
+
+    name: str
+    words: tuple[str, ...]
+    prepare: Callable[[Path], object] = lambda home: None
+    served: bool = False
+    repository: Callable[[Path], Path] | None = None
+    #: Files of one run are equal to those of any other.
+    outputs: Callable[[Path, Path], dict[str, str]] = field(default=lambda home, repository: digests(home))
+
+    def start(self, home: Path, repository: Path = REPOSITORY, url: str = "") -> subprocess.Popen:
+        """Start the command in a process group of its own, so that what it starts can be ended with it."""
+        environment = os.environ | {"CMCSL_HOME": str(home), "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1",
+                                    "NO_PROXY": "127.0.0.1", "PYTHONWARNINGS": "ignore"}
+        if url:
+            environment |= {"RELIABILITY_SERVER": url, "RELIABILITY_ARRAYS": made_up.registry(made_up.arrays())}
+        words = [word.format(home=home) for word in self.words]
+        return subprocess.Popen([sys.executable, str(HERE / "child.py"), *words], env=environment, cwd=repository,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """SHA-256 of the finished files in a folder."""
+    paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
+    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sorted(paths.items())
+            if not PASSING.search(name)}
+
+
+def broken(folder: Path) -> list[str]:
+    """Files that are there under their final names and are not whole: each says so itself, by its SHA-256."""
+    found = []
+    for path in folder.rglob("*"):
+        if path.suffix in (".parquet", ".arrow") and not path.name.startswith("."):
+            with suppress(FileNotFoundError):
+                try:
+                    check_seal(path.read_bytes())
+                except Damaged:
+                    found.append(path.relative_to(folder).as_posix())
+    return found
+
+
+def finished(folder: Path) -> set[str]:
+    """What was reported as done: finished files, and finished folds by dataset."""
+    folds = {f"{path.parent.parent.name}/{path.stem}" for path in folder.rglob("*.parts/*/[0-9].parquet")}
+    return folds | set(digests(folder))
+
+
+def end(process: subprocess.Popen, group: bool = True) -> None:
+    """Kill a process, with or without those that it started, and wait for it."""
+    with suppress(ProcessLookupError):
+        (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def small_book(scratch: Path) -> Path:
+    """A copy of the repository whose book has two pages."""
+    copy = scratch / "repository"
+    skipped = shutil.ignore_patterns(".git", ".venv*", "_build", "cache", "__pycache__", "scores", "*.egg-info", "tests")
+    shutil.copytree(REPOSITORY, copy, ignore=skipped, symlinks=True)
+    for notebook in (copy / "notebooks").glob("*.ipynb"):
+        if not notebook.name.startswith("01_"):
+            notebook.unlink()
+    shutil.rmtree(copy / "book" / "notebooks", ignore_errors=True)
+    (copy / "book" / "index.md").write_text("# A small book\n")
+    (copy / "book" / "bibliography.md").write_text("# Bibliography\n\n```{bibliography}\n:all:\n```\n")
+    (copy / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n"
+                                   "  - file: book/notebooks/01_data\n  - file: book/bibliography\n")
+    return copy
+
+
+def page_texts(home: Path, repository: Path) -> dict[str, str]:
+    """SHA-256 of the pages of a book."""
+    html = repository / "_build" / "html"
+    return {path.relative_to(html).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+            for path in sorted(html.rglob("*.html"))}
+
+
+def _archive(home: Path) -> None:
+    (home / "mmimdb.tar.gz").write_bytes(made_up.tar(made_up.films(FILMS)))
+
+
+def _corpus(home: Path) -> None:
+    from cmcsl_lib.corpora import mm_imdb
+
+    _archive(home)
+    before = os.environ.get("CMCSL_HOME")
+    os.environ["CMCSL_HOME"] = str(home)
+    mm_imdb.fetch(home / "mmimdb.tar.gz")
+    os.environ.pop("CMCSL_HOME") if before is None else os.environ.update(CMCSL_HOME=before)
+
+
+BUDGETS = tuple(map(str, range(1, 9)))
+STEPS = {step.name: step for step in (
+    Step("fetch mm-imdb", ("fetch", "mm-imdb"), served=True),
+    Step("fetch published-scores", ("fetch", "published-scores"), served=True),
+    Step("divide", ("divide", "mm-imdb", "--csv", "--min-class", "1"), _corpus),
+    Step("extract", ("extract", "folder", "--items", "{home}/own/items.csv", "--as", "own", "--device", "cpu"),
+         lambda home: made_up.folder(home / "own")),
+    Step("run", ("run", "3", "--datasets", "AF", "--classifier", "GNB", "CART", "--workers", "2", "--budgets", *BUDGETS),
+         made_up.features),
+    Step("book", ("book", "--workers", "1"), repository=small_book, outputs=page_texts),
+)}
