@@ -9,6 +9,7 @@ from typing import Any
 
 from ..errors import CmcslError, check_choice
 from ..paths import written_whole
+from ..sealed import written_sealed
 from .base import Corpus, divide
 from .catalogue import DATASETS, description_path
 from .store import items_path, read_items, write_items, write_report
@@ -130,8 +131,8 @@ def write(corpus: str, items: Iterator[dict], set_aside: list[tuple[str, str]],
             labels.append(item["labels"])
             yield item
 
-    with written_whole(items_path(corpus)) as temporary:
-        if not write_items(temporary, noted()):
+    with written_sealed(items_path(corpus)) as temporary:
+        if not write_items(corpus, temporary, noted()):
             raise CmcslError(f"No item can be used: {_told(set_aside) or 'there is none'}.")
         made = named_datasets(corpus, labels, asked, several)
     write_report(corpus, set_aside)
