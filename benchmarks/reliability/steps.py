@@ -94,7 +94,8 @@ def end(process: subprocess.Popen, group: bool = True) -> None:
 def small_book(scratch: Path) -> Path:
     """A copy of the repository whose book has two pages."""
     copy = scratch / "repository"
-    skipped = shutil.ignore_patterns(".git", ".venv*", "_build", "cache", "__pycache__", "scores", "*.egg-info", "tests")
+    skipped = shutil.ignore_patterns(".git", ".venv*", "_build", "cache", "__pycache__", "scores", "*.egg-info",
+                                     "tests")
     shutil.copytree(REPOSITORY, copy, ignore=skipped, symlinks=True)
     for notebook in (copy / "notebooks").glob("*.ipynb"):
         if not notebook.name.startswith("01_"):
@@ -128,14 +129,13 @@ def _corpus(home: Path) -> None:
     os.environ.pop("CMCSL_HOME") if before is None else os.environ.update(CMCSL_HOME=before)
 
 
-BUDGETS = tuple(map(str, range(1, 9)))
 STEPS = {step.name: step for step in (
     Step("fetch mm-imdb", ("fetch", "mm-imdb"), served=True),
     Step("fetch published-scores", ("fetch", "published-scores"), served=True),
     Step("divide", ("divide", "mm-imdb", "--csv", "--min-class", "1"), _corpus),
     Step("extract", ("extract", "folder", "--items", "{home}/own/items.csv", "--as", "own", "--device", "cpu"),
          lambda home: made_up.folder(home / "own")),
-    Step("run", ("run", "3", "--datasets", "AF", "--classifier", "GNB", "CART", "--workers", "2", "--budgets", *BUDGETS),
-         made_up.features),
+    Step("run", ("run", "3", "--datasets", "AF", "--classifier", "GNB", "CART", "--workers", "2", "--budgets",
+                 *map(str, range(1, 9))), made_up.features),
     Step("book", ("book", "--workers", "1"), repository=small_book, outputs=page_texts),
 )}
