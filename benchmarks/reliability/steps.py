@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import made_up
+import nbformat
 
 from cmcsl_lib.paths import REPOSITORY
 from cmcsl_lib.sealed import Damaged, check_seal
@@ -92,19 +93,23 @@ def end(process: subprocess.Popen, group: bool = True) -> None:
 
 
 def small_book(scratch: Path) -> Path:
-    """A copy of the repository whose book has two pages."""
+    """A copy of the repository whose book has two pages, one of them a notebook."""
     copy = scratch / "repository"
     skipped = shutil.ignore_patterns(".git", ".venv*", "_build", "cache", "__pycache__", "scores", "*.egg-info",
                                      "tests")
     shutil.copytree(REPOSITORY, copy, ignore=skipped, symlinks=True)
     for notebook in (copy / "notebooks").glob("*.ipynb"):
-        if not notebook.name.startswith("01_"):
-            notebook.unlink()
-    shutil.rmtree(copy / "book" / "notebooks", ignore_errors=True)
+        notebook.unlink()
+    cells = [nbformat.v4.new_markdown_cell("# A page", id="01-01"),
+             nbformat.v4.new_code_cell('corpus = "openclipart"', id="01-02", metadata={"tags": ["parameters"]}),
+             nbformat.v4.new_code_cell("from cmcsl_lib.corpora import load\nlen(load(corpus).items)", id="01-03")]
+    its = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=its), copy / "notebooks" / "01_page.ipynb")
+    shutil.rmtree(copy / "book")
+    (copy / "book").mkdir()
     (copy / "book" / "index.md").write_text("# A small book\n")
-    (copy / "book" / "bibliography.md").write_text("# Bibliography\n\n```{bibliography}\n:all:\n```\n")
-    (copy / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n"
-                                   "  - file: book/notebooks/01_data\n  - file: book/bibliography\n")
+    (copy / "_config.yml").write_text("title: Small\nexecute:\n  execute_notebooks: \"off\"\n")
+    (copy / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n  - file: book/notebooks/01_page\n")
     return copy
 
 
