@@ -2,10 +2,14 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: book test test-oldest sums clean
+.PHONY: book pdf test test-oldest newest sums clean
 
 book: .venv/installed-book
 	@$(BIN)/cmcsl book
+
+# Needs Chromium.
+pdf: .venv/installed-book
+	@$(BIN)/cmcsl book --pdf
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest
@@ -19,6 +23,12 @@ test-oldest: .venv-oldest/installed
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
+
+# The newest packages that pyproject.toml allows, instead of the exact ones of requirements/.
+newest:
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e ".[extract,test,bayes,dask]"
+	@touch .venv/installed-book .venv/installed-test
 
 .venv/installed-book: requirements/book.txt pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cmcsl needs Python 3.11 or newer: make PYTHON=python3.11")'

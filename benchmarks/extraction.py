@@ -36,6 +36,8 @@ from cmcsl_lib.extraction.weights import network, read_weights
 #: Size of a made-up poster, and its two labels in turns.
 WIDTH, HEIGHT = 256, 380
 CLASSES = ("Horror", "Romance")
+#: About as long as a plot of MM-IMDb.
+PLOT = "Somebody leaves home and meets somebody else. " * 12
 #: Images of one turn, whole batches on both sides.
 TRAINED, EXTRACTED = 64, 256
 #: Seconds between looks at the memory; every so many of them, shared pages are told apart, which costs much more.
@@ -54,7 +56,7 @@ def make_corpus(count: int) -> None:
     """Write made-up posters with texts and labels where MM-IMDb lies, as MM-IMDb."""
     def batch(begin: int) -> pa.RecordBatch:
         return pa.RecordBatch.from_pylist([
-            {"id": str(number), "title": "", "text": f"Plot number {number}.", "labels": [CLASSES[number % 2]],
+            {"id": str(number), "title": "", "text": f"{number} {PLOT}", "labels": [CLASSES[number % 2]],
              "image": poster(number)} for number in range(begin, min(begin + mm_imdb.BATCH, count))], mm_imdb.SCHEMA)
 
     path = mm_imdb.store_path()

@@ -279,7 +279,8 @@ def book(arguments: argparse.Namespace) -> None:
     """Execute the notebooks that changed and build the HTML book."""
     from .book import build
 
-    print(build(arguments.corpus, workers=arguments.workers, names=arguments.datasets, budgets=arguments.budgets))
+    print(build(arguments.corpus, workers=arguments.workers, names=arguments.datasets, budgets=arguments.budgets,
+                pdf=arguments.pdf))
 
 
 def parser() -> argparse.ArgumentParser:
@@ -371,6 +372,7 @@ def parser() -> argparse.ArgumentParser:
     building.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
     building.add_argument("--budgets", nargs="+", type=int, help=BUDGETS_HELP)
     building.add_argument("--workers", type=int, default=2, help="notebooks executed at the same time")
+    building.add_argument("--pdf", action="store_true", help="print the whole book as well; needs Chromium")
     return top
 
 

@@ -281,6 +281,10 @@ window.cmcslExplorer = (() => {
 
     offer(dataset, Object.keys(data.datasets));
     offer(filter, Object.keys(SHOWN));
+    offer(budget, Object.keys(data.datasets[dataset.value].budgets));
+    // To begin with, what the exchange is about, at a budget in the middle.
+    filter.value = "labels differ";
+    budget.selectedIndex = Math.floor(budget.length / 2);
 
     function refill() {
       const { classes, budgets } = data.datasets[dataset.value];
@@ -350,15 +354,17 @@ window.cmcslExplorer = (() => {
         const { label, distance, seed } = row[modality];
         const name = modality === "visual" ? "image" : "text";
         const told = `The ${name} is nearest to the seed “${data.items[seed][0]}”, at ${distance.toFixed(2)}: `;
-        return element("li", {}, picture(seed, "", 48), element("span", {}, told, element("strong", {}, label)));
+        const drawing = picture(seed, `Drawing of that seed, ${data.items[seed][0]}`, 48);
+        return element("li", {}, drawing, element("span", {}, told, element("strong", {}, label)));
       });
       const decider = row.decided === 0 ? "image" : "text";
       const end = row.outcome === 0 ? `Both say ${row.label}. `
         : `They differ, and the ${decider} is closer to its seed: it decides, ${row.label}. `;
       const kind = row.right ? "right" : "wrong";
       const verdict = element("strong", { class: kind }, `${row.right ? "✓" : "✗"} ${kind}`);
-      panel.replaceChildren(picture(row.number, `Drawing: ${title}`, 144), element(
-        "div", {}, element("p", { class: "title" }, title), element("p", {}, text), element("ul", {}, ...says),
+      const drawing = picture(row.number, `Drawing of the chosen item, ${title}`, 144);
+      panel.replaceChildren(drawing, element("div", {},
+        element("p", { class: "title" }, title), element("p", {}, text), element("ul", {}, ...says),
         element("p", {}, end, verdict, ` (true class: ${row.true})`)));
     }
 

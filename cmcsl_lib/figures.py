@@ -140,7 +140,7 @@ def gallery(corpus: Corpus, rows: Sequence[int], captions: Sequence[str], column
         place.axis("off")
     for place, content, caption in zip(axes.flat, items.image, captions, strict=False):
         place.imshow(decoded(content))
-        place.set_title(caption, fontsize=8, y=-0.02, va="top")
+        place.set_title(caption, fontsize=8, y=-0.02, va="top", pad=0)
     figure.tight_layout()
     return figure
 

@@ -44,6 +44,7 @@ def gains_by_method(table: pd.DataFrame, column: str = "method", reference: str 
                               edgecolors=colour, linewidths=1.1, label=label, zorder=3)
         place.set_title(TITLES[modality], fontsize=10)
         place.set_xlabel(f"Balanced accuracy less that of {reference}", fontsize=9)
+        place.xaxis.get_major_locator().set_params(nbins=5)
         place.grid(axis="y", color="#EEEEEE")
     axes[0, 0].set_yticks(np.arange(len(names)), names, fontsize=9)
     axes[0, 0].invert_yaxis()

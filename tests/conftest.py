@@ -1,5 +1,7 @@
 """Small hand-made data with known answers."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -20,3 +22,11 @@ def make_features():
         return Features("openclipart", dataset, tuple(classes), np.arange(len(y)).astype(str), y, **matrices)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def built_book() -> Path:
+    """Folder of the HTML book, brought up to date once for all tests."""
+    from cmcsl_lib.book import build
+
+    return build().parent

@@ -1,11 +1,16 @@
 import re
-import shutil
+import subprocess
+import sys
 
 import nbformat
 import papermill
 import pytest
+from sphinx.errors import ExtensionError, SphinxError
 
 from cmcsl_lib import book
+from cmcsl_lib.book import execution, freshness, mathematics, schedule, site
+from cmcsl_lib.book.pages import ALSO_PUBLISHED, Page, check_parameters
+from cmcsl_lib.cli import main
 from cmcsl_lib.errors import CmcslError
 from cmcsl_lib.paths import REPOSITORY
 
@@ -17,7 +22,7 @@ def test_source_notebooks_carry_no_outputs_and_declare_their_parameters(path):
     notebook = nbformat.read(path, as_version=4)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     assert all(not cell.outputs and cell.execution_count is None for cell in code)
-    book.check_parameters(path)
+    check_parameters(path)
     assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
     assert all(cell.id.startswith(path.stem[:2]) for cell in notebook.cells)
     tagged = next(cell for cell in code if "parameters" in cell.metadata.get("tags", []))
@@ -31,22 +36,165 @@ def test_each_notebook_runs_alone_with_other_parameters(path, tmp_path, monkeypa
     papermill.execute_notebook(path, tmp_path / "out.ipynb", given, progress_bar=False, cwd=tmp_path)
 
 
-def test_a_failed_notebook_keeps_its_copy_and_leaves_no_output(tmp_path, monkeypatch):
-    monkeypatch.setattr(book, "BUILD", tmp_path / "_build")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("raise RuntimeError('on purpose')")])
-    notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
-    path, output = tmp_path / "bad.ipynb", tmp_path / "out" / "bad.ipynb"
-    nbformat.write(notebook, path)
-    failure = book.execute(path, output, {})
-    assert "on purpose" in failure.get_msg()
-    assert not output.exists()
-    assert (tmp_path / "_build" / "failed" / "out" / "bad.ipynb").is_file()
+@pytest.fixture
+def make_page(tmp_path, monkeypatch):
+    """Write a notebook of one code cell beside its parameters; gives the page."""
+    monkeypatch.setattr(execution, "FAILED", tmp_path / "failed")
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path / "home"))
+
+    def make(source: str = "corpus", name: str = "20_made") -> Page:
+        parameters = nbformat.v4.new_code_cell('corpus = "mm-imdb"\nprotocol = "paper"', id="20-00",
+                                               metadata={"tags": ["parameters"]})
+        notebook = nbformat.v4.new_notebook(cells=[parameters, nbformat.v4.new_code_cell(source, id="20-01")])
+        notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
+        path = tmp_path / "notebooks" / f"{name}.ipynb"
+        path.parent.mkdir(exist_ok=True)
+        nbformat.write(notebook, path)
+        return Page(path, tmp_path / "executed" / path.name, {"corpus": "openclipart"})
+
+    return make
+
+
+def test_a_failed_notebook_tells_its_cell_and_error_and_keeps_its_copy(make_page, tmp_path):
+    page = make_page("raise RuntimeError('on purpose')")
+    told = execution.execute(page).get_msg()
+    assert "20_made failed in its cell 20-01: RuntimeError: on purpose" in told
+    assert not page.output.exists()
+    copy = nbformat.read(tmp_path / "failed" / "20_made.ipynb", as_version=4)
+    assert any(output.output_type == "error" for cell in copy.cells for output in cell.get("outputs", ()))
+
+
+def test_the_other_notebooks_go_on_and_the_exit_code_tells(make_page, tmp_path, monkeypatch, capsys):
+    bad, good = make_page("1 / 0", "20_bad"), make_page(name="21_good")
+    monkeypatch.setattr(schedule, "pages", lambda corpus: [bad, good])
+    monkeypatch.setattr(schedule, "BUILD", tmp_path / "build")
+    monkeypatch.setattr(schedule, "jupyter_book", lambda builder: pytest.fail("a book without one of its pages"))
+    monkeypatch.setattr(schedule, "PDF", tmp_path / "build" / "cmcsl.pdf")
+    assert main(["book"]) == 2
+    assert good.output.is_file() and not bad.output.exists()
+    assert (tmp_path / "failed" / "20_bad.ipynb").is_file()
+    assert "The book was not built: 20_bad failed" in capsys.readouterr().err
+
+
+def test_an_executed_page_tells_what_it_was_run_with_and_when(make_page):
+    page = make_page()
+    assert execution.execute(page) is None
+    executed = nbformat.read(page.output, as_version=4)
+    run = executed.metadata["papermill"]
+    record = executed.metadata[freshness.RECORD]
+    assert record["executed"] == run["start_time"]
+    assert str(REPOSITORY.parent) not in run["input_path"] or not page.notebook.is_relative_to(REPOSITORY)
+    last = executed.cells[-1]
+    assert last.id == "20-record"
+    for told in (run["start_time"][:10], "corpus openclipart", "protocol paper", "cmcsl 0.1.0",
+                 record["made_from"]["data"][:12], "without the authors' published scores"):
+        assert told in last.source
+
+
+def test_a_page_is_stale_when_what_it_was_made_from_is_another(make_page, tmp_path, monkeypatch):
+    page = make_page("import cmcsl_lib.features")
+    assert freshness.stale(page) == ["missing"]
+    assert execution.execute(page) is None
+    assert freshness.stale(page) == []
+    assert freshness.stale(page._replace(parameters={"corpus": "mm-imdb"})) == ["parameters"]
+    page.notebook.touch()
+    assert freshness.stale(page) == []
+
+    own = tmp_path / "home" / "features" / "openclipart" / "AF.parquet"
+    own.parent.mkdir(parents=True)
+    own.write_bytes(b"other features")
+    assert freshness.stale(page) == ["data"]
+    own.unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(freshness, "environment", lambda: "another")
+        assert freshness.stale(page) == ["environment"]
+    written = page.notebook.read_text(encoding="utf-8")
+    page.notebook.write_text(written.replace("cmcsl_lib.features", "cmcsl_lib.scores"), encoding="utf-8")
+    assert set(freshness.stale(page)) == {"notebook", "library", "data"}
+    page.notebook.write_text(written, encoding="utf-8")
+    assert freshness.stale(page) == []
+
+    executed = nbformat.read(page.output, as_version=4)
+    executed.cells[1].outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
+    nbformat.write(executed, page.output)
+    assert freshness.stale(page) == ["failed"]
+    executed.cells[1].outputs = []
+    del executed.metadata[freshness.RECORD]
+    nbformat.write(executed, page.output)
+    assert freshness.stale(page) == ["record"]
+
+
+def test_jupyter_book_refuses_stale_pages_with_their_list(make_page, monkeypatch):
+    page = make_page()
+    execution.execute(page)
+    monkeypatch.setattr(site, "EXECUTED", page.output.parent)
+    monkeypatch.setattr(freshness, "SOURCES", page.notebook.parent)
+
+    class Environment:
+        found_docs = frozenset(["made"])
+
+        @staticmethod
+        def doc2path(name):
+            return str(page.output)
+
+    site.refuse_stale(None, Environment, [])
+    page.notebook.write_text(page.notebook.read_text(encoding="utf-8").replace("paper", "strict"), encoding="utf-8")
+    with pytest.raises(ExtensionError, match="20_made: notebook"):
+        site.refuse_stale(None, Environment, [])
+
+
+def test_a_page_depends_on_the_modules_that_it_imports(tmp_path, monkeypatch):
+    monkeypatch.setattr(freshness, "REPOSITORY", tmp_path)
+    sources = {
+        "__init__.py": "", "alone.py": "", "top.py": "from . import deep\nimport numpy",
+        "deep/__init__.py": "from .inner import x", "deep/inner.py": "def f():\n    from ..late import y",
+        "deep/style.css": "", "late.py": "import cmcsl_lib.top",
+    }
+    for name, source in sources.items():
+        path = tmp_path / "cmcsl_lib" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(source, encoding="utf-8")
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%matplotlib inline"),
+                                               nbformat.v4.new_code_cell("from cmcsl_lib.top import something")])
+    nbformat.write(notebook, tmp_path / "notebook.ipynb")
+    found = {path.relative_to(tmp_path / "cmcsl_lib").as_posix() for path in
+             freshness.library(tmp_path / "notebook.ipynb")}
+    assert found == set(sources) - {"alone.py"}
+
+
+@pytest.mark.parametrize(("module", "folders"), [
+    ("corpora", set()), ("features", {"features"}), ("published", {"paper"}),
+    ("sources", {"features", "paper", "scores"}),
+])
+def test_a_page_depends_on_the_data_that_its_modules_read(module, folders, make_page):
+    page = make_page(f"from cmcsl_lib import {module}")
+    read = freshness.data_files(freshness.library(page.notebook), "openclipart")
+    shipped = [path.relative_to(REPOSITORY / "data") for path in read if path.is_relative_to(REPOSITORY / "data")]
+    assert {part for path in shipped for part in path.parts} & set(freshness.READ_BY) == folders
+    assert "openclipart.parquet" in {path.name for path in shipped}
+    assert not {path.suffix for path in shipped} & freshness.NOT_DATA
+
+
+@pytest.mark.parametrize(("latex", "told"), [
+    (r"n_i < m", "<msub><mi>n</mi><mi>i</mi></msub><mo>&lt;</mo><mi>m</mi>"),
+    (r"a &= b \\ c &= d", "<mtable"),
+    (r"\begin{align}a &= b\end{align}", "<mtable"),
+])
+def test_formulas_become_mathml(latex, told):
+    made = mathematics.mathml(latex, display=True)
+    assert told in made and made.startswith('<math display="block"')
+    assert "(1)" not in made
+
+
+def test_a_formula_that_cannot_be_shown_stops_the_book():
+    with pytest.raises(SphinxError, match="no_such_command"):
+        mathematics.mathml(r"\no_such_command{x}")
 
 
 def test_a_notebook_without_parameters_is_told(tmp_path):
     nbformat.write(nbformat.v4.new_notebook(), tmp_path / "bare.ipynb")
     with pytest.raises(CmcslError, match="no cell tagged"):
-        book.check_parameters(tmp_path / "bare.ipynb")
+        check_parameters(tmp_path / "bare.ipynb")
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -62,7 +210,7 @@ def test_every_figure_has_a_caption_a_text_alternative_and_a_link_to_its_data(pa
             assert following.source.startswith(f"data_link({lines[-1]}, ")
 
 
-@pytest.mark.parametrize("name", book.ALSO_PUBLISHED)
+@pytest.mark.parametrize("name", ALSO_PUBLISHED)
 def test_pages_of_published_scores_stay_whole_without_them(name, tmp_path, monkeypatch):
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
     monkeypatch.delenv("CMCSL_PUBLISHED_SCORES", raising=False)
@@ -74,22 +222,21 @@ def test_pages_of_published_scores_stay_whole_without_them(name, tmp_path, monke
 
 
 @pytest.mark.slow
-def test_the_book_builds_with_all_its_pages_and_a_second_build_does_nothing(capfd):
-    shutil.rmtree(REPOSITORY / "_build", ignore_errors=True)
-    index = book.build()
-    assert index.is_file()
+def test_the_book_builds_with_all_its_pages_and_a_second_build_does_nothing(built_book):
     for page in book.pages():
-        built = REPOSITORY / "_build" / "html" / page.output.relative_to(REPOSITORY).with_suffix(".html")
+        built = built_book / page.output.relative_to(REPOSITORY).with_suffix(".html")
         text = built.read_text(encoding="utf-8")
         assert "Traceback" not in text
         assert re.search(r"<h1>.*", text)
         figures = [image for image in re.findall("<img[^>]*>", text) if "_images" in image]
-        assert all(re.search(r'alt="[^"]{20,}"', image) for image in figures)
         assert text.count("<figcaption") == text.count("data:text/csv;base64,") == len(figures)
         executed = nbformat.read(page.output, as_version=4)
         outputs = [output for cell in executed.cells if cell.cell_type == "code" for output in cell.outputs]
         assert outputs and all(output.output_type != "error" for output in outputs)
-    assert (REPOSITORY / "_build" / "html" / "book" / "index.html").is_file()
-    capfd.readouterr()
-    book.build()
-    assert "Executing" not in "".join(line for line in capfd.readouterr().out.splitlines() if line.startswith("."))
+        assert re.search(r"Run 20\d\d-\d\d-\d\d \d\d:\d\d UTC: .*, data [0-9a-f]{12}", text)
+    assert (built_book / "book" / "index.html").is_file()
+    again = subprocess.run([sys.executable, "-m", "cmcsl_lib.cli", "book"], capture_output=True, text=True, check=True)
+    lines = again.stdout.splitlines()
+    # doit's marks: two dashes before what is up to date, a point before what it does.
+    assert sum(line.startswith("-- ") for line in lines) == len(book.pages()) + 1
+    assert not [line for line in lines if line.startswith(". ")]

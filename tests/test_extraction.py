@@ -527,6 +527,17 @@ def test_a_disk_that_is_full_leaves_the_checkpoint_before(torch, tmp_path, monke
     assert kept.saved(path) == {"losses": [1.0]} and list(tmp_path.glob("*one*")) == [path]
 
 
+def test_what_killed_processes_left_half_written_is_deleted_later(tiny, home, torch):
+    folder = home / "checkpoints" / "openclipart"
+    folder.mkdir(parents=True)
+    young, old = folder / ".AF 1.pt.x.part", folder / ".AF 2.pt.y.part"
+    for path in (young, old):
+        path.write_bytes(b"half")
+    os.utime(old, (0, 0))
+    encoder_of(tiny)
+    assert list(folder.iterdir()) == [young]
+
+
 def slowly(seconds):
     """What another process does: train with steps that take time, say each step, then a checksum of the features."""
     step = training.Trainer._step

@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from server import BadServer
 
 from cmcsl_lib import corpora, paths, published, runs, sealed
-from cmcsl_lib.book import check_parameters
+from cmcsl_lib.book.pages import check_parameters
 from cmcsl_lib.corpora import download, mm_imdb, own, store
 from cmcsl_lib.corpora.pictures import decoded
 from cmcsl_lib.errors import CmcslError

@@ -11,7 +11,6 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from .. import __version__
 from ..corpora import Subset, datasets, load, subset
 from ..errors import CmcslError, check_choice
 from ..features import Features, read_features, write_features
@@ -112,7 +111,7 @@ def _settings(encoder: VisualEncoder, split: str) -> dict:
     """All that features depend on, as metadata keep it."""
     visual, where = encoder.settings, encoder.place
     pooled = visual.start == "pooled"
-    return {"cmcsl": __version__, "corpus": encoder.sha256, "seed": visual.seed, "split": split,
+    return {"corpus": encoder.sha256, "seed": visual.seed, "split": split,
             "split seed": visual.split_seed} | extra.versions() | {
             "device": where.device.type, "precision": where.precision, "start": visual.start,
             "start weights": encoder.weights_sha256 or "pooled",
@@ -126,7 +125,7 @@ def _is_made(path: Path, settings: dict) -> bool:
     if not path.is_file():
         return False
     try:
-        made = read_features(path).metadata.get("settings")
+        made = read_features(path).metadata.get("settings", {})
     except CmcslError as error:
         tell(f"{path.stem}: made again, since its file is damaged: {error}")
         return False

@@ -7,6 +7,7 @@ install when it is used.
 import importlib.metadata
 import importlib.util
 
+from .. import __version__
 from ..errors import CmcslError
 
 MISSING = None
@@ -33,6 +34,6 @@ def check_extra() -> None:
 
 
 def versions() -> dict[str, str]:
-    """Versions of the packages that features depend on, without the names of builds."""
+    """Versions of what features depend on, without the names of builds."""
     names = ("pillow", "sentence-transformers", "torch", "torchvision")
-    return {name: importlib.metadata.version(name).split("+")[0] for name in names}
+    return {"cmcsl": __version__} | {name: importlib.metadata.version(name).split("+")[0] for name in names}

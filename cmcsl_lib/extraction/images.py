@@ -96,11 +96,11 @@ class Images:
         self._shape = (geometry.pixels, geometry.pixels, 3)
         made_by = versions()
         told = json.dumps([sha256, str(geometry), made_by["pillow"], made_by["torchvision"]])
-        stem = f"{corpus.name} {geometry} "
-        self.path = home() / "images" / f"{stem}{hashlib.sha256(told.encode()).hexdigest()[:16]}.rows"
+        stem = f"{corpus.name} {geometry}"
+        self.path = home() / "images" / f"{stem} {hashlib.sha256(told.encode()).hexdigest()[:16]}.rows"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         for other in self.path.parent.glob("*.rows"):
-            if other.name.startswith(stem) and other != self.path:
+            if other.name.rpartition(" ")[0] == stem and other != self.path:
                 _delete(other)
 
     def __len__(self):

@@ -1,9 +1,11 @@
 """Files that keep what takes long, and what is said about them."""
 
+import contextlib
 import hashlib
 import json
 import pickle
 import sys
+import time
 import zipfile
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from ..errors import CmcslError
 from ..paths import readable_path, written_whole
 from .extra import torch
 
+ABANDONED_SECONDS = 3600
 #: What torch raises when a file is none of its own, or holds more than tensors and plain values.
 UNREADABLE = (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError, pickle.UnpicklingError)
 
@@ -56,3 +59,11 @@ def saved(path: Path) -> dict | None:
         return torch.load(path, weights_only=True, map_location="cpu")
     except (*UNREADABLE, zipfile.BadZipFile):
         return None
+
+
+def sweep(folder: Path) -> None:
+    """Delete what killed processes have left half-written; whatever is younger may still be written by another."""
+    for path in folder.glob(".*.part"):
+        with contextlib.suppress(OSError):
+            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
+                path.unlink()

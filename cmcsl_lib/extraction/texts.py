@@ -97,5 +97,5 @@ def _keep(path: Path, corpus: str, made: np.ndarray) -> None:
     with written_whole(path) as temporary, open(temporary, "wb") as file:
         np.savez(file, embeddings=made)
     for other in path.parent.glob("*.npz"):
-        if other.name.startswith(f"{corpus} ") and other != path:
+        if other.name.rpartition(" ")[0] == corpus and other != path:
             other.unlink(missing_ok=True)

@@ -11,7 +11,7 @@ from ..statistics import ALPHA, Statistics, better_by_wilcoxon, holm, ranks, wil
 from ..summaries import listed
 from .peers import METHODS
 from .robustness import COMPARED, DISTURBANCES
-from .seeds import CHOICES, RANDOM
+from .seeds import CHOICES, PER_CLASS, RANDOM
 
 REFERENCE = "CMCSL"
 BETTER, WORSE, NEITHER, TOO_FEW = "better", "worse", "no difference", "too few datasets"
@@ -159,7 +159,7 @@ def losses(table: pd.DataFrame, column: str = "method") -> str:
         if len(lost):
             where = "; ".join(_where(("modality", "budget"), (row.modality, row.budget)) for row in lost.itertuples())
             told_of.append((len(lost), f"- **{name}**: {where} (up to {lost.gain.max():+.3f}"
-                            f"{f'; significantly worse in {len(won)} others' if len(won) else ''})."))
+                            f"{f'; significantly worse elsewhere, {len(won)} times' if len(won) else ''})."))
     if not told_of:
         return f"No method is significantly better than CMCSL in any of {cells} comparisons of modality and budget."
     lines = [line for _, line in sorted(told_of, key=lambda entry: -entry[0])]
@@ -218,6 +218,7 @@ def curves_told(scores: pd.DataFrame) -> str:
     for (disturbance, budget), its in table.groupby(list(by[:2]), sort=False):
         if its.share.nunique() < 2:
             continue
+        its = its.sort_values("share", kind="stable")
         levels = its.pivot(index="share", columns="method", values="balanced_accuracy")
         shares = f"{levels.index[0]:g} to {levels.index[-1]:.2g}"
         fell = [f"{name} {levels[name].iloc[0]:.3f} to {levels[name].iloc[-1]:.3f}" for name in its.method.unique()]
@@ -230,11 +231,14 @@ def curves_told(scores: pd.DataFrame) -> str:
 def _lead(name: str, rows: pd.DataFrame) -> str:
     if (rows.verdict == TOO_FEW).all():
         below = [f"{row.share:.2g}" for row in rows.itertuples() if row.gain > 0]
-        return f"CMCSL is on average below {name} at shares {listed(below)}."
+        return f"CMCSL is on average below {name} {_at(below)}."
     lost, won = ([f"{row.share:.2g}" for row in rows.itertuples() if row.verdict == verdict]
                  for verdict in (BETTER, WORSE))
-    return (f"CMCSL is significantly better than {name} at shares {listed(won)}, significantly worse at "
-            f"shares {listed(lost)}.")
+    return f"CMCSL is significantly better than {name} {_at(won)}, significantly worse {_at(lost)}."
+
+
+def _at(shares: list[str]) -> str:
+    return f"at share{'s' if len(shares) > 1 else ''} {listed(shares)}" if shares else "at no share"
 
 
 def classes_found(scores: pd.DataFrame) -> pd.DataFrame:
@@ -262,6 +266,22 @@ def rq2_by_choice(table: pd.DataFrame) -> str:
         entries.append(f"- **{choice}**: {told_of}; mean gain {its.gain.mean():+.3f}, at the fewest seeds "
                        f"{its.gain[its.budget == its.budget.min()].mean():+.3f}.")
     return "\n".join(entries)
+
+
+def ties_told(shares: dict[int, float], where: str) -> str:
+    """A sentence on `peers.ties` at several budgets.
+
+    Parameters
+    ----------
+    shares : dict of int to float
+        By budget; NaN where modalities agree on every row.
+    where : str
+        Dataset.
+    """
+    told_of = listed(f"{share:.0%} at {budget}" for budget, share in shares.items() if np.isfinite(share))
+    return (f"In the first fold of {where}, self-training is exactly as confident in one modality as in the other for "
+            f"{told_of} seeds per class of the rows that it labels differently in both. Such ties go to the visual "
+            "modality.")
 
 
 def fusion_told(scores: pd.DataFrame) -> str:
@@ -307,6 +327,8 @@ class Seeds(NamedTuple):
     ----------
     choices : DataFrame
         From `compared`: every choice beside random seeds, with CMCSL.
+    beside_paper : DataFrame
+        The same beside the paper's draw, equally many of each class.
     exchange : DataFrame
         From `compared`: CMCSL and PRE beside UNI, under every choice.
     found : DataFrame
@@ -314,6 +336,7 @@ class Seeds(NamedTuple):
     """
 
     choices: pd.DataFrame
+    beside_paper: pd.DataFrame
     exchange: pd.DataFrame
     found: pd.DataFrame
 
@@ -322,4 +345,5 @@ def analyse_seeds(scores: pd.DataFrame) -> Seeds:
     """The tables of the page on the choice of seeds."""
     scores = ordered(scores, choice=CHOICES)
     exchange = compared(scores, "UNI", by=("choice", "modality", "budget"))
-    return Seeds(compared(scores[scores.method == REFERENCE], RANDOM, "choice"), exchange, classes_found(scores))
+    own = scores[scores.method == REFERENCE]
+    return Seeds(compared(own, RANDOM, "choice"), compared(own, PER_CLASS, "choice"), exchange, classes_found(scores))

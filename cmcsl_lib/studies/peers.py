@@ -15,6 +15,9 @@ from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
 from ..estimators import CMCSLClassifier, CoTrainingClassifier, PrelabeledClassifier, UnimodalClassifier
 from ..estimators.base import ModalityClassifier
+from ..estimators.propagation import opinion
+from ..features import MODALITIES, load_features
+from ..protocol import Protocol, folds
 from .grid import Halves, Scored, Study, accuracy, pseudo_label_accuracy, scored
 
 #: What each method of the study is, in the order of tables.
@@ -103,6 +106,27 @@ def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[Scored]:
                 yield {"method": method, "modality": modality, "budget": budget,
                        "balanced_accuracy": accuracy(halves.y_test, predicted),
                        "pseudo_label_accuracy": pseudo_label_accuracy(halves.y, labels, known)}
+
+
+def ties(corpus: str, dataset: str, protocol: Protocol, budgets: tuple[int, ...]) -> dict[int, float]:
+    """How often the exchange on self-training has nothing to go by.
+
+    Returns
+    -------
+    dict of int to float
+        By budget, for the first fold: of the rows that self-training labels differently in both modalities, the share
+        for which it is equally confident in both.
+    """
+    features = load_features(corpus, dataset, protocol.features)
+    halves, found = Halves(features, protocol, *folds(features, protocol)[0]), {}
+    for budget in budgets:
+        known = halves.known(halves.seeds(budget))
+        visual, text = (opinion(SelfTrainingClassifier(GaussianNB()), halves.alone[name][0], np.arange(len(known)),
+                                known, len(features.classes)) for name in MODALITIES)
+        differ = (visual.label != text.label) & (known < 0)
+        equal = visual.distance.min(axis=1) == text.distance.min(axis=1)
+        found[budget] = float(equal[differ].mean()) if differ.any() else np.nan
+    return found
 
 
 PEERS = Study(score, budgets=(1, 5, 20))

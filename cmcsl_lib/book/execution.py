@@ -1,0 +1,80 @@
+"""Execute one notebook with papermill; the copy tells what it was run with and when."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import papermill
+from doit.exceptions import TaskFailed
+from nbformat import NotebookNode
+
+from .. import __version__
+from ..paths import REPOSITORY, readable_path
+from ..published import available
+from ..sources import PUBLISHED
+from .freshness import RECORD, made_from
+from .pages import Page
+
+BUILD = REPOSITORY / "_build"
+#: Where the copies of failed notebooks are kept.
+FAILED = BUILD / "failed"
+
+
+def execute(page: Page) -> TaskFailed | None:
+    """Execute one notebook; its output appears only if every cell succeeds, else the failed copy is kept.
+
+    Returns
+    -------
+    TaskFailed or None
+        doit's way to be told of a failure: the cell and its error.
+    """
+    # Before the run: what changes meanwhile makes the page stale.
+    origin = made_from(page)
+    running = FAILED / f"{page.name}.ipynb"
+    running.parent.mkdir(parents=True, exist_ok=True)
+    given = [word for name, value in page.parameters.items()
+             for word in (("-y", f"{name}: {value}") if isinstance(value, list) else ("-p", name, str(value)))]
+    command = [sys.executable, "-m", "papermill", str(page.notebook), str(running), *given,
+               "--cwd", str(page.notebook.parent), "--no-progress-bar", "--no-log-output"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    if done.returncode:
+        return TaskFailed(f"{page.name} failed {failure(running, done.stderr)}\n"
+                          f"The failed copy is {readable_path(running)}.")
+    executed = nbformat.read(running, as_version=4)
+    add_record(executed, page, origin)
+    nbformat.write(executed, running)
+    page.output.parent.mkdir(parents=True, exist_ok=True)
+    running.replace(page.output)
+    return None
+
+
+def failure(copy: Path, report: str) -> str:
+    """The cell of a failed copy that raised, with its error; the end of papermill's report where none did."""
+    cells = nbformat.read(copy, as_version=4).cells if copy.is_file() else []
+    for cell in cells:
+        for output in cell.get("outputs", ()):
+            if output.output_type == "error":
+                return f"in its cell {cell.id}: {output.ename}: {output.evalue}\n\n{cell.source}"
+    return f"outside its cells:\n{report[-3000:]}"
+
+
+def add_record(executed: NotebookNode, page: Page, origin: dict[str, object]) -> None:
+    """Put the record of a run into an executed notebook: as metadata, and as its last cell for readers."""
+    run = executed.metadata["papermill"]
+    # papermill tells the folders of this machine.
+    run.update(input_path=readable_path(page.notebook), output_path=readable_path(page.output))
+    executed.metadata[RECORD] = {"made_from": origin, "version": __version__, "executed": run["start_time"]}
+    told = (f"*Run {run['start_time'][:16].replace('T', ' ')} UTC: {sources(page)}, cmcsl {__version__}, data "
+            f"{str(origin['data'])[:12]}.*")
+    executed.cells.append(nbformat.v4.new_markdown_cell(told, id=f"{page.notebook.stem[:2]}-record"))
+
+
+def sources(page: Page) -> str:
+    """Corpus and protocol that a page was run with, and whether the authors' scores were there."""
+    declared = papermill.inspect_notebook(str(page.notebook))
+    values = {name: told["default"].strip("\"'") for name, told in declared.items()} | page.parameters
+    published = f"{'with' if available() else 'without'} the authors' published scores"
+    if values.get("corpus") == PUBLISHED:
+        return published
+    return f"corpus {values.get('corpus')}, protocol {values.get('protocol')}, {published}"

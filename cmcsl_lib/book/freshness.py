@@ -1,0 +1,155 @@
+"""What an executed page was made from, told by content; and whether that is still what lies there.
+
+Each executed notebook carries a record of the SHA-256 of its source, its parameters, the modules of the library that
+it imports, the data that these may read, and the installed packages. A page is stale if any of them is another now;
+times decide nothing.
+"""
+
+import ast
+import hashlib
+import json
+import sys
+from collections.abc import Iterable
+from functools import cache
+from importlib import metadata, util
+from pathlib import Path
+
+import nbformat
+from IPython.core.inputtransformer2 import TransformerManager
+
+from ..paths import REPOSITORY, home, shipped
+from ..published import published_files
+from .pages import SOURCES, Page
+
+LIBRARY = "cmcsl_lib"
+#: Key of the record in an executed notebook's metadata.
+RECORD = "cmcsl"
+#: Shipped data that only pages which import a module can read, by the name of their folder; every page is taken to
+#: read the rest of ``data/``.
+READ_BY = {"features": "features", "scores": "runs", "paper": "published"}
+#: Files among the data that no page reads.
+NOT_DATA = {".md", ".py"}
+
+
+def made_from(page: Page) -> dict[str, object]:
+    """What a page is made from, as it lies there now.
+
+    Returns
+    -------
+    dict
+        ``notebook``, ``library``, ``data`` and ``environment``, each a SHA-256, and ``parameters``.
+    """
+    modules = library(page.notebook)
+    return {
+        "notebook": digest([page.notebook]),
+        "parameters": page.parameters,
+        "library": digest(modules),
+        "data": digest(data_files(modules, str(page.parameters.get("corpus")))),
+        "environment": environment(),
+    }
+
+
+def stale(page: Page) -> list[str]:
+    """Why the executed copy of a page can't be taken for what it shows; empty if it can.
+
+    Returns
+    -------
+    list of str
+        Of ``missing``, ``failed``, ``record`` (there is none) and the names that `made_from` gives.
+    """
+    if not page.output.is_file():
+        return ["missing"]
+    executed = nbformat.read(page.output, as_version=4)
+    if any(output.output_type == "error" for cell in executed.cells for output in cell.get("outputs", ())):
+        return ["failed"]
+    if RECORD not in executed.metadata:
+        return ["record"]
+    recorded = executed.metadata[RECORD]["made_from"]
+    return [name for name, value in made_from(page).items() if recorded.get(name) != value]
+
+
+def executed_page(output: Path) -> Page:
+    """The page of an executed notebook, with the parameters that it was run with."""
+    record = nbformat.read(output, as_version=4).metadata.get(RECORD, {"made_from": {"parameters": {}}})
+    return Page(SOURCES / output.name, output, dict(record["made_from"]["parameters"]))
+
+
+def library(notebook: Path) -> frozenset[Path]:
+    """Files of the library that a notebook imports, directly or through others, wherever the import stands."""
+    cells = [cell.source for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
+    found: set[Path] = set()
+    waiting = imports("\n".join(map(TransformerManager().transform_cell, cells)), "__main__")
+    while waiting:
+        path = module_path(name := waiting.pop())
+        if path is None or path in found:
+            continue
+        found.add(path)
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        waiting |= imports(path.read_text(encoding="utf-8"), package) | {package}
+    beside = {file for path in found if path.name == "__init__.py" for file in path.parent.iterdir()
+              if file.is_file() and file.suffix not in (".py", ".pyc")}
+    return frozenset(found | beside)
+
+
+def imports(source: str, package: str) -> set[str]:
+    """Absolute names that may be modules of the library among what Python source imports."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            base = util.resolve_name("." * node.level + (node.module or ""), package)
+            names |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
+    return {name for name in names if name.split(".")[0] == LIBRARY}
+
+
+def module_path(name: str) -> Path | None:
+    """The file of a module of the library, or None where the name is not a module's."""
+    path = REPOSITORY.joinpath(*name.split("."))
+    candidates = (path.with_name(f"{path.name}.py"), path / "__init__.py")
+    return next((candidate for candidate in candidates if candidate.is_file()), None)
+
+
+def data_files(modules: Iterable[Path], corpus: str) -> list[Path]:
+    """Data that a page may read which imports these modules.
+
+    Scores in CMCSL_HOME are left out: they are kept under a key of what they were computed from, and found by it.
+    """
+    def imported(module: str) -> bool:
+        return module_path(f"{LIBRARY}.{module}") in modules
+
+    cache_folder = shipped() / "cache"
+    ours = [path for path in shipped().rglob("*") if path.suffix not in NOT_DATA and cache_folder not in path.parents
+            and all(imported(READ_BY[part]) for part in path.relative_to(shipped()).parts if part in READ_BY)]
+    published = published_files() if imported("published") else []
+    own = [*(home() / "corpora" / corpus).glob("*"), *(home() / "features").glob(f"{corpus}*/*.parquet")]
+    return sorted(path for path in [*ours, *published, *own] if path.is_file())
+
+
+def digest(paths: Iterable[Path]) -> str:
+    """SHA-256 over the names and contents of files."""
+    told = {str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else path.name: file_digest(path)
+            for path in paths}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, which is read again only after the file was written."""
+    written = path.stat()
+    return _file_digest(path, written.st_mtime_ns, written.st_size)
+
+
+@cache
+def _file_digest(path: Path, *_written: int) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@cache
+def environment() -> str:
+    """SHA-256 of Python's version and those of the installed packages that requirements/book.txt names."""
+    lines = (REPOSITORY / "requirements" / "book.txt").read_text(encoding="utf-8").splitlines()
+    names = [line.partition("==")[0] for line in lines if "==" in line]
+    installed = {distribution.name: distribution.version for distribution in metadata.distributions()}
+    told = [sys.version, *(f"{name} {installed.get(name)}" for name in names)]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()

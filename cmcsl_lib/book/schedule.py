@@ -1,0 +1,125 @@
+"""Bring the book up to date, in parallel and only what changed: doit's work, told here."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from doit.cmd_base import ModuleTaskLoader
+from doit.doit_cmd import DoitMain
+from doit.exceptions import TaskFailed
+from doit.tools import config_changed
+
+from ..corpora import datasets
+from ..errors import CmcslError
+from ..paths import REPOSITORY
+from .execution import BUILD, execute
+from .freshness import stale
+from .pages import EXECUTED, Page, pages
+from .pdf import PDF, print_book
+
+INDEX = BUILD / "html" / "index.html"
+
+
+def is_fresh(task, values, page: Page) -> bool:
+    """doit's question whether a page may stay; the first two arguments are doit's own."""
+    return not stale(page)
+
+
+def jupyter_book(builder: str) -> TaskFailed | None:
+    """Run ``jupyter-book build``; every warning is an error.
+
+    Parameters
+    ----------
+    builder : {"html", "singlehtml"}
+    """
+    # Pages of an earlier table of contents would stay.
+    shutil.rmtree(BUILD / builder, ignore_errors=True)
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(REPOSITORY), "--builder", builder,
+               "--warningiserror", "--nitpick", "--keep-going", "--all"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return TaskFailed(f"jupyter-book failed:\n{done.stdout}") if done.returncode else None
+
+
+def tasks(made: list[Page], pdf: bool = False) -> Iterator[dict]:
+    """doit's description of the work: one task per page that is a notebook, then the PDF if wanted, then the HTML."""
+    for page in made:
+        yield {
+            "basename": page.name,
+            "actions": [(execute, [page])],
+            "targets": [page.output],
+            "uptodate": [(is_fresh, [page])],
+            "title": lambda task: f"Executing {task.name}",
+        }
+    own = [path for folder in (REPOSITORY / "book", Path(__file__).parent) for path in folder.rglob("*")
+           if path.is_file() and EXECUTED not in path.parents and path.suffix != ".pyc"]
+    sources = [REPOSITORY / "_config.yml", REPOSITORY / "_toc.yml", *own, *(page.output for page in made)]
+    if pdf:
+        yield {
+            "basename": "pdf",
+            "actions": [(jupyter_book, ["singlehtml"]), print_book],
+            "file_dep": sources,
+            "targets": [PDF],
+            "title": lambda task: "Printing the book",
+        }
+    yield {
+        "basename": "html",
+        "actions": [(jupyter_book, ["html"])],
+        "file_dep": [*sources, PDF] if pdf else sources,
+        "targets": [INDEX],
+        # Front page and launch buttons differ with it.
+        "uptodate": [config_changed({"pdf": pdf})],
+        "title": lambda task: "Building the HTML book",
+    }
+
+
+def build(corpus: str = "openclipart", workers: int = 2, *, names: Sequence[str] | None = None,
+          budgets: Sequence[int] | None = None, pdf: bool = False) -> Path:
+    """Bring the book up to date.
+
+    Parameters
+    ----------
+    corpus : str
+        What the pages show beside the published scores.
+    workers : int
+        Notebooks executed at the same time, each in its own process.
+    names : sequence of str, optional
+        Datasets of the corpus; default: what each notebook takes by itself, mostly all.
+    budgets : sequence of int, optional
+        Seeds per class; default likewise, mostly 1 to 20.
+    pdf : bool
+        Whether the whole book is printed as well, for its front page to link; without it the HTML holds no PDF.
+
+    Returns
+    -------
+    Path
+        The page to open.
+
+    Raises
+    ------
+    CmcslError
+        If the corpus is unknown, a notebook failed or the HTML could not be built; the other notebooks were executed
+        all the same.
+    """
+    datasets(corpus, names)
+    chosen = {"datasets": " ".join(names)} if names else {}
+    chosen |= {"budgets": list(budgets)} if budgets else {}
+    made = pages(corpus, **chosen)
+    BUILD.mkdir(exist_ok=True)
+    if not pdf:
+        PDF.unlink(missing_ok=True)
+    loader = ModuleTaskLoader({"task_book": lambda: tasks(made, pdf)})
+    code = DoitMain(loader, config_filenames=()).run([
+        "run", "--db-file", str(BUILD / "doit"), "--backend", "sqlite3", "--continue",
+        "--parallel-type", "thread", "--process", str(workers), "--verbosity", "1",
+    ])
+    if code:
+        raise CmcslError(f"The book was not built: {unfinished(made)} failed, as told above.")
+    return INDEX
+
+
+def unfinished(made: list[Page]) -> str:
+    """What of the book is not there: names of pages, or the HTML."""
+    left = [page.name for page in made if stale(page)]
+    return ", ".join(left) or "jupyter-book or the PDF"

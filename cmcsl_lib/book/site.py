@@ -1,0 +1,118 @@
+"""A Sphinx extension: pages that are not fresh are refused; launching, the PDF, and repairs of the theme's output."""
+
+import re
+import shutil
+from pathlib import Path
+
+import nbformat
+from docutils.nodes import document
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
+from sphinx.errors import ExtensionError
+from sphinx_book_theme.header_buttons.launch import add_launch_buttons
+
+from .execution import BUILD
+from .freshness import executed_page, stale
+from .pages import EXECUTED
+from .pdf import PDF
+
+#: What the workflow that publishes the book puts on the branch that launch buttons open.
+LAUNCH = BUILD / "launch"
+#: First cell of a notebook there. Colab has the notebook alone; Binder and a clone have the library.
+GET_LIBRARY = """\
+import sys
+
+if "google.colab" in sys.modules:
+    !git clone --quiet --depth 1 {url} cmcsl
+    %cd cmcsl
+    %pip install --quiet --editable ."""
+#: What axe-core finds in the theme's and docutils' HTML, and what should stand there.
+REPAIRS = {
+    '<div role="list" class="citation-list">': '<div class="citation-list">',
+    ' role="doc-biblioentry"': "",
+}
+
+
+def drop_dead_buttons(app: Sphinx, config: Config) -> None:
+    """Without the address of the repository there is nothing to launch."""
+    if not config.html_theme_options.get("repository_url"):
+        for option in ("repository_url", "launch_buttons"):
+            config.html_theme_options.pop(option, None)
+
+
+def executed_notebooks(env: BuildEnvironment) -> dict[str, Path]:
+    """Executed notebooks among the book's pages, by the name that Sphinx has for them, in reading order of names."""
+    paths = {name: Path(env.doc2path(name)) for name in sorted(env.found_docs)}
+    return {name: path for name, path in paths.items() if EXECUTED in path.parents}
+
+
+def refuse_stale(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
+    """Raise if a page of the book was not made from what lies there now.
+
+    Raises
+    ------
+    ExtensionError
+        With every such page and what of it changed.
+    """
+    found = {page.name: reasons for page in map(executed_page, executed_notebooks(env).values())
+             if (reasons := stale(page))}
+    if found:
+        told = "\n".join(f"  {name}: {', '.join(reasons)}" for name, reasons in found.items())
+        raise ExtensionError(f"These executed notebooks are not what lies there now; run `cmcsl book`:\n{told}")
+
+
+def complete_page(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: document | None) -> None:
+    """Repair a page's HTML; give the front page its badges and the link to the PDF."""
+    for wrong, right in REPAIRS.items():
+        context["body"] = context.get("body", "").replace(wrong, right)
+    navigation = context.get("generate_toctree_html")
+    if navigation:
+        context["generate_toctree_html"] = lambda *told, **options: re.sub(
+            "<summary>", '<summary aria-label="Pages of this chapter">', str(navigation(*told, **options)))
+    if pagename == app.config.root_doc and app.builder.name == "html":
+        links = [*badges(app, templatename, context), *pdf_link(context)]
+        told = f'</h1>\n<p class="cmcsl-launch">{" ".join(links)}</p>' if links else "</h1>"
+        context["body"] = context["body"].replace("</h1>", told, 1)
+
+
+def badges(app: Sphinx, templatename: str, context: dict) -> list[str]:
+    """Links that launch the first notebook of the book; none without the address of the repository."""
+    first = next(iter(executed_notebooks(app.env)))
+    groups: list[dict] = []
+    its = {"pagename": first, "sourcename": f"{first}.ipynb", "header_buttons": groups}
+    add_launch_buttons(app, first, templatename, context | its, None)
+    return [f'<a class="cmcsl-badge" href="{button["url"]}"><img src="{context["pathto"](button["icon"], 1)}" alt="">'
+            f'Open in {button["text"]}</a>' for group in groups for button in group["buttons"]]
+
+
+def pdf_link(context: dict) -> list[str]:
+    """A link to the book's PDF, if it was printed."""
+    return [f'<a class="cmcsl-badge" href="{context["pathto"](PDF.name, 1)}">Whole book as PDF</a>'] * PDF.is_file()
+
+
+def finish(app: Sphinx, exception: Exception | None) -> None:
+    """Put the PDF beside the HTML, and write what launch buttons open."""
+    if exception or app.builder.name != "html":
+        return
+    if PDF.is_file():
+        shutil.copy(PDF, app.outdir)
+    shutil.rmtree(LAUNCH, ignore_errors=True)
+    if url := app.config.html_theme_options.get("repository_url"):
+        for name, path in executed_notebooks(app.env).items():
+            notebook = nbformat.read(path, as_version=4)
+            cell = nbformat.v4.new_code_cell(GET_LIBRARY.format(url=url), id=f"{path.stem[:2]}-library")
+            notebook.cells.insert(0, cell)
+            copy = LAUNCH / f"{name}.ipynb"
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            nbformat.write(notebook, copy)
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    """What Sphinx calls."""
+    app.connect("config-inited", drop_dead_buttons)
+    app.connect("env-before-read-docs", refuse_stale)
+    # After the theme, which has 501.
+    app.connect("html-page-context", complete_page, priority=600)
+    app.connect("build-finished", finish)
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

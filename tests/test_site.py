@@ -1,0 +1,204 @@
+"""Every page of the built book in a browser: opened as a file, on wide and narrow screens, in light and dark."""
+
+import os
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote, urlsplit
+
+import pytest
+import yaml
+from bs4 import BeautifulSoup
+
+from cmcsl_lib.book.pdf import QUIET, browser
+from cmcsl_lib.paths import REPOSITORY
+
+pytestmark = pytest.mark.slow
+
+#: Bytes that one page may load, its own included; plots to explore bring a library of several MB.
+MAX_WEIGHT = 2_000_000
+EXPLORERS = ("explorer",)
+#: Impacts of axe-core that count as faults.
+FAULTS = ("serious", "critical")
+STILL = "*, *::before, *::after { transition: none !important; animation: none !important; }"
+
+
+def page_names() -> list[str]:
+    """Pages of the table of contents and the two that Sphinx adds, as paths below the HTML folder without ending."""
+    def files(entry: dict) -> list[str]:
+        below = [child for key in ("chapters", "sections", "parts") for child in entry.get(key, ())]
+        own = [entry[key] for key in ("root", "file") if key in entry]
+        return [*own, *(name for child in below for name in files(child))]
+
+    toc = yaml.safe_load((REPOSITORY / "_toc.yml").read_text(encoding="utf-8"))
+    return [*files(toc), "search", "genindex"]
+
+
+class Visit(NamedTuple):
+    """What one page did in the browser."""
+
+    requests: set[str]
+    messages: list[str]
+    faults: list[str]
+    overflow: int
+    images: list[str]
+
+
+@pytest.fixture(scope="module")
+def chromium(built_book):
+    """A browser without window; where there is none tests are skipped, but not in continuous integration."""
+    path = browser()
+    if path is None:
+        told = "Chromium is not installed (Debian: apt-get install chromium)"
+        pytest.fail(told) if os.environ.get("CI") == "true" else pytest.skip(told)
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=path, args=list(QUIET))
+        yield opened
+        opened.close()
+
+
+@pytest.fixture(scope="module")
+def visits(chromium, built_book) -> dict[str, Visit]:
+    """Each page of the book, visited."""
+    from axe_playwright_python.base import AXE_SCRIPT
+
+    context = chromium.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
+    made = {name: visit(context, built_book / f"{name}.html", AXE_SCRIPT) for name in page_names()}
+    context.close()
+    return made
+
+
+def visit(context, path: Path, axe: str) -> Visit:
+    """Open a page, then see it by axe-core in light and dark, then on a screen of 375 px with all opened."""
+    page = context.new_page()
+    requests, messages = set(), []
+    page.on("request", lambda request: requests.add(request.url))
+    page.on("requestfailed", lambda request: messages.append(f"failed: {request.url}"))
+    page.on("pageerror", lambda error: messages.append(f"error: {error}"))
+    page.on("console", lambda told: messages.append(told.text) if told.type == "error" else None)
+    page.goto(path.as_uri())
+    page.add_style_tag(content=STILL)
+    page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+    page.evaluate(axe)
+    faults = []
+    for scheme, rules in (("light", "undefined"), ("dark", "['color-contrast']")):
+        page.emulate_media(color_scheme=scheme)
+        # Files may not be read by scripts, so that axe-core is told not to try.
+        found = page.evaluate(f"axe.run({{runOnly: {rules}, preload: false, resultTypes: ['violations']}})")
+        faults += [f"{scheme}: {fault['id']}: {node['html'][:200]}" for fault in found["violations"]
+                   if fault["impact"] in FAULTS for node in fault["nodes"]]
+    page.set_viewport_size({"width": 375, "height": 800})
+    overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+    images = page.evaluate("[...document.querySelectorAll('article img')]"
+                           ".filter(image => !image.closest('a')?.innerText).map(image => image.alt)")
+    page.close()
+    return Visit(requests, messages, faults, overflow, images)
+
+
+def found(visits: dict[str, Visit], faults) -> dict[str, object]:
+    """Faults by page, of those pages that have some."""
+    return {name: told for name, its in visits.items() if (told := faults(its))}
+
+
+def local(url: str) -> Path:
+    return Path(unquote(urlsplit(url).path))
+
+
+def test_no_request_leaves_a_page(visits):
+    assert visits and all(its.requests for its in visits.values())
+    assert not found(visits, lambda its: [url for url in its.requests if urlsplit(url).scheme not in ("file", "data")])
+
+
+def test_every_file_that_a_page_loads_is_part_of_the_book(visits, built_book):
+    def outside(its: Visit) -> list[str]:
+        files = [local(url) for url in its.requests if url.startswith("file:")]
+        return [str(path) for path in files if not path.is_file() or not path.is_relative_to(built_book)]
+
+    assert not found(visits, outside)
+
+
+def test_the_console_stays_silent(visits):
+    assert not found(visits, lambda its: its.messages)
+
+
+def test_axe_finds_no_serious_fault_in_light_and_dark(visits):
+    assert not found(visits, lambda its: its.faults)
+
+
+def test_no_page_scrolls_sideways_on_a_narrow_screen(visits):
+    assert not found(visits, lambda its: max(its.overflow, 0))
+
+
+def test_images_have_a_text_alternative_that_says_something(visits):
+    assert sum(len(its.images) for its in visits.values()) > 10
+    assert not found(visits, lambda its: [alt for alt in its.images if len(alt) < 20 or "_images" in alt])
+
+
+def test_pages_are_light(visits):
+    def weight(its: Visit) -> int:
+        return sum(local(url).stat().st_size for url in its.requests if url.startswith("file:"))
+
+    assert min(map(weight, visits.values())) > 100_000
+    assert not found({name: its for name, its in visits.items() if not any(part in name for part in EXPLORERS)},
+                     lambda its: weight(its) if weight(its) > MAX_WEIGHT else 0)
+
+
+def test_search_finds_a_page_without_a_server(chromium, built_book):
+    page = chromium.new_page()
+    messages = []
+    page.on("console", lambda told: messages.append(told.text) if told.type == "error" else None)
+    page.goto((built_book / "book" / "index.html").as_uri())
+    page.keyboard.press("Control+k")
+    page.keyboard.type("bibliography")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("ul.search li a")
+    assert "Bibliography" in page.locator("ul.search").inner_text()
+    assert not messages
+    page.close()
+
+
+def test_every_internal_link_and_anchor_is_there(built_book):
+    pages = {path: BeautifulSoup(path.read_bytes(), "html.parser") for path in built_book.rglob("*.html")
+             if "_static" not in path.parts}
+    anchors = {path: {tag["id"] for tag in page.find_all(id=True)} for path, page in pages.items()}
+    broken, seen = [], 0
+    for path, page in pages.items():
+        for href in {tag["href"] for tag in page.find_all("a", href=True)}:
+            parts = urlsplit(href)
+            if parts.scheme or parts.netloc:
+                continue
+            seen += 1
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            if not target.is_file() or (parts.fragment and unquote(parts.fragment) not in anchors[target]):
+                broken.append(f"{path.relative_to(built_book)}: {href}")
+    assert seen > 100 and not broken
+
+
+def test_each_executed_notebook_can_be_downloaded_as_run(built_book):
+    from cmcsl_lib.book import pages
+
+    for page in pages():
+        html = (built_book / page.output.relative_to(REPOSITORY)).with_suffix(".html")
+        links = [tag["href"] for tag in BeautifulSoup(html.read_bytes(), "html.parser").find_all("a", href=True)
+                 if tag["href"].endswith(".ipynb")]
+        assert [(html.parent / link).resolve().read_bytes() for link in links] == [page.output.read_bytes()]
+
+
+BAD_PAGE = """<!doctype html><html lang="en"><head><title>Bad</title></head><body><main><article>
+<h1>Bad</h1><img src="https://example.invalid/out.png" alt="out"><script>undefined_function()</script>
+<p style="color: #999; background: #fff">Pale.</p><div style="width: 900px">Wide.</div>
+</article></main></body></html>"""
+
+
+def test_a_bad_page_would_be_noticed(chromium, tmp_path):
+    from axe_playwright_python.base import AXE_SCRIPT
+
+    (tmp_path / "bad.html").write_text(BAD_PAGE, encoding="utf-8")
+    context = chromium.new_context(viewport={"width": 1280, "height": 800})
+    seen = visit(context, tmp_path / "bad.html", AXE_SCRIPT)
+    context.close()
+    assert "https://example.invalid/out.png" in seen.requests
+    assert any("undefined_function" in told for told in seen.messages)
+    assert any("color-contrast" in told for told in seen.faults)
+    assert seen.overflow > 400 and seen.images == ["out"]
