@@ -22,14 +22,13 @@ from typing import NamedTuple
 
 import numpy as np
 import psutil
-import pyarrow as pa
 import reference_extraction as plain
 import torch
 from PIL import Image, ImageFilter
 from torchvision.models import resnet18
 
 from cmcsl_lib import cli, extraction
-from cmcsl_lib.corpora import Subset, load, mm_imdb
+from cmcsl_lib.corpora import Subset, load, mm_imdb, store
 from cmcsl_lib.extraction import training
 from cmcsl_lib.extraction.weights import network, read_weights
 
@@ -54,16 +53,10 @@ def poster(number: int) -> bytes:
 
 def make_corpus(count: int) -> None:
     """Write made-up posters with texts and labels where MM-IMDb lies, as MM-IMDb."""
-    def batch(begin: int) -> pa.RecordBatch:
-        return pa.RecordBatch.from_pylist([
-            {"id": str(number), "title": "", "text": f"{number} {PLOT}", "labels": [CLASSES[number % 2]],
-             "image": poster(number)} for number in range(begin, min(begin + mm_imdb.BATCH, count))], mm_imdb.SCHEMA)
-
-    path = mm_imdb.store_path()
+    path = store.items_path(mm_imdb.NAME)
     path.parent.mkdir(parents=True)
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, mm_imdb.SCHEMA) as writer:
-        for begin in range(0, count, mm_imdb.BATCH):
-            writer.write_batch(batch(begin))
+    store.write_items(path, ({"id": str(number), "title": "", "text": f"{number} {PLOT}",
+                              "labels": [CLASSES[number % 2]], "image": poster(number)} for number in range(count)))
 
 
 def seconds(function: Callable, *arguments) -> tuple[float, float]:

@@ -219,13 +219,14 @@ def table_input(arguments: argparse.Namespace) -> DataFrame:
                          budgets=chosen_budgets(arguments.source, arguments), compute=False)
 
 
-def chosen_budgets(source: str, arguments: argparse.Namespace) -> tuple[int, ...]:
-    """The budgets of --budgets; by default 1 to 20, those left out that a user's corpus is too small for."""
+def chosen_budgets(source: str, arguments: argparse.Namespace, usual: tuple[int, ...] = BUDGETS) -> tuple[int, ...]:
+    """The budgets of --budgets; by default the usual ones, those left out that a user's corpus is too small for."""
     if arguments.budgets or source not in own_corpora():
-        return tuple(arguments.budgets or BUDGETS)
-    kept = drawable_budgets(source, arguments.datasets)
-    if kept != BUDGETS:
-        print(f"Budgets {kept[0]} to {kept[-1]}, as many as the smallest class of {source} allows.", file=sys.stderr)
+        return tuple(arguments.budgets or usual)
+    kept = drawable_budgets(source, arguments.datasets, usual)
+    if kept != usual:
+        told = f"{kept[0]} to {kept[-1]}" if len(kept) > 2 else " and ".join(map(str, kept))
+        print(f"Budgets {told}, as many as the smallest class of {source} allows.", file=sys.stderr)
     return kept
 
 
@@ -267,8 +268,9 @@ def study(arguments: argparse.Namespace) -> None:
     if check_choice(arguments.what, (*STUDIES, *makers), "study") in makers:
         print(readable_path(makers[arguments.what](arguments.to, workers=arguments.workers)))
         return
+    budgets = chosen_budgets(arguments.corpus, arguments, STUDIES[arguments.what].budgets)
     scores = load_study(arguments.what, arguments.corpus, chosen_protocol(arguments), datasets=arguments.datasets,
-                        budgets=arguments.budgets, workers=arguments.workers, scheduler=arguments.scheduler)
+                        budgets=budgets, workers=arguments.workers, scheduler=arguments.scheduler)
     varied = [name for name in ("disturbance", "choice", "share") if name in scores]
     means = scores.pivot_table(index=[*varied, "method"], columns=["modality", "budget"], values="balanced_accuracy",
                                sort=False)

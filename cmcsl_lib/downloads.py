@@ -1,7 +1,7 @@
 """Sphinx extension: files that a page carries inside its links become files beside it.
 
-An executed notebook holds the SVG of each of its figures as the address of a link, so that it works alone. In the book
-such an address would load with the page; as a file it loads only for who asks for it.
+An executed notebook holds each of its figures as SVG, and its numbers as CSV, in the addresses of links, so that it
+works alone. In the book such an address would load with the page; as a file it loads only for who asks for it.
 """
 
 import base64
@@ -11,7 +11,7 @@ from pathlib import Path
 from sphinx.application import Sphinx
 
 FOLDER = "_downloads"
-CARRIED = re.compile(r'download="([\w.-]+)" href="data:image/svg\+xml;base64,([A-Za-z0-9+/=]+)"')
+CARRIED = re.compile(r'download="([\w.-]+)" href="data:(?:image/svg\+xml|text/csv);base64,([A-Za-z0-9+/=]+)"')
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
@@ -21,7 +21,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
 
 
 def take_out(app: Sphinx, page: str, template: str, context: dict, doctree: object) -> None:
-    """Write each SVG that a page carries into ``_downloads/PAGE/`` of the book, and lead its link there.
+    """Write each SVG and CSV that a page carries into ``_downloads/PAGE/`` of the book, and lead its link there.
 
     Parameters
     ----------

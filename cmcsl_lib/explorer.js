@@ -342,6 +342,7 @@ window.cmcslExplorer = (() => {
     }
 
     function picture(number, alt, size) {
+      if (!data.images[number]) return "";
       const src = `data:image/webp;base64,${data.images[number]}`;
       return element("img", { src, alt, width: size, height: size });
     }
@@ -354,7 +355,7 @@ window.cmcslExplorer = (() => {
         const { label, distance, seed } = row[modality];
         const name = modality === "visual" ? "image" : "text";
         const told = `The ${name} is nearest to the seed “${data.items[seed][0]}”, at ${distance.toFixed(2)}: `;
-        const drawing = picture(seed, `Drawing of that seed, ${data.items[seed][0]}`, 48);
+        const drawing = picture(seed, `Image of that seed, ${data.items[seed][0]}`, 48);
         return element("li", {}, drawing, element("span", {}, told, element("strong", {}, label)));
       });
       const decider = row.decided === 0 ? "image" : "text";
@@ -362,7 +363,7 @@ window.cmcslExplorer = (() => {
         : `They differ, and the ${decider} is closer to its seed: it decides, ${row.label}. `;
       const kind = row.right ? "right" : "wrong";
       const verdict = element("strong", { class: kind }, `${row.right ? "✓" : "✗"} ${kind}`);
-      const drawing = picture(row.number, `Drawing of the chosen item, ${title}`, 144);
+      const drawing = picture(row.number, `Image of the chosen item, ${title}`, 144);
       panel.replaceChildren(drawing, element("div", {},
         element("p", { class: "title" }, title), element("p", {}, text), element("ul", {}, ...says),
         element("p", {}, end, verdict, ` (true class: ${row.true})`)));

@@ -136,8 +136,8 @@ def item_data(corpus: Corpus, protocol: Protocol, names: list[str] | str | None 
         columns = {budget: _columns(table, numbers, features.classes) for budget, table in tables.items()}
         made[name] = {"classes": list(features.classes), "budgets": columns}
     items = corpus.items.set_index("id").loc[list(numbers)]
-    return {"items": items[["title", "text"]].to_numpy().tolist(), "images": [_thumbnail(each) for each in items.image],
-            "datasets": made}
+    return {"items": items[["title", "text"]].fillna("").to_numpy().tolist(),
+            "images": [_thumbnail(each) for each in items.image], "datasets": made}
 
 
 def _columns(table: pd.DataFrame, numbers: dict[str, int], classes: Sequence[str]) -> dict:
@@ -153,8 +153,10 @@ def _columns(table: pd.DataFrame, numbers: dict[str, int], classes: Sequence[str
     return made
 
 
-def _thumbnail(content: bytes) -> str:
-    """A picture as WebP in base64, made smaller if it is large."""
+def _thumbnail(content: bytes | None) -> str:
+    """A picture as WebP in base64, made smaller if it is large; empty where the corpus has none."""
+    if pd.isna(content):
+        return ""
     image = decoded(content)
     if max(image.size) > SIDE or content[8:12] != b"WEBP":
         image.thumbnail((SIDE, SIDE))

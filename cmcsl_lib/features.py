@@ -1,6 +1,6 @@
 """Features of one dataset: two matrices and the class of each row, kept in one Parquet file.
 
-No network and no torch are needed to read them; `extraction.py` makes them.
+No network and no torch are needed to read them; `extraction` makes them.
 """
 
 import hashlib

@@ -71,11 +71,11 @@ CHANGES = (
            "features to 512, tends to be closer to its seeds and decides more often."),
     *(Change(STRICT.changed(features=f"training seed {seed}"), True,
              f"The visual network is trained with random seed {seed} instead of 1410: how much is the luck of one "
-             "training?", f"--start pooled --seed {seed}")
+             "training?", f"--start pooled --precision single --seed {seed}")
       for seed in (1411, 1412)),
     *(Change(STRICT.changed(features=f"split seed {seed}"), False,
              f"Other 20 % of the items, drawn with seed {seed}, train the visual network; experiments run on the "
-             "other 80 %.", f"--start pooled --split-seed {seed}")
+             "other 80 %.", f"--start pooled --precision single --split-seed {seed}")
       for seed in (1411, 1412)),
 )
 

@@ -229,7 +229,9 @@ def test_the_book_builds_with_all_its_pages_and_a_second_build_does_nothing(buil
         assert "Traceback" not in text
         assert re.search(r"<h1>.*", text)
         figures = [image for image in re.findall("<img[^>]*>", text) if "_images" in image]
-        assert text.count("<figcaption") == text.count("data:text/csv;base64,") == len(figures)
+        numbers = re.findall(r'download="[\w.-]+[.]csv" href="([^"]+)"', text)
+        assert text.count("<figcaption") == len(numbers) == len(figures)
+        assert all((built.parent / path).is_file() for path in numbers)
         executed = nbformat.read(page.output, as_version=4)
         outputs = [output for cell in executed.cells if cell.cell_type == "code" for output in cell.outputs]
         assert outputs and all(output.output_type != "error" for output in outputs)

@@ -9,7 +9,9 @@ import pytest
 from joblib import Parallel, delayed
 from own_corpora import CORPORA, made_up, make_features, make_folder, ready_made_corpus
 
-from cmcsl_lib import book, own_data
+from cmcsl_lib import own_data
+from cmcsl_lib.book import execution, source_notebooks
+from cmcsl_lib.book.pages import Page
 from cmcsl_lib.cli import main
 from cmcsl_lib.errors import CmcslError
 from cmcsl_lib.features import Features, load_features
@@ -143,6 +145,7 @@ def test_from_a_folder_to_scores_a_table_and_labels(tmp_path, monkeypatch, capsy
     assert "42 items: " in told.out and "set aside, not an image: 1" in told.out
     assert "Too few labelled items to fine-tune ResNet-18 for pets" in told.err, "39 labels give 7, less than a batch"
     features = load_features("pets", "pets", unlabeled=True)
+    assert features.metadata["visual"]["start"] == "untrained"
     assert features.visual.shape == (42, 512) and features.text.shape == (42, 384)
     assert (features.y < 0).sum() == 3
     assert main(["run", "3", "--corpus", "pets", "--budgets", "1", "2"]) == 0
@@ -158,14 +161,14 @@ def test_from_a_folder_to_scores_a_table_and_labels(tmp_path, monkeypatch, capsy
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", CORPORA)
 def test_every_notebook_runs_on_users_corpora(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(book, "BUILD", tmp_path / "_build")
+    monkeypatch.setattr(execution, "FAILED", tmp_path / "failed")
     corpus = CORPORA[kind](tmp_path / "made")
     for number, classifiers in EXPERIMENTS.items():
         load_scores(corpus, PROTOCOLS["strict"], number, classifiers=classifiers, budgets=drawable_budgets(corpus))
-    paths = book.source_notebooks()
-    failures = Parallel(n_jobs=2, prefer="threads")(
-        delayed(book.execute)(path, tmp_path / "out" / path.name, {"corpus": corpus}) for path in paths)
-    assert failures == [None] * len(paths)
+    paths = source_notebooks()
+    pages = [Page(path, tmp_path / "out" / path.name, {"corpus": corpus}) for path in paths]
+    failures = Parallel(n_jobs=2, prefer="threads")(delayed(execution.execute)(page) for page in pages)
+    assert not [failure.get_msg() for failure in failures if failure]
     for path in paths:
         done = nbformat.read(tmp_path / "out" / path.name, as_version=4)
         outputs = [output for cell in done.cells if cell.cell_type == "code" for output in cell.outputs]

@@ -305,8 +305,8 @@ def test_what_is_absent_is_told_and_the_rest_is_shown(monkeypatch):
     assert len(told) == 4
     assert told[3] == (
         '- `features=split seed 1412` is not shown, since its scores are not here: make them with `cmcsl extract '
-        'openclipart --name "split seed 1412" --start pooled --split-seed 1412`, then `cmcsl run 3 --corpus '
-        'openclipart --change "features=split seed 1412"`.')
+        'openclipart --name "split seed 1412" --start pooled --precision single --split-seed 1412`, then `cmcsl run 3 '
+        '--corpus openclipart --change "features=split seed 1412"`.')
     *_, fifth = sensitivity.absent_changes(made_up()).splitlines()[:5]
     assert "`cmcsl run 3 --corpus openclipart --protocol paper`" in fifth
     from_paper = sensitivity.load_changes("openclipart", "paper", datasets="AF PT", budgets=(1,))

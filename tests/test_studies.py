@@ -163,9 +163,9 @@ def test_gaps_are_where_they_were_said_to_be(halves):
     lacks = robustness.lacking(none >= 0, 0.5, np.random.default_rng(0))
     X, X_test = robustness.with_gaps(made, lacks, none_test)
     for place, name in enumerate(MODALITIES):
-        assert (np.isnan(X[:, grid.COLUMNS[name]]).all(axis=1) == (lacks == place)).all()
+        assert (np.isnan(X[:, made.columns[name]]).all(axis=1) == (lacks == place)).all()
         # Standardised by the rows that are there.
-        assert np.nanmean(X[:, grid.COLUMNS[name]], axis=0) == pytest.approx(0, abs=1e-9)
+        assert np.nanmean(X[:, made.columns[name]], axis=0) == pytest.approx(0, abs=1e-9)
     assert np.isfinite(X_test).all()
     assert all(np.isfinite(part).all() for part in robustness.filled(made, lacks, none_test))
 

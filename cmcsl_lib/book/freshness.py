@@ -9,6 +9,7 @@ import ast
 import hashlib
 import json
 import sys
+import threading
 from collections.abc import Iterable
 from functools import cache
 from importlib import metadata, util
@@ -22,6 +23,9 @@ from ..published import published_files
 from .pages import SOURCES, Page
 
 LIBRARY = "cmcsl_lib"
+#: Pages are looked at in threads, and CPython counts the depth of syntax trees of all threads together: two at a time
+#: can end in a SystemError.
+PARSING = threading.Lock()
 #: Key of the record in an executed notebook's metadata.
 RECORD = "cmcsl"
 #: Shipped data that only pages which import a module can read, by the name of their folder; every page is taken to
@@ -94,7 +98,9 @@ def library(notebook: Path) -> frozenset[Path]:
 def imports(source: str, package: str) -> set[str]:
     """Absolute names that may be modules of the library among what Python source imports."""
     names = set()
-    for node in ast.walk(ast.parse(source)):
+    with PARSING:
+        tree = ast.parse(source)
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):

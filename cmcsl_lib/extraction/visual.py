@@ -178,10 +178,12 @@ class VisualEncoder:
         start, pooled_loss = self.start()
         tuned = network(len(its.classes), start, self.settings.seed)
         losses = self.finetune(tuned, its) if self.settings.training.epochs and len(its.finetuning_y) else []
-        described = {"encoder": "ResNet-18", "start": self.settings.start,
+        pooled = self.settings.start == "pooled"
+        described = {"encoder": "ResNet-18",
+                     "start": "untrained" if pooled and not pooled_loss else self.settings.start,
                      "training": dataclasses.asdict(self.settings.training),
                      "finetuning_loss": losses, "pooled_loss": pooled_loss}
-        if self.settings.start == "pooled":
+        if pooled_loss:
             described["pooled_training"] = dataclasses.asdict(trainings.POOLED)
         return self.encoded(tuned, its.rows), described
 

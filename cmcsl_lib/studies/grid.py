@@ -13,15 +13,13 @@ import numpy as np
 import pandas as pd
 
 from ..estimators.base import ModalityClassifier
-from ..features import MODALITIES, WIDTHS, Features
+from ..features import MODALITIES, Features
 from ..naive_bayes import balanced_accuracies
 from ..protocol import RANDOM_STATE, Protocol, check_budgets, class_weights, folds, preprocess, scale, seed_rows
 from ..runs import Job
 
 PREPROCESSING = "L2STD"
 CLASSIFIER = "GNB"
-#: Columns of each modality where both stand side by side.
-COLUMNS = {"visual": slice(0, WIDTHS["visual"]), "text": slice(WIDTHS["visual"], sum(WIDTHS.values()))}
 
 Scored = dict[str, Any]
 
@@ -55,6 +53,12 @@ class Halves:
     def y_test(self) -> np.ndarray:
         """True classes of the test rows."""
         return self.features.y[self.test]
+
+    @property
+    def columns(self) -> dict[str, slice]:
+        """Columns of each modality in `X`, where both stand side by side."""
+        visual, text = (matrix.shape[1] for matrix in self.features.modalities)
+        return dict(zip(MODALITIES, (slice(0, visual), slice(visual, visual + text)), strict=True))
 
     @cached_property
     def alone(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
@@ -102,7 +106,7 @@ class Halves:
         if self.protocol.class_weights == "hidden":
             shares = class_weights(self.y, self.y, self.protocol)
             weight = {label: shares[label] for label in np.unique(labels[labels >= 0])}
-        return {"modalities": COLUMNS, "preprocessing": "RAW", "class_weight": weight}
+        return {"modalities": self.columns, "preprocessing": "RAW", "class_weight": weight}
 
     def random(self, *purpose: int) -> np.random.Generator:
         """Source of randomness of this fold, another one for each purpose."""

@@ -7,9 +7,9 @@ from sklearn.impute import SimpleImputer
 
 from ..estimators import CMCSLClassifier, UnimodalClassifier
 from ..estimators.base import ModalityClassifier
-from ..features import MODALITIES, WIDTHS
+from ..features import MODALITIES
 from ..protocol import preprocess, scale
-from .grid import COLUMNS, PREPROCESSING, Halves, Scored, Study, accuracy, scored
+from .grid import PREPROCESSING, Halves, Scored, Study, accuracy, scored
 
 #: Shares of rows that lack one modality, and of seeds with a wrong label.
 MISSING_SHARES = (0.0, 0.2, 0.4, 0.6, 0.8)
@@ -82,12 +82,12 @@ def with_gaps(halves: Halves, lacks: np.ndarray, lacks_test: np.ndarray) -> tupl
 
     Preprocessing is fitted to the rows that are there.
     """
-    X, X_test = (np.full((len(rows), sum(WIDTHS.values())), np.nan) for rows in (lacks, lacks_test))
+    X, X_test = (np.full((len(rows), halves.X.shape[1]), np.nan) for rows in (lacks, lacks_test))
     for place, (name, matrix) in enumerate(zip(MODALITIES, halves.features.modalities, strict=True)):
         there, there_test = lacks != place, lacks_test != place
         told = preprocess(matrix[halves.training[there]], matrix[halves.test[there_test]], PREPROCESSING,
                           halves.protocol)
-        X[there, COLUMNS[name]], X_test[there_test, COLUMNS[name]] = (
+        X[there, halves.columns[name]], X_test[there_test, halves.columns[name]] = (
             part / scale(part, halves.protocol) for part in told)
     return X, X_test
 
@@ -99,7 +99,7 @@ def filled(halves: Halves, lacks: np.ndarray, lacks_test: np.ndarray) -> tuple[n
     for rows, missing in ((halves.training, lacks), (halves.test, lacks_test)):
         part = raw[rows]
         for place, name in enumerate(MODALITIES):
-            part[missing == place, COLUMNS[name]] = np.nan
+            part[missing == place, halves.columns[name]] = np.nan
         parts.append(part)
     imputer = SimpleImputer().fit(parts[0])
     return preprocess(*map(imputer.transform, parts), PREPROCESSING, halves.protocol)
