@@ -13,6 +13,7 @@ from typing import NamedTuple
 from unittest import mock
 
 import made_up
+import nbformat
 import numpy as np
 import pandas as pd
 from hypothesis import HealthCheck, given, settings
@@ -20,12 +21,18 @@ from hypothesis import strategies as st
 from server import BadServer
 
 from cmcsl_lib import corpora, paths, published, runs, sealed
-from cmcsl_lib.book.pages import check_parameters
+from cmcsl_lib.book import execution, freshness, schedule
+from cmcsl_lib.book.pages import Page, check_parameters
 from cmcsl_lib.corpora import download, mm_imdb, own, store
+from cmcsl_lib.corpora import folder as folder_reader
+from cmcsl_lib.corpora.catalogue import description_path
 from cmcsl_lib.corpora.pictures import decoded
 from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.extraction import images, kept, texts, weights
+from cmcsl_lib.extraction.extra import torch
 from cmcsl_lib.features import Features, load_features
 from cmcsl_lib.protocol import PROTOCOLS
+from cmcsl_lib.ready_made import read_arrays
 from cmcsl_lib.scores import read_scores, scores_paths, write_scores
 
 STRICT = PROTOCOLS["strict"]
@@ -157,7 +164,8 @@ def kinds(scratch: Path) -> Iterator[dict[str, Kind]]:
         stack.enter_context(mock.patch.dict(os.environ, CMCSL_HOME=str(home), NO_PROXY="127.0.0.1"))
         stack.enter_context(mock.patch.object(download, "SCHEME", "http"))
         stack.enter_context(mock.patch.object(download, "ATTEMPTS", 1))
-        yield _kept(home) | _given(scratch, home) | _downloads(scratch, home, stack) | _shipped(tree, stack)
+        yield (_kept(home) | _extracted(home) | _given(scratch, home) | _own(scratch / "own") | _book(scratch, stack)
+               | _downloads(scratch, home, stack) | _shipped(tree, stack))
 
 
 def _kept(home: Path) -> dict[str, Kind]:
@@ -191,8 +199,107 @@ def _store(home: Path) -> Kind:
     return Kind(mm_imdb.store_path(), _corpus, other=store.items_path("other").read_bytes())
 
 
+def _extracted(home: Path) -> dict[str, Kind]:
+    """What extraction keeps; what is damaged there is made anew."""
+    corpus = corpora.Corpus("films", corpora.load("mm-imdb").items)
+    caches = [images.Images(corpus, images.Geometry(16, False), sha256) for sha256 in ("this", "another")]
+    squares = [[cache.image(row).tobytes() for row in range(len(corpus.items))] for cache in caches][0]
+    checkpoints = [home / "checkpoints" / f"{name}.pt" for name in ("these", "others")]
+    embeddings = [home / "texts" / f"{name}.npz" for name in ("these", "others")]
+    for seed, (checkpoint, path) in enumerate(zip(checkpoints, embeddings, strict=True)):
+        random = np.random.default_rng(seed)
+        kept.save({"weights": {"layer": torch.from_numpy(random.random((20, 30)))}, "losses": [0.5]}, checkpoint)
+        texts.keep(path, "films", random.random((6, 384), dtype=np.float32))
+
+    def state(path: Path) -> str:
+        found = _made_anew(kept.saved(path))
+        return _digest(found["losses"], found["weights"]["layer"].numpy().tobytes())
+
+    weights_file = home / "weights.pth"
+    torch.save({"layer": torch.zeros(20, 30)}, weights_file)
+    return {
+        "image cache": Kind(caches[0].path, lambda: _digest(*(
+            caches[0].image(row).tobytes() for row in range(len(squares)))), other=caches[1].path.read_bytes()),
+        "checkpoint": Kind(checkpoints[0], lambda: state(checkpoints[0]), other=checkpoints[1].read_bytes()),
+        "text embeddings": Kind(embeddings[0], lambda: _digest(_made_anew(texts.kept(embeddings[0], 6)).tobytes()),
+                                other=embeddings[1].read_bytes()),
+        "weights to start from": Kind(weights_file, lambda: _digest(
+            *(value.numpy().tobytes() for value in weights.read_weights(weights_file).values())), checked=False),
+    }
+
+
+def _made_anew(found: object) -> object:
+    if found is None:
+        raise CmcslError("It is made anew.")
+    return found
+
+
+def _own(folder: Path) -> dict[str, Kind]:
+    """Lists and features of users, and what is kept of their corpora."""
+    list_of_items = made_up.folder(folder, 8)
+    table = pd.read_csv(list_of_items)
+    table.to_parquet(folder / "items.parquet")
+    arrays = {"visual": np.random.default_rng(0).random((8, 3)), "text": np.random.default_rng(1).random((8, 2)),
+              "label": np.array(["a", "b"] * 4)}
+    np.savez(folder / "features.npz", **arrays)
+    pd.DataFrame({name: list(values) for name, values in arrays.items()}).to_parquet(folder / "features.parquet")
+    for name, values in arrays.items():
+        np.save(folder / f"{name}.npy", values)
+
+    def items(path: Path) -> object:
+        folder_reader.read_folder("given", path)
+        return _digest(corpora.datasets("given"), corpora.load("given").items.drop(columns="image").to_json())
+
+    def features(path: Path | None = None, **names: str) -> object:
+        return [_features(load_features("ready", each.stem)) for each in read_arrays("ready", path, **names)]
+
+    single = {name: str(folder / f"{name}.npy") for name in arrays}
+    folder_reader.read_folder("described", list_of_items)
+    folder_reader.read_folder("two", list_of_items, classes={"X": ("even", "odd")})
+    return {
+        "list of items, CSV": Kind(list_of_items, lambda: items(list_of_items), checked=False),
+        "list of items, Parquet": Kind(folder / "items.parquet", lambda: items(folder / "items.parquet"),
+                                       checked=False),
+        "features, npz": Kind(folder / "features.npz", lambda: features(folder / "features.npz"), checked=False),
+        "features, Parquet": Kind(folder / "features.parquet", lambda: features(folder / "features.parquet"),
+                                  checked=False),
+        "features, npy": Kind(folder / "visual.npy", lambda: features(**single), checked=False),
+        "description of a corpus": Kind(description_path("described"), lambda: _digest(corpora.datasets("described")),
+                                        other=description_path("two").read_bytes()),
+    }
+
+
+def _book(scratch: Path, stack: ExitStack) -> dict[str, Kind]:
+    """Settings of the book, its sources, and its executed pages."""
+    folder = scratch / "book"
+    folder.mkdir()
+    settings = [Path(shutil.copy(path, folder)) for path in schedule.SETTINGS]
+    stack.enter_context(mock.patch.object(schedule, "SETTINGS", settings))
+    notebook = Path(shutil.copy(sorted((paths.REPOSITORY / "notebooks").glob("0*.ipynb"))[0], folder))
+    page = Page(notebook, folder / "executed.ipynb", {"corpus": "openclipart"})
+    executed = nbformat.read(notebook, as_version=4)
+    executed.metadata["papermill"] = {"start_time": "2026-11-25T00:00:00"}
+    # The other kinds change what pages are made from; here it is the page that changes.
+    origin = {"data": "what lies there", "parameters": page.parameters}
+    stack.enter_context(mock.patch.object(freshness, "made_from", lambda page: origin))
+    execution.add_record(executed, page, origin)
+    nbformat.write(executed, page.output)
+
+    def fresh() -> str:
+        if reasons := freshness.stale(page):
+            raise CmcslError(f"It is executed again: {', '.join(reasons)}.")
+        return "fresh"
+
+    return {
+        "settings of the book": Kind(settings[0], schedule.check_settings, checked=False),
+        "table of contents": Kind(settings[1], schedule.check_settings, checked=False),
+        "notebook": Kind(notebook, lambda: check_parameters(notebook), checked=False),
+        "executed notebook": Kind(page.output, fresh),
+    }
+
+
 def _given(scratch: Path, home: Path) -> dict[str, Kind]:
-    """What users give, and the sources of the book."""
+    """Archives and films of MM-IMDb, and pictures."""
     archives = scratch / "archives"
     archives.mkdir()
     for name, mode in (("films.tar.gz", "w:gz"), ("films.tar.bz2", "w:bz2"), ("films.tar.xz", "w:xz"),
@@ -205,7 +312,6 @@ def _given(scratch: Path, home: Path) -> dict[str, Kind]:
     pictures = {kind: archives / f"picture.{kind.lower()}" for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")}
     for kind, path in pictures.items():
         path.write_bytes(made_up.picture(1, kind, (16, 24)))
-    notebook = Path(shutil.copy(sorted((paths.REPOSITORY / "notebooks").glob("0*.ipynb"))[0], archives))
 
     def fetched(source: Path) -> object:
         # Into another home, where nothing is waiting for it.
@@ -220,7 +326,6 @@ def _given(scratch: Path, home: Path) -> dict[str, Kind]:
         "poster": Kind(films / "0000001.jpeg", lambda: fetched(films.parent), checked=False),
         **{f"{kind} picture": Kind(path, lambda path=path: decoded(path.read_bytes()).tobytes(), checked=False)
            for kind, path in pictures.items()},
-        "notebook": Kind(notebook, lambda: check_parameters(notebook), checked=False),
     }
 
 

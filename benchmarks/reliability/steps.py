@@ -21,7 +21,7 @@ from cmcsl_lib.sealed import Damaged, check_seal
 HERE = Path(__file__).parent
 FILMS = 60
 #: Names that come and go: locks, temporary files, and what a download or a run has not finished.
-PASSING = re.compile(r"(^|/)(\.|tmp)|\.part$|\.etag$|\.parts/|^trainings/|^images/|^texts/")
+PASSING = re.compile(r"(^|/)(\.|tmp)|\.part$|\.etag$|\.parts/|^(checkpoints|weights|images|texts)/")
 
 
 @dataclass(frozen=True)
