@@ -31,6 +31,7 @@ from cmcsl_lib import cli, extraction
 from cmcsl_lib.corpora import Subset, load, mm_imdb, store
 from cmcsl_lib.extraction import training
 from cmcsl_lib.extraction.weights import network, read_weights
+from cmcsl_lib.sealed import written_sealed
 
 #: Size of a made-up poster, and its two labels in turns.
 WIDTH, HEIGHT = 256, 380
@@ -53,10 +54,10 @@ def poster(number: int) -> bytes:
 
 def make_corpus(count: int) -> None:
     """Write made-up posters with texts and labels where MM-IMDb lies, as MM-IMDb."""
-    path = store.items_path(mm_imdb.NAME)
-    path.parent.mkdir(parents=True)
-    store.write_items(path, ({"id": str(number), "title": "", "text": f"{number} {PLOT}",
-                              "labels": [CLASSES[number % 2]], "image": poster(number)} for number in range(count)))
+    items = ({"id": str(number), "title": "", "text": f"{number} {PLOT}", "labels": [CLASSES[number % 2]],
+              "image": poster(number)} for number in range(count))
+    with written_sealed(store.items_path(mm_imdb.NAME)) as temporary:
+        store.write_items(mm_imdb.NAME, temporary, items)
 
 
 def seconds(function: Callable, *arguments) -> tuple[float, float]:

@@ -1,6 +1,5 @@
 """Features that were made elsewhere: two arrays and labels from NumPy or Parquet files, as a corpus of their own."""
 
-import zipfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -94,7 +93,8 @@ def _loaded(path: Path) -> Any:
     try:
         found = np.load(path, allow_pickle=False)
         return dict(found) if isinstance(found, np.lib.npyio.NpzFile) else found
-    except (ValueError, OSError, EOFError, SyntaxError, zipfile.BadZipFile) as error:
+    # NumPy's parser of headers raises whatever the damage leads it to.
+    except Exception as error:
         raise CmcslError(f"{readable_path(path)} can't be read ({type(error).__name__}): it must hold arrays of "
                          "numbers or texts, as numpy.save and numpy.savez write them, and no Python objects.") from None
 

@@ -106,6 +106,7 @@ def test_there_is_a_workflow_that_publishes_and_a_scheduled_one():
     # YAML 1.1 reads the key `on` as true.
     triggers = {path.stem: yaml.safe_load(path.read_text(encoding="utf-8"))[True] for path in WORKFLOWS}
     assert "push" in triggers["publish"] and "schedule" in triggers["newest"]
+    assert "pull_request" in triggers["tests"]
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
@@ -120,7 +121,7 @@ def test_workflows_call_what_there_is(path):
         for step in job["steps"]:
             assert ("uses" in step) != ("run" in step)
             assert re.fullmatch(r"actions/[\w-]+@v\d+", step.get("uses", "actions/checkout@v4"))
-            called |= set(re.findall(r"\bmake (\w+)", step.get("run", "")))
+            called |= set(re.findall(r"\bmake ([\w-]+)", step.get("run", "")))
     assert called and called <= targets
 
 

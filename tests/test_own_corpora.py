@@ -12,7 +12,7 @@ from own_corpora import made_up, make_features, make_folder, picture, ready_made
 from cmcsl_lib import corpora
 from cmcsl_lib.cli import main
 from cmcsl_lib.corpora import folder, own
-from cmcsl_lib.corpora.catalogue import description_path
+from cmcsl_lib.corpora.catalogue import description_path, write_description
 from cmcsl_lib.corpora.store import report_path
 from cmcsl_lib.errors import CmcslError
 from cmcsl_lib.features import load_features
@@ -119,8 +119,7 @@ def test_several_labels_are_divided_by_the_papers_rule(tmp_path, kind):
 def test_unlabelled_rows_are_never_for_fine_tuning_and_never_counted():
     labels = [["a"], ["b"], [], []] * 40
     items = pd.DataFrame({"id": [str(n) for n in range(160)], "labels": labels, "image": b"not looked at"})
-    description_path("mine").parent.mkdir(parents=True)
-    description_path("mine").write_text('{"datasets": {"mine": ["a", "b"]}}')
+    write_description("mine", "", {"mine": ["a", "b"]})
     corpus = corpora.Corpus("mine", items)
     without = np.array([not item for item in labels])
     for split in ("corpus", "dataset"):

@@ -1,47 +1,81 @@
-"""All experiments: python benchmarks/reliability [killing places] [--quick]."""
+"""All experiments: python benchmarks/reliability [GROUP ...] [--quick]; one JSON object a line."""
 
 import argparse
 import json
-import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
 
+import damage
 import kills
+import long
+import machines
+import places
+import together
+from steps import STEPS
 
-GROUPS = {}
+KILLS = {"fetch mm-imdb": 50, "fetch published-scores": 25, "divide": 15, "extract": 30, "run": 50, "book": 30}
+#: For each kind of file.
+INPUTS = 200
 
 
-def group(function):
-    """Register a group of experiments by its name."""
-    GROUPS[function.__name__] = function
-    return function
-
-
-@group
-def killing(quick: bool):
+def killed(quick: bool) -> Iterator[dict]:
     """Kills, 200 in all."""
-    counts = {"fetch mm-imdb": 50, "fetch published-scores": 25, "divide": 15, "extract": 30, "run": 50, "book": 30}
-    for name, count in counts.items():
-        yield kills.killed(name, 3 if quick else count)
+    for name, count in KILLS.items():
+        yield kills.killed(name, 2 if quick else count)
 
 
-@group
-def places(quick: bool):
+def starved(quick: bool) -> Iterator[dict]:
     """Full disks and read-only folders."""
-    from places import starved
+    for name in STEPS:
+        yield from places.starved(name, (0.5,) if quick else (0, 0.2, 0.5, 0.8))
 
-    for name in kills.STEPS:
-        yield from starved(name, (0.5,) if quick else (0, 0.2, 0.5, 0.8))
+
+def damaged(quick: bool) -> Iterator[dict]:
+    """Damaged files of every kind, more than 5,000 in all."""
+    with tempfile.TemporaryDirectory() as scratch, damage.kinds(Path(scratch)) as kinds:
+        for name, kind in kinds.items():
+            yield damage.examine(name, kind, 10 if quick else INPUTS)
+
+
+def everywhere(quick: bool) -> Iterator[dict]:
+    """Workers, threads and kernels."""
+    yield from machines.workers_and_threads((1, 2) if quick else (1, 2, 4))
+    yield from machines.kernels(machines.CORES[:1] if quick else machines.CORES)
+
+
+def at_once(quick: bool) -> Iterator[dict]:
+    """Two commands at the same time."""
+    for name in together.PAIRS:
+        yield together.together(name)
+    if not quick:
+        yield together.book_beside_run()
+
+
+def long_work(quick: bool) -> Iterator[dict]:
+    """Memory and Ctrl-C."""
+    yield long.memory(100 if quick else 1000)
+    for workers in (1, 2):
+        yield long.interrupted(workers)
+
+
+GROUPS = {"kills": killed, "places": starved, "damage": damaged, "machines": everywhere, "together": at_once,
+          "long": long_work}
 
 
 def main() -> None:
-    """Print one JSON object a line."""
+    """Run what the command line names."""
     arguments = argparse.ArgumentParser(description=__doc__)
-    arguments.add_argument("groups", nargs="*", default=list(GROUPS), help=", ".join(GROUPS))
-    arguments.add_argument("--quick", action="store_true")
+    arguments.add_argument("groups", nargs="*", choices=[*GROUPS, []], metavar="GROUP", help=", ".join(GROUPS))
+    arguments.add_argument("--quick", action="store_true", help="a few of each")
+    arguments.add_argument("--pythons", nargs="+", default=[], help="other interpreters, to compare scores with")
     given = arguments.parse_args()
-    for name in given.groups:
+    for name in given.groups or GROUPS:
         for row in GROUPS[name](given.quick):
             print(json.dumps({"group": name} | row), flush=True)
+    for row in machines.interpreters(given.pythons):
+        print(json.dumps({"group": "machines"} | row), flush=True)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

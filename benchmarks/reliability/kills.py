@@ -1,4 +1,4 @@
-"""Kills at random moments: what a step leaves is whole or absent, nothing done is lost, the end is the same."""
+"""Kills at random moments: what a step leaves is whole or absent, what was done stays, the end is the same."""
 
 import random
 import shutil

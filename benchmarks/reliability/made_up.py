@@ -1,10 +1,12 @@
 """Small inputs of every kind, made from seeds."""
 
 import csv
+import gzip
 import hashlib
 import io
 import json
 import tarfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import numpy as np
@@ -36,9 +38,11 @@ def films(count: int) -> dict[str, bytes]:
 
 
 def tar(files: dict[str, bytes], mode: str = "w:gz") -> bytes:
-    """An archive as that of MM-IMDb; equal files give equal bytes but for the time in the head of gzip."""
+    """An archive as that of MM-IMDb; equal files give equal bytes."""
     content = io.BytesIO()
-    with tarfile.open(fileobj=content, mode=mode) as made:
+    # gzip would write the time into its head.
+    packed = gzip.GzipFile(fileobj=content, mode="wb", mtime=0) if mode == "w:gz" else nullcontext(content)
+    with packed as file, tarfile.open(fileobj=file, mode="w" if mode == "w:gz" else mode) as made:
         for name, its in files.items():
             entry = tarfile.TarInfo(f"mmimdb/dataset/{name}")
             entry.size = len(its)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import made_up
+import nbformat
 
 from cmcsl_lib.paths import REPOSITORY
 from cmcsl_lib.sealed import Damaged, check_seal
@@ -20,7 +21,7 @@ from cmcsl_lib.sealed import Damaged, check_seal
 HERE = Path(__file__).parent
 FILMS = 60
 #: Names that come and go: locks, temporary files, and what a download or a run has not finished.
-PASSING = re.compile(r"(^|/)(\.|tmp)|\.part$|\.etag$|\.parts/|^trainings/|^images/|^texts/")
+PASSING = re.compile(r"(^|/)(\.|tmp)|\.part$|\.etag$|\.parts/|^(checkpoints|weights|images|texts)/")
 
 
 @dataclass(frozen=True)
@@ -92,19 +93,23 @@ def end(process: subprocess.Popen, group: bool = True) -> None:
 
 
 def small_book(scratch: Path) -> Path:
-    """A copy of the repository whose book has two pages."""
+    """A copy of the repository whose book has two pages, one of them a notebook."""
     copy = scratch / "repository"
     skipped = shutil.ignore_patterns(".git", ".venv*", "_build", "cache", "__pycache__", "scores", "*.egg-info",
                                      "tests")
     shutil.copytree(REPOSITORY, copy, ignore=skipped, symlinks=True)
     for notebook in (copy / "notebooks").glob("*.ipynb"):
-        if not notebook.name.startswith("01_"):
-            notebook.unlink()
-    shutil.rmtree(copy / "book" / "notebooks", ignore_errors=True)
+        notebook.unlink()
+    cells = [nbformat.v4.new_markdown_cell("# A page", id="01-01"),
+             nbformat.v4.new_code_cell('corpus = "openclipart"', id="01-02", metadata={"tags": ["parameters"]}),
+             nbformat.v4.new_code_cell("from cmcsl_lib.corpora import load\nlen(load(corpus).items)", id="01-03")]
+    its = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=its), copy / "notebooks" / "01_page.ipynb")
+    shutil.rmtree(copy / "book")
+    (copy / "book").mkdir()
     (copy / "book" / "index.md").write_text("# A small book\n")
-    (copy / "book" / "bibliography.md").write_text("# Bibliography\n\n```{bibliography}\n:all:\n```\n")
-    (copy / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n"
-                                   "  - file: book/notebooks/01_data\n  - file: book/bibliography\n")
+    (copy / "_config.yml").write_text("title: Small\nexecute:\n  execute_notebooks: \"off\"\n")
+    (copy / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n  - file: book/notebooks/01_page\n")
     return copy
 
 
@@ -129,7 +134,6 @@ def _corpus(home: Path) -> None:
     os.environ.pop("CMCSL_HOME") if before is None else os.environ.update(CMCSL_HOME=before)
 
 
-BUDGETS = tuple(map(str, range(1, 9)))
 STEPS = {step.name: step for step in (
     Step("fetch mm-imdb", ("fetch", "mm-imdb"), served=True),
     Step("fetch published-scores", ("fetch", "published-scores"), served=True),
@@ -137,7 +141,6 @@ STEPS = {step.name: step for step in (
     Step("extract", ("extract", "folder", "--items", "{home}/own/items.csv", "--as", "own", "--device", "cpu"),
          lambda home: made_up.folder(home / "own")),
     Step("run", ("run", "3", "--datasets", "AF", "--classifier", "GNB", "CART", "--workers", "2", "--budgets",
-                 *BUDGETS),
-         made_up.features),
+                 *map(str, range(1, 9))), made_up.features),
     Step("book", ("book", "--workers", "1"), repository=small_book, outputs=page_texts),
 )}

@@ -13,7 +13,7 @@ from .. import __version__
 from ..paths import REPOSITORY, readable_path
 from ..published import available
 from ..sources import PUBLISHED
-from .freshness import RECORD, made_from
+from .freshness import RECORD, content_digest, made_from
 from .pages import Page
 
 BUILD = REPOSITORY / "_build"
@@ -68,6 +68,7 @@ def add_record(executed: NotebookNode, page: Page, origin: dict[str, object]) ->
     told = (f"*Run {run['start_time'][:16].replace('T', ' ')} UTC: {sources(page)}, cmcsl {__version__}, data "
             f"{str(origin['data'])[:12]}.*")
     executed.cells.append(nbformat.v4.new_markdown_cell(told, id=f"{page.notebook.stem[:2]}-record"))
+    executed.metadata[RECORD]["content"] = content_digest(executed)
 
 
 def sources(page: Page) -> str:

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
+from nbformat import NotebookNode
 
 from ..paths import REPOSITORY, home, shipped
 from ..published import published_files
@@ -59,23 +60,49 @@ def stale(page: Page) -> list[str]:
     Returns
     -------
     list of str
-        Of ``missing``, ``failed``, ``record`` (there is none) and the names that `made_from` gives.
+        Of ``missing``, ``failed``, ``record`` (there is none), ``damaged`` (it is not what was executed) and the names
+        that `made_from` gives.
     """
     if not page.output.is_file():
         return ["missing"]
-    executed = nbformat.read(page.output, as_version=4)
+    executed = read_executed(page.output)
+    if executed is None:
+        return ["damaged"]
     if any(output.output_type == "error" for cell in executed.cells for output in cell.get("outputs", ())):
         return ["failed"]
     if RECORD not in executed.metadata:
         return ["record"]
+    if executed.metadata[RECORD].get("content") != content_digest(executed):
+        return ["damaged"]
     recorded = executed.metadata[RECORD]["made_from"]
     return [name for name, value in made_from(page).items() if recorded.get(name) != value]
 
 
 def executed_page(output: Path) -> Page:
     """The page of an executed notebook, with the parameters that it was run with."""
-    record = nbformat.read(output, as_version=4).metadata.get(RECORD, {"made_from": {"parameters": {}}})
-    return Page(SOURCES / output.name, output, dict(record["made_from"]["parameters"]))
+    executed = read_executed(output)
+    if executed is None or executed.metadata.get(RECORD, {}).get("content") != content_digest(executed):
+        return Page(SOURCES / output.name, output, {})
+    return Page(SOURCES / output.name, output, dict(executed.metadata[RECORD]["made_from"]["parameters"]))
+
+
+def read_executed(path: Path) -> NotebookNode | None:
+    """An executed notebook, or None if it is damaged."""
+    try:
+        executed = nbformat.read(path, as_version=4)
+        nbformat.validate(executed)
+        return executed if isinstance(executed.metadata.get(RECORD, {}), dict) else None
+    # nbformat raises whatever the damage leads it to.
+    except Exception:
+        return None
+
+
+def content_digest(executed: NotebookNode) -> str:
+    """SHA-256 of an executed notebook, its record of this digest left out."""
+    # As it will be read back: nbformat joins lines, and JSON makes lists of tuples.
+    told = json.loads(nbformat.writes(executed))
+    told["metadata"].get(RECORD, {}).pop("content", None)
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def library(notebook: Path) -> frozenset[Path]:

@@ -67,7 +67,13 @@ def pages(corpus: str = "openclipart", **chosen: object) -> list[Page]:
 
 def check_parameters(notebook: Path) -> None:
     """Raise unless the notebook has a cell tagged "parameters" that declares the corpus."""
-    tagged = [cell for cell in nbformat.read(notebook, as_version=4).cells
-              if "parameters" in cell.metadata.get("tags", [])]
-    if not any("corpus =" in cell.source for cell in tagged):
+    try:
+        tagged = [cell for cell in nbformat.read(notebook, as_version=4).cells
+                  if "parameters" in cell.metadata.get("tags", [])]
+        declared = any("corpus =" in cell.source for cell in tagged)
+    # nbformat raises whatever the damage leads it to.
+    except Exception as error:
+        raise CmcslError(f"The notebook {notebook} can't be read ({type(error).__name__}): take it from the repository "
+                         "again.") from None
+    if not declared:
         raise CmcslError(f"{notebook} has no cell tagged \"parameters\" that declares corpus.")

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import yaml
 from doit.cmd_base import ModuleTaskLoader
 from doit.doit_cmd import DoitMain
 from doit.exceptions import TaskFailed
@@ -13,13 +14,14 @@ from doit.tools import config_changed
 
 from ..corpora import datasets
 from ..errors import CmcslError
-from ..paths import REPOSITORY
+from ..paths import REPOSITORY, locked, readable_path
 from .execution import BUILD, execute
 from .freshness import stale
 from .pages import EXECUTED, Page, pages
 from .pdf import PDF, print_book
 
 INDEX = BUILD / "html" / "index.html"
+SETTINGS = (REPOSITORY / "_config.yml", REPOSITORY / "_toc.yml")
 
 
 def is_fresh(task, values, page: Page) -> bool:
@@ -54,7 +56,7 @@ def tasks(made: list[Page], pdf: bool = False) -> Iterator[dict]:
         }
     own = [path for folder in (REPOSITORY / "book", Path(__file__).parent) for path in folder.rglob("*")
            if path.is_file() and EXECUTED not in path.parents and path.suffix != ".pyc"]
-    sources = [REPOSITORY / "_config.yml", REPOSITORY / "_toc.yml", *own, *(page.output for page in made)]
+    sources = [*SETTINGS, *own, *(page.output for page in made)]
     if pdf:
         yield {
             "basename": "pdf",
@@ -76,7 +78,7 @@ def tasks(made: list[Page], pdf: bool = False) -> Iterator[dict]:
 
 def build(corpus: str = "openclipart", workers: int = 2, *, names: Sequence[str] | None = None,
           budgets: Sequence[int] | None = None, pdf: bool = False) -> Path:
-    """Bring the book up to date.
+    """Bring the book up to date; a second build at the same time waits for the first.
 
     Parameters
     ----------
@@ -105,18 +107,32 @@ def build(corpus: str = "openclipart", workers: int = 2, *, names: Sequence[str]
     datasets(corpus, names)
     chosen = {"datasets": " ".join(names)} if names else {}
     chosen |= {"budgets": list(budgets)} if budgets else {}
+    check_settings()
     made = pages(corpus, **chosen)
-    BUILD.mkdir(exist_ok=True)
-    if not pdf:
-        PDF.unlink(missing_ok=True)
-    loader = ModuleTaskLoader({"task_book": lambda: tasks(made, pdf)})
-    code = DoitMain(loader, config_filenames=()).run([
-        "run", "--db-file", str(BUILD / "doit"), "--backend", "sqlite3", "--continue",
-        "--parallel-type", "thread", "--process", str(workers), "--verbosity", "1",
-    ])
+    with locked(BUILD):
+        if not pdf:
+            PDF.unlink(missing_ok=True)
+        loader = ModuleTaskLoader({"task_book": lambda: tasks(made, pdf)})
+        code = DoitMain(loader, config_filenames=()).run([
+            "run", "--db-file", str(BUILD / "doit"), "--backend", "sqlite3", "--continue",
+            "--parallel-type", "thread", "--process", str(workers), "--verbosity", "1",
+        ])
     if code:
         raise CmcslError(f"The book was not built: {unfinished(made)} failed, as told above.")
     return INDEX
+
+
+def check_settings() -> None:
+    """Raise a `CmcslError` unless the book's settings and table of contents are YAML, before an hour of notebooks."""
+    for path in SETTINGS:
+        try:
+            told = yaml.safe_load(path.read_text(encoding="utf-8"))
+            if not isinstance(told, dict):
+                raise ValueError("no names with values")
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            reason = " ".join(str(error).split())
+            raise CmcslError(f"{readable_path(path)} can't be read ({reason}): mend it, or take it from the "
+                             "repository again.") from None
 
 
 def unfinished(made: list[Page]) -> str:

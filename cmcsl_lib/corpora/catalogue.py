@@ -4,12 +4,13 @@ A user's corpus is a folder ``corpora/NAME`` in CMCSL_HOME that holds its descri
 read whenever it is asked for, so that nothing happens on import.
 """
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from ..errors import CmcslError, check_choice
-from ..paths import home, readable_path
+from ..paths import home, readable_path, written_whole
 
 #: Table I of the paper, in its order; class order gives the class index.
 MM_IMDB = {
@@ -84,16 +85,43 @@ def known_corpora() -> list[str]:
 def _catalogue(corpus: str) -> dict[str, tuple[str, ...]]:
     if check_choice(corpus, known_corpora(), "corpus") in DATASETS:
         return DATASETS[corpus]
+    return {name: tuple(classes) for name, classes in description(corpus)["datasets"].items()}
+
+
+def description(corpus: str) -> dict:
+    """What is told of a user's corpus.
+
+    Returns
+    -------
+    dict
+        corpus: its name. items: the SHA-256 that its file of items carries. datasets: classes of each dataset.
+
+    Raises
+    ------
+    CmcslError
+        If it is not what `write_description` wrote for this corpus.
+    """
     path = description_path(corpus)
     try:
-        told = json.loads(path.read_text(encoding="utf-8"))["datasets"]
-        made = {name: tuple(classes) for name, classes in told.items()}
-        if not made or not all(isinstance(label, str) for classes in made.values() for label in classes):
-            raise ValueError("no datasets")
+        told = json.loads(path.read_text(encoding="utf-8"))
+        if told.pop("sha256") != _sha256(told) or told["corpus"] != corpus:
+            raise ValueError("not what was written")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise CmcslError(f"The description {readable_path(path)} can't be read ({type(error).__name__}): make the "
                          "corpus again with `cmcsl extract folder` or `cmcsl extract arrays`.") from None
-    return made
+    return told
+
+
+def write_description(corpus: str, items: str, made: Mapping[str, Sequence[str]]) -> None:
+    """Keep what is told of a user's corpus; parameters are those that `description` returns."""
+    told = {"corpus": corpus, "items": items, "datasets": {name: list(classes) for name, classes in made.items()}}
+    with written_whole(description_path(corpus)) as temporary:
+        content = json.dumps(told | {"sha256": _sha256(told)}, indent=1, ensure_ascii=False)
+        temporary.write_text(content + "\n", encoding="utf-8")
+
+
+def _sha256(told: dict) -> str:
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
 
 
 def kind(classes: tuple[str, ...]) -> str:

@@ -63,7 +63,7 @@ def fetched(url: str, path: Path) -> Iterator[Path]:
             _download(url, path)
         got = pooch.file_hash(str(path), alg="sha256")
         if got != (known or got):
-            raise CmcslError(f"{readable_path(path)} has SHA-256 {got}, but {readable_path(record)} records {known}: "
+            raise CmcslError(f"{readable_path(path)} has SHA-256 {got}, but {readable_path(record)} records {known!r}: "
                              "delete the file and fetch again, or delete the record if the new file is right.")
         try:
             yield path

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import CmcslError
-from ..paths import home, written_whole
+from ..paths import home
+from ..sealed import written_sealed
 from . import store
 from .archive import members
 from .base import Corpus
@@ -78,8 +79,8 @@ def fetch(source: Path | None = None) -> Counter:
             return fetch(archive)
     set_aside = {}
     films = _descriptions(source, set_aside)
-    with written_whole(store_path()) as temporary:
-        if not store.write_items(temporary, _usable(source, films, set_aside)):
+    with written_sealed(store_path()) as temporary:
+        if not store.write_items(NAME, temporary, _usable(source, films, set_aside)):
             raise CmcslError(f"No film with poster, plot and genres is in {source}: take mmimdb.tar.gz of archive.org.")
     store.write_report(NAME, sorted(set_aside.items()))
     return Counter(set_aside.values())

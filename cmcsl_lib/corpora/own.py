@@ -1,22 +1,26 @@
 """Corpora that users bring: their names, labels and datasets, and how they are kept."""
 
-import json
+import glob
 import re
+import shutil
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
 from ..errors import CmcslError, check_choice
-from ..paths import written_whole
+from ..paths import home
+from ..sealed import sealed_as, written_sealed
 from .base import Corpus, divide
-from .catalogue import DATASETS, description_path
+from .catalogue import DATASETS, description, write_description
 from .store import items_path, read_items, write_items, write_report
 
 #: Names become names of files, and options of the command list them between blanks.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 #: What names something else where a corpus can be named, or is no file name on Windows.
 RESERVED = {*DATASETS, "published", "published-scores", "folder", "arrays", "con", "prn", "aux", "nul"}
+
+COMMAND = "cmcsl extract folder"
 
 Datasets = dict[str, tuple[str, ...]]
 
@@ -130,14 +134,31 @@ def write(corpus: str, items: Iterator[dict], set_aside: list[tuple[str, str]],
             labels.append(item["labels"])
             yield item
 
-    with written_whole(items_path(corpus)) as temporary:
-        if not write_items(temporary, noted()):
+    with written_sealed(items_path(corpus)) as temporary:
+        if not write_items(corpus, temporary, noted()):
             raise CmcslError(f"No item can be used: {_told(set_aside) or 'there is none'}.")
         made = named_datasets(corpus, labels, asked, several)
+    # Whoever is killed from here on leaves a description of other items, which `load` refuses.
+    written = sealed_as(items_path(corpus))
+    if written != _described_items(corpus):
+        forget_features(corpus)
     write_report(corpus, set_aside)
-    with written_whole(description_path(corpus)) as temporary:
-        temporary.write_text(json.dumps({"datasets": made}, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_description(corpus, written, made)
     return Counter(reason for _, reason in set_aside)
+
+
+def _described_items(corpus: str) -> str:
+    try:
+        return description(corpus)["items"]
+    except CmcslError:
+        return ""
+
+
+def forget_features(corpus: str) -> None:
+    """Delete the features of a user's corpus, since its items are no longer those that they were made from."""
+    for folder in (home() / "features").glob(f"{glob.escape(corpus)}*"):
+        if folder.name == corpus or folder.name.startswith(f"{corpus}, "):
+            shutil.rmtree(folder)
 
 
 def _told(set_aside: list[tuple[str, str]]) -> str:
@@ -150,6 +171,9 @@ def load(corpus: str) -> Corpus:
     Raises
     ------
     CmcslError
-        If its file is missing or damaged.
+        If its file is missing or damaged, or its description is that of other items.
     """
-    return read_items(corpus, "cmcsl extract folder")
+    made = read_items(corpus, COMMAND)
+    if sealed_as(items_path(corpus)) != description(corpus)["items"]:
+        raise CmcslError(f"The corpus {corpus} was read in only halfway: make it again with `{COMMAND}`.")
+    return made

@@ -1,6 +1,7 @@
 """One Arrow file per corpus that is kept in CMCSL_HOME, and beside it the report of the items that can't be used."""
 
 import csv
+import mmap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -9,12 +10,15 @@ import pyarrow as pa
 
 from ..errors import Absent, CmcslError
 from ..paths import home, readable_path, written_whole
+from ..sealed import SEAL, check_seal
 from .base import Corpus
 
 SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("text", pa.string()),
                     ("labels", pa.list_(pa.string())), ("image", pa.large_binary())])
 #: Items written together; so many images are in memory at a time.
 BATCH = 64
+#: Metadata of the file that name the corpus.
+NAME = b"cmcsl corpus"
 FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -54,21 +58,26 @@ def read_items(name: str, command: str) -> Corpus:
     if not path.is_file():
         raise Absent(f"There is no corpus {name} on this machine: get it with `{command}`.")
     try:
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            check_seal(content)
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         if table.schema != SCHEMA:
             raise pa.ArrowInvalid("other columns")
+        if table.schema.metadata[NAME] != name.encode():
+            raise ValueError("it is that of another corpus")
         image = pd.Series(pd.arrays.ArrowExtensionArray(table["image"]))
         items = table.drop_columns("image").to_pandas().assign(image=image)
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise CmcslError(f"The corpus file {readable_path(path)} can't be read ({type(error).__name__}): make it again "
-                         f"with `{command}`.") from None
+    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
+        raise CmcslError(f"The corpus file {readable_path(path)} can't be read ({type(error).__name__}: {error}): make "
+                         f"it again with `{command}`.") from None
     return Corpus(name, items)
 
 
-def write_items(path: Path, rows: Iterator[dict]) -> int:
-    """Write items, dicts by the names of `SCHEMA`, and return how many there were."""
+def write_items(name: str, path: Path, rows: Iterator[dict]) -> int:
+    """Write items of the corpus `name`, dicts by the names of `SCHEMA`, and return how many there were."""
     waiting, written = [], 0
-    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, SCHEMA) as writer:
+    schema = SCHEMA.with_metadata({NAME: name.encode()} | SEAL)
+    with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
         for row in rows:
             waiting.append(row)
             written += 1

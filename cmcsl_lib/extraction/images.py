@@ -79,9 +79,10 @@ class Geometry:
 class Images:
     """Images of a corpus, in a file of rows under ``images`` in CMCSL_HOME.
 
-    Each row ends with a checksum, so that one that is missing, damaged or half-written is decoded again. The file's
-    name tells the corpus's content and the transform; files of other contents are deleted, so that there is one for
-    each corpus and geometry. Several processes may use it at a time: they can only write the same rows.
+    Each row ends with a checksum, so that one that is missing, damaged, half-written or of another file is decoded
+    again. The file's name tells the corpus's content and the transform; files of other contents are deleted, so that
+    there is one for each corpus and geometry. Several processes may use it at a time: they can only write the same
+    rows.
 
     Parameters
     ----------
@@ -159,7 +160,7 @@ class Images:
         except FileNotFoundError:
             return None
         image, checksum = content[:-CHECKSUM_BYTES], content[-CHECKSUM_BYTES:]
-        if len(content) != self._offset(1) or _checksum(row, image) != checksum:
+        if len(content) != self._offset(1) or self._checksum(row, image) != checksum:
             return None
         return np.frombuffer(image, dtype=np.uint8).reshape(self._shape)
 
@@ -169,10 +170,13 @@ class Images:
             # Not "ab", which would write at the end, nor "wb", which would empty the file.
             with open(os.open(self.path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644), "wb") as file:
                 file.seek(self._offset(row))
-                file.write(content + _checksum(row, content))
+                file.write(content + self._checksum(row, content))
         except OSError as error:
             raise CmcslError(f"Images can't be kept in {readable_path(self.path.parent)} ({error.strerror}): free some "
                              "space, or set CMCSL_HOME.") from None
+
+    def _checksum(self, row: int, image: bytes) -> bytes:
+        return zlib.crc32(image, zlib.crc32(self.path.name.encode(), row)).to_bytes(CHECKSUM_BYTES, "little")
 
     def _made(self, row: int) -> np.ndarray:
         items = self._corpus.items
@@ -182,10 +186,6 @@ class Images:
             raise CmcslError(f"The image of {items.id.iloc[row]} in the corpus {self._corpus.name} can't be used "
                              f"({error}): take the item out of the corpus.") from None
         return self._geometry.applied(image)
-
-
-def _checksum(row: int, image: bytes) -> bytes:
-    return zlib.crc32(image, row).to_bytes(CHECKSUM_BYTES, "little")
 
 
 def _collated(images: list) -> "np.ndarray | CmcslError":

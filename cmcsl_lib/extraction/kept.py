@@ -7,6 +7,7 @@ import pickle
 import sys
 import time
 import zipfile
+import zlib
 from pathlib import Path
 
 from tqdm.auto import tqdm
@@ -17,7 +18,10 @@ from .extra import torch
 
 ABANDONED_SECONDS = 3600
 #: What torch raises when a file is none of its own, or holds more than tensors and plain values.
-UNREADABLE = (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError, pickle.UnpicklingError)
+UNREADABLE = (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError, pickle.UnpicklingError,
+              zipfile.BadZipFile, zlib.error, NotImplementedError, TypeError, IndexError)
+#: Where `save` writes a file's name.
+NAME = "file"
 
 
 def tell(message: str) -> None:
@@ -34,7 +38,7 @@ def fingerprint(**settings) -> str:
 
 
 def save(values: dict, path: Path) -> None:
-    """Write tensors and plain values to a file, whole or not at all.
+    """Write tensors and plain values to a file, whole or not at all; its name is written into it as well.
 
     Raises
     ------
@@ -43,22 +47,27 @@ def save(values: dict, path: Path) -> None:
     """
     try:
         with written_whole(path) as temporary:
-            torch.save(values, temporary)
+            torch.save(values | {NAME: path.name}, temporary)
     except (OSError, RuntimeError) as error:
         raise CmcslError(f"{readable_path(path)} can't be written ({error}): free some space, or set CMCSL_HOME."
                          ) from None
 
 
 def saved(path: Path) -> dict | None:
-    """What `save` wrote; None if the file is missing or damaged."""
+    """What `save` wrote; None if the file is missing, damaged, or another one under this name."""
     try:
-        # torch itself passes over wrong checksums.
-        with zipfile.ZipFile(path) as archive:
-            if archive.testzip() is not None:
-                return None
-        return torch.load(path, weights_only=True, map_location="cpu")
-    except (*UNREADABLE, zipfile.BadZipFile):
+        check_zip(path)
+        values = torch.load(path, weights_only=True, map_location="cpu")
+        return values if values.pop(NAME) == path.name else None
+    except UNREADABLE:
         return None
+
+
+def check_zip(path: Path) -> None:
+    """Raise a `zipfile.BadZipFile` unless the checksums in a file of torch's hold, which torch itself passes over."""
+    with zipfile.ZipFile(path) as archive:
+        if (wrong := archive.testzip()) is not None:
+            raise zipfile.BadZipFile(f"wrong checksum of {wrong}")
 
 
 def sweep(folder: Path) -> None:

@@ -4,7 +4,6 @@ import hashlib
 import importlib.util
 import sys
 from pathlib import Path
-from zipfile import BadZipFile
 
 import numpy as np
 from joblib.externals.loky import ProcessPoolExecutor
@@ -63,14 +62,14 @@ def encode_texts(corpus: Corpus, device: str = "cpu") -> np.ndarray:
     name = fingerprint(texts=hashlib.sha256("\0".join(texts).encode()).hexdigest(), device=device,
                        **text_encoder(), **versions())
     path = home() / "texts" / f"{corpus.name} {name}.npz"
-    kept = _kept(path, len(texts))
-    if kept is None:
+    found = kept(path, len(texts))
+    if found is None:
         # What the language model takes is given back with its process, before images are dealt with.
         with ProcessPoolExecutor(max_workers=1) as child:
-            kept = child.submit(embeddings, texts, device).result()
-        _keep(path, corpus.name, kept)
+            found = child.submit(embeddings, texts, device).result()
+        keep(path, corpus.name, found)
     tell(f"Embeddings of {len(texts)} distinct texts: {readable_path(path)}")
-    return kept[place]
+    return found[place]
 
 
 def embeddings(texts: list[str], device: str) -> np.ndarray:
@@ -84,18 +83,21 @@ def embeddings(texts: list[str], device: str) -> np.ndarray:
     return model.encode(texts, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=sys.stderr.isatty())
 
 
-def _kept(path: Path, count: int) -> np.ndarray | None:
+def kept(path: Path, count: int) -> np.ndarray | None:
+    """What `keep` wrote of so many texts; None if the file is missing, damaged, or another one under this name."""
     try:
         with np.load(path, allow_pickle=False) as archive:
-            kept = archive["embeddings"]
-    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
+            found, name = archive["embeddings"], str(archive["name"])
+    # NumPy's parser of headers raises whatever the damage leads it to.
+    except Exception:
         return None
-    return kept if kept.shape == (count, WIDTHS["text"]) else None
+    return found if (name, found.shape) == (path.name, (count, WIDTHS["text"])) else None
 
 
-def _keep(path: Path, corpus: str, made: np.ndarray) -> None:
+def keep(path: Path, corpus: str, made: np.ndarray) -> None:
+    """Write embeddings, and the file's name with them; files of other contents of the corpus are deleted."""
     with written_whole(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, embeddings=made)
+        np.savez(file, embeddings=made, name=path.name)
     for other in path.parent.glob("*.npz"):
         if other.name.rpartition(" ")[0] == corpus and other != path:
             other.unlink(missing_ok=True)

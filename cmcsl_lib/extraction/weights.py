@@ -3,11 +3,12 @@
 import hashlib
 import itertools
 import urllib.error
+import zipfile
 from pathlib import Path
 
 from ..errors import CmcslError
 from .extra import check_extra, nn, torch, torchvision
-from .kept import UNREADABLE
+from .kept import UNREADABLE, check_zip
 
 
 def _imagenet() -> "torchvision.models.ResNet18_Weights":
@@ -67,6 +68,9 @@ def read_weights(path: Path) -> dict:
         If it is missing, damaged, or holds anything but tensors and plain values.
     """
     try:
+        # Files that torch wrote before version 1.6 have no checksums.
+        if zipfile.is_zipfile(path):
+            check_zip(path)
         told = torch.load(path, weights_only=True, map_location="cpu")
     except UNREADABLE as error:
         raise CmcslError(f"The weights {path} can't be read ({type(error).__name__}): name a file of ResNet-18's "

@@ -1,0 +1,436 @@
+"""Damaged files of every kind that the project reads: the right result or a `CmcslError`, and nothing else, in time."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+from unittest import mock
+
+import made_up
+import nbformat
+import numpy as np
+import pandas as pd
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from server import BadServer
+
+from cmcsl_lib import corpora, paths, published, runs, sealed
+from cmcsl_lib.book import execution, freshness, schedule
+from cmcsl_lib.book.pages import Page, check_parameters
+from cmcsl_lib.corpora import download, mm_imdb, own, store
+from cmcsl_lib.corpora import folder as folder_reader
+from cmcsl_lib.corpora.catalogue import description_path
+from cmcsl_lib.corpora.pictures import decoded
+from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.extraction import images, kept, texts, weights
+from cmcsl_lib.extraction.extra import torch
+from cmcsl_lib.features import Features, load_features
+from cmcsl_lib.protocol import PROTOCOLS
+from cmcsl_lib.ready_made import read_arrays
+from cmcsl_lib.scores import read_scores, scores_paths, write_scores
+
+STRICT = PROTOCOLS["strict"]
+#: Seconds that one reading may take.
+PATIENCE = 30
+
+
+class Kind(NamedTuple):
+    """A file that is damaged, and how it is read.
+
+    Attributes
+    ----------
+    path : Path
+    read : callable
+        Gives what was read, in a form that can be compared.
+    checked : bool
+        Whether anything but the right result is wrong. What a user gives has no checksum: there any result will do.
+    other : bytes
+        Another file of the kind, to take its place.
+    """
+
+    path: Path
+    read: Callable[[], object]
+    checked: bool = True
+    other: bytes = b""
+
+
+class Wrong(AssertionError):
+    """A result that is not the right one."""
+
+
+FRACTION = st.floats(0, 1, exclude_max=True)
+DAMAGES = st.lists(st.one_of(
+    st.tuples(st.just("flip"), FRACTION, st.integers(0, 7)),
+    st.tuples(st.just("cut"), FRACTION, st.just(0)),
+    st.tuples(st.just("overwrite"), FRACTION, st.binary(min_size=1, max_size=40)),
+    st.tuples(st.just("insert"), FRACTION, st.binary(min_size=1, max_size=40)),
+    st.tuples(st.just("remove"), FRACTION, st.integers(1, 5000)),
+    st.tuples(st.just("zeros"), FRACTION, st.integers(1, 5000)),
+    st.tuples(st.just("repeat"), FRACTION, st.integers(1, 5000)),
+    st.tuples(st.sampled_from(["empty", "swap"]), st.just(0.0), st.just(0)),
+), min_size=1, max_size=3)
+
+
+def damaged(content: bytes, damages: list[tuple], other: bytes) -> bytes:
+    """The content after one damage after the other."""
+    for name, fraction, value in damages:
+        at = int(fraction * len(content))
+        if name == "flip" and content:
+            content = content[:at] + bytes([content[at] ^ 1 << value]) + content[at + 1:]
+        elif name == "cut":
+            content = content[:at]
+        elif name == "overwrite":
+            content = content[:at] + value + content[at + len(value):]
+        elif name == "insert":
+            content = content[:at] + value + content[at:]
+        elif name == "remove":
+            content = content[:at] + content[at + value:]
+        elif name == "zeros":
+            content = content[:at] + bytes(min(value, len(content) - at)) + content[at + value:]
+        elif name == "repeat":
+            content = content[:at] + content[at:at + value] + content[at:]
+        elif name == "empty":
+            content = b""
+        elif name == "swap":
+            content = other
+    return content
+
+
+def outcome(kind: Kind, content: bytes, right: object) -> str:
+    """What comes of reading a content: ``told`` by a `CmcslError`, ``right``, or where nothing is checked ``read``.
+
+    Raises
+    ------
+    Wrong
+        If the result is another one than the right one, or too late.
+    """
+    kind.path.write_bytes(content)
+    signal.alarm(PATIENCE)
+    try:
+        got = kind.read()
+    except CmcslError as error:
+        if "\n" in str(error):
+            raise Wrong(f"more than one line: {error}") from None
+        return "told"
+    finally:
+        signal.alarm(0)
+    if kind.checked and got != right:
+        raise Wrong("another result than the right one")
+    return "right" if got == right else "read"
+
+
+def examine(name: str, kind: Kind, examples: int, seed: int = 0) -> dict[str, object]:
+    """Damage a file again and again.
+
+    Returns
+    -------
+    dict
+        kind, inputs (different from the right one), and how many of them were told, right or read.
+    """
+    content, right, counts = kind.path.read_bytes(), kind.read(), Counter()
+
+    @settings(max_examples=examples, deadline=None, database=None, derandomize=not seed,
+              suppress_health_check=list(HealthCheck))
+    @given(DAMAGES)
+    def check(damages: list[tuple]) -> None:
+        made = damaged(content, damages, kind.other)
+        if made != content:
+            counts[outcome(kind, made, right)] += 1
+
+    before = signal.signal(signal.SIGALRM, _late)
+    try:
+        check()
+    finally:
+        signal.signal(signal.SIGALRM, before)
+        kind.path.write_bytes(content)
+    return {"kind": name, "inputs": counts.total()} | {each: counts[each] for each in ("told", "right", "read")}
+
+
+def _late(*_) -> None:
+    raise Wrong(f"no end after {PATIENCE} seconds")
+
+
+@contextmanager
+def kinds(scratch: Path) -> Iterator[dict[str, Kind]]:
+    """One file of each kind in a scratch folder, which CMCSL_HOME and the repository's data are in as well."""
+    home, tree = scratch / "home", scratch / "tree"
+    with ExitStack() as stack:
+        stack.enter_context(mock.patch.dict(os.environ, CMCSL_HOME=str(home), NO_PROXY="127.0.0.1"))
+        stack.enter_context(mock.patch.object(download, "SCHEME", "http"))
+        stack.enter_context(mock.patch.object(download, "ATTEMPTS", 1))
+        yield (_kept(home) | _extracted(home) | _given(scratch, home) | _own(scratch / "own") | _book(scratch, stack)
+               | _downloads(scratch, home, stack) | _shipped(tree, stack))
+
+
+def _kept(home: Path) -> dict[str, Kind]:
+    """What the library wrote itself."""
+    other = made_up.features(home, "PT", ("people", "transport"), seed=1).read_bytes()
+    path = made_up.features(home, rows=40)
+    options = {"datasets": "AF", "budgets": (1,)}
+    its = runs.load_scores("openclipart", STRICT, **options)
+    scores, _ = scores_paths("openclipart", "strict", 3, "AF")
+    runs.load_scores("openclipart", PROTOCOLS["paper"], **options)
+    of_paper, _ = scores_paths("openclipart", "paper", 3, "AF")
+    job = runs.Job("openclipart", "AF", STRICT, 3, ("GNB",), (2,))
+    folds = [(repetition, fold) for repetition in range(5) for fold in range(2)]
+    for number, pair in enumerate(folds):
+        part = its[its[["repetition", "fold"]].eq(pair).all(axis=1)]
+        write_scores(part, runs.part_path(job, number), job.key)
+    return {
+        "features": Kind(path, lambda: _features(load_features("openclipart", "AF")), other=other),
+        "scores": Kind(scores, lambda: _table(runs.load_scores("openclipart", STRICT, compute=False, **options)),
+                       other=of_paper.read_bytes()),
+        "finished fold": Kind(runs.part_path(job, 3), lambda: _folds(job),
+                              other=runs.part_path(job, 4).read_bytes()),
+        "corpus store": _store(home),
+    }
+
+
+def _store(home: Path) -> Kind:
+    (home / "films.tar").write_bytes(made_up.tar(made_up.films(6), "w"))
+    mm_imdb.fetch(home / "films.tar")
+    own.write("other", iter(corpora.load("mm-imdb").items.to_dict("records")), [])
+    return Kind(mm_imdb.store_path(), _corpus, other=store.items_path("other").read_bytes())
+
+
+def _extracted(home: Path) -> dict[str, Kind]:
+    """What extraction keeps; what is damaged there is made anew."""
+    corpus = corpora.Corpus("films", corpora.load("mm-imdb").items)
+    caches = [images.Images(corpus, images.Geometry(16, False), sha256) for sha256 in ("this", "another")]
+    squares = [[cache.image(row).tobytes() for row in range(len(corpus.items))] for cache in caches][0]
+    checkpoints = [home / "checkpoints" / f"{name}.pt" for name in ("these", "others")]
+    embeddings = [home / "texts" / f"{name}.npz" for name in ("these", "others")]
+    for seed, (checkpoint, path) in enumerate(zip(checkpoints, embeddings, strict=True)):
+        random = np.random.default_rng(seed)
+        kept.save({"weights": {"layer": torch.from_numpy(random.random((20, 30)))}, "losses": [0.5]}, checkpoint)
+        texts.keep(path, "films", random.random((6, 384), dtype=np.float32))
+
+    def state(path: Path) -> str:
+        found = _made_anew(kept.saved(path))
+        return _digest(found["losses"], found["weights"]["layer"].numpy().tobytes())
+
+    weights_file = home / "weights.pth"
+    torch.save({"layer": torch.zeros(20, 30)}, weights_file)
+    return {
+        "image cache": Kind(caches[0].path, lambda: _digest(*(
+            caches[0].image(row).tobytes() for row in range(len(squares)))), other=caches[1].path.read_bytes()),
+        "checkpoint": Kind(checkpoints[0], lambda: state(checkpoints[0]), other=checkpoints[1].read_bytes()),
+        "text embeddings": Kind(embeddings[0], lambda: _digest(_made_anew(texts.kept(embeddings[0], 6)).tobytes()),
+                                other=embeddings[1].read_bytes()),
+        "weights to start from": Kind(weights_file, lambda: _digest(
+            *(value.numpy().tobytes() for value in weights.read_weights(weights_file).values())), checked=False),
+    }
+
+
+def _made_anew(found: object) -> object:
+    if found is None:
+        raise CmcslError("It is made anew.")
+    return found
+
+
+def _own(folder: Path) -> dict[str, Kind]:
+    """Lists and features of users, and what is kept of their corpora."""
+    list_of_items = made_up.folder(folder, 8)
+    table = pd.read_csv(list_of_items)
+    table.to_parquet(folder / "items.parquet")
+    arrays = {"visual": np.random.default_rng(0).random((8, 3)), "text": np.random.default_rng(1).random((8, 2)),
+              "label": np.array(["a", "b"] * 4)}
+    np.savez(folder / "features.npz", **arrays)
+    pd.DataFrame({name: list(values) for name, values in arrays.items()}).to_parquet(folder / "features.parquet")
+    for name, values in arrays.items():
+        np.save(folder / f"{name}.npy", values)
+
+    def items(path: Path) -> object:
+        folder_reader.read_folder("given", path)
+        return _digest(corpora.datasets("given"), corpora.load("given").items.drop(columns="image").to_json())
+
+    def features(path: Path | None = None, **names: str) -> object:
+        return [_features(load_features("ready", each.stem)) for each in read_arrays("ready", path, **names)]
+
+    single = {name: str(folder / f"{name}.npy") for name in arrays}
+    folder_reader.read_folder("described", list_of_items)
+    folder_reader.read_folder("two", list_of_items, classes={"X": ("even", "odd")})
+    return {
+        "list of items, CSV": Kind(list_of_items, lambda: items(list_of_items), checked=False),
+        "list of items, Parquet": Kind(folder / "items.parquet", lambda: items(folder / "items.parquet"),
+                                       checked=False),
+        "features, npz": Kind(folder / "features.npz", lambda: features(folder / "features.npz"), checked=False),
+        "features, Parquet": Kind(folder / "features.parquet", lambda: features(folder / "features.parquet"),
+                                  checked=False),
+        "features, npy": Kind(folder / "visual.npy", lambda: features(**single), checked=False),
+        "description of a corpus": Kind(description_path("described"), lambda: _digest(corpora.datasets("described")),
+                                        other=description_path("two").read_bytes()),
+    }
+
+
+def _book(scratch: Path, stack: ExitStack) -> dict[str, Kind]:
+    """Settings of the book, its sources, and its executed pages."""
+    folder = scratch / "book"
+    folder.mkdir()
+    settings = [Path(shutil.copy(path, folder)) for path in schedule.SETTINGS]
+    stack.enter_context(mock.patch.object(schedule, "SETTINGS", settings))
+    notebook = Path(shutil.copy(sorted((paths.REPOSITORY / "notebooks").glob("0*.ipynb"))[0], folder))
+    page = Page(notebook, folder / "executed.ipynb", {"corpus": "openclipart"})
+    executed = nbformat.read(notebook, as_version=4)
+    executed.metadata["papermill"] = {"start_time": "2026-11-25T00:00:00"}
+    # The other kinds change what pages are made from; here it is the page that changes.
+    origin = {"data": "what lies there", "parameters": page.parameters}
+    stack.enter_context(mock.patch.object(freshness, "made_from", lambda page: origin))
+    execution.add_record(executed, page, origin)
+    nbformat.write(executed, page.output)
+
+    def fresh() -> str:
+        if reasons := freshness.stale(page):
+            raise CmcslError(f"It is executed again: {', '.join(reasons)}.")
+        return "fresh"
+
+    return {
+        "settings of the book": Kind(settings[0], schedule.check_settings, checked=False),
+        "table of contents": Kind(settings[1], schedule.check_settings, checked=False),
+        "notebook": Kind(notebook, lambda: check_parameters(notebook), checked=False),
+        "executed notebook": Kind(page.output, fresh),
+    }
+
+
+def _given(scratch: Path, home: Path) -> dict[str, Kind]:
+    """Archives and films of MM-IMDb, and pictures."""
+    archives = scratch / "archives"
+    archives.mkdir()
+    for name, mode in (("films.tar.gz", "w:gz"), ("films.tar.bz2", "w:bz2"), ("films.tar.xz", "w:xz"),
+                       ("films.tar", "w")):
+        (archives / name).write_bytes(made_up.tar(made_up.films(3), mode))
+    films = scratch / "films" / "dataset"
+    films.mkdir(parents=True)
+    for name, content in made_up.films(2).items():
+        (films / name).write_bytes(content)
+    pictures = {kind: archives / f"picture.{kind.lower()}" for kind in ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")}
+    for kind, path in pictures.items():
+        path.write_bytes(made_up.picture(1, kind, (16, 24)))
+
+    def fetched(source: Path) -> object:
+        # Into another home, where nothing is waiting for it.
+        with mock.patch.dict(os.environ, CMCSL_HOME=str(home / "fetched")):
+            mm_imdb.fetch(source)
+            return _corpus()
+
+    return {
+        **{path.name.removeprefix("films."): Kind(path, lambda path=path: fetched(path), path.suffix != ".tar")
+           for path in sorted(archives.glob("films*"))},
+        "description of a film": Kind(films / "0000000.json", lambda: fetched(films.parent), checked=False),
+        "poster": Kind(films / "0000001.jpeg", lambda: fetched(films.parent), checked=False),
+        **{f"{kind} picture": Kind(path, lambda path=path: decoded(path.read_bytes()).tobytes(), checked=False)
+           for kind, path in pictures.items()},
+    }
+
+
+def _downloads(scratch: Path, home: Path, stack: ExitStack) -> dict[str, Kind]:
+    """Downloads, begun and finished, with what is recorded about them; the published arrays."""
+    content = np.random.default_rng(0).bytes(200_000)
+    server = stack.enter_context(BadServer({"file": content}))
+    stack.callback(server.shutdown)
+    path = scratch / "downloads" / "file"
+    part, tag = path.with_name("file.part"), path.with_name("file.part.etag")
+
+    def fetched() -> bytes:
+        with download.fetched(f"{server.url}file", path) as there:
+            return there.read_bytes()
+
+    def resumed() -> bytes:
+        for finished in (path, path.with_name("file.sha256")):
+            finished.unlink(missing_ok=True)
+        part.exists() or part.write_bytes(content[:70_000])
+        tag.exists() or tag.write_text(f'"{hash(content)}"')
+        return fetched()
+
+    fetched()
+    array = scratch / "arrays" / "experiment_1_52.npy"
+    array.parent.mkdir()
+    np.save(array, np.random.default_rng(0).random((20, 2, 10, 3)))
+    known = published.Published(hashlib.sha256(array.read_bytes()).hexdigest(), (20, 2, 10, 3))
+    stack.enter_context(mock.patch.dict(published.REGISTRY, {array.name: known}))
+    stack.enter_context(mock.patch.dict(os.environ, CMCSL_PUBLISHED_SCORES=str(array.parent)))
+    begun = scratch / "begun.etag"
+    begun.write_text(f'"{hash(content)}"')
+
+    def with_tag() -> bytes:
+        path.parent.mkdir(exist_ok=True)
+        part.write_bytes(content[:70_000])
+        tag.write_bytes(begun.read_bytes())
+        return resumed()
+
+    return {
+        "download": Kind(path, fetched),
+        "record of a download": Kind(path.with_name("file.sha256"), fetched),
+        "tag of a begun download": Kind(begun, with_tag),
+        "published array": Kind(array, lambda: _table(published.load_published(1))),
+    }
+
+
+def _shipped(tree: Path, stack: ExitStack) -> dict[str, Kind]:
+    """What the repository ships, in a copy with few files."""
+    real = paths.shipped()
+    names = ["openclipart/openclipart.parquet", "openclipart/features/HP.parquet",
+             "openclipart/scores/strict/experiment_1/HP.parquet", "paper/table_1_datasets.csv",
+             "paper/table_8_budget_binary.csv", "paper/table_8_verdicts.csv", "SHA256SUMS"]
+    for name in names:
+        (tree / "data" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(real / name, tree / "data" / name)
+    other = {name: (real / name.replace("HP", "AF")).read_bytes() for name in names if "HP" in name}
+
+    def read(get: Callable[[], object]) -> Callable[[], object]:
+        def its() -> object:
+            with mock.patch.object(paths, "REPOSITORY", tree):
+                sealed._listed.cache_clear()
+                try:
+                    return get()
+                finally:
+                    sealed._listed.cache_clear()
+        return its
+
+    printed = read(lambda: [_table(published.printed_table(number)) for number in (1, 8)])
+    features = read(lambda: _features(load_features("openclipart", "HP")))
+    found = {
+        "shipped corpus": (names[0], read(lambda: _digest(*map(str, corpora.load("openclipart").items.text)))),
+        "shipped features": (names[1], features),
+        "shipped scores": (names[2], read(lambda: _table(runs.load_scores(
+            "openclipart", STRICT, 1, datasets="HP", compute=False)))),
+        "printed table": (names[3], printed),
+        "printed verdicts": (names[5], printed),
+        "list of checksums": (names[6], lambda: (printed(), features())),
+    }
+    return {kind: Kind(tree / "data" / name, its, other=other.get(name, b"other"))
+            for kind, (name, its) in found.items()}
+
+
+def _digest(*parts: object) -> str:
+    sha256 = hashlib.sha256()
+    for part in parts:
+        sha256.update(part if isinstance(part, bytes) else str(part).encode())
+    return sha256.hexdigest()
+
+
+def _features(its: Features) -> str:
+    told = json.dumps([its.corpus, its.dataset, its.classes, its.ids.tolist(), its.y.tolist(), its.metadata])
+    return _digest(told, *(matrix.tobytes() for matrix in its.modalities))
+
+
+def _table(table: pd.DataFrame) -> str:
+    return table.to_csv(index=False)
+
+
+def _corpus() -> str:
+    items = corpora.load("mm-imdb").items
+    return _digest(items.drop(columns="image").to_json(), *items.image)
+
+
+def _folds(job: runs.Job) -> str:
+    missing = runs.missing_folds(job)
+    if missing:
+        raise CmcslError(f"Computed again: {missing}")
+    return _digest(*(_table(read_scores(runs.part_path(job, number))) for number in range(10)))

@@ -1,0 +1,169 @@
+"""Small versions of the experiments in benchmarks/RELIABILITY.md, and what must hold for all of them."""
+
+import importlib
+import os
+import resource
+import subprocess
+import sys
+import time
+from pathlib import Path
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from cmcsl_lib.cli import main
+from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.features import write_features
+from cmcsl_lib.paths import REPOSITORY, STALE, locked, shipped, written_whole
+from cmcsl_lib.scores import read_scores, scores_paths, write_scores
+from cmcsl_lib.sealed import Damaged, check_seal, checked
+
+
+@pytest.fixture(scope="module")
+def harness():
+    """The modules of benchmarks/reliability."""
+    folder = str(REPOSITORY / "benchmarks" / "reliability")
+    sys.path.insert(0, folder)
+    names = ("damage", "kills", "long", "machines", "together")
+    yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
+    sys.path.remove(folder)
+
+
+@pytest.fixture(scope="module")
+def kinds(harness, tmp_path_factory):
+    """A file of each kind that is read."""
+    with harness.damage.kinds(tmp_path_factory.mktemp("damage")) as made:
+        yield made
+
+
+@pytest.fixture
+def scores():
+    """Two rows of scores."""
+    row = {"corpus": "openclipart", "protocol": "strict", "dataset": "AF", "modality": "text", "method": "FULL",
+           "preprocessing": "RAW", "classifier": "GNB", "budget": 0, "repetition": 0, "balanced_accuracy": 0.75,
+           "pseudo_label_accuracy": float("nan")}
+    return pd.DataFrame([row | {"fold": fold} for fold in (0, 1)])
+
+
+@pytest.mark.parametrize("name", [
+    "features", "scores", "finished fold", "corpus store", "tar", "tar.gz", "tar.bz2", "tar.xz",
+    "image cache", "checkpoint", "text embeddings", "weights to start from", "list of items, CSV",
+    "list of items, Parquet", "features, npz", "features, Parquet", "features, npy", "description of a corpus",
+    "description of a film", "poster", "JPEG picture", "PNG picture", "WEBP picture", "GIF picture", "BMP picture",
+    "TIFF picture", "settings of the book", "table of contents", "notebook", "executed notebook", "download",
+    "record of a download", "tag of a begun download", "published array", "shipped corpus", "shipped features",
+    "shipped scores", "printed table", "printed verdicts", "list of checksums",
+])
+@pytest.mark.filterwarnings("ignore")
+def test_a_damaged_file_is_told_or_read_right(harness, kinds, name):
+    assert harness.damage.examine(name, kinds[name], 10)["inputs"] >= 5
+
+
+def test_every_kind_of_file_is_damaged_above(kinds):
+    marks = test_a_damaged_file_is_told_or_read_right.pytestmark
+    assert set(next(mark.args[1] for mark in marks if mark.name == "parametrize")) == set(kinds)
+
+
+def test_every_bit_of_a_sealed_file_counts(scores, tmp_path):
+    path = tmp_path / "scores.parquet"
+    write_scores(scores, path, {})
+    content = path.read_bytes()
+    check_seal(content)
+    for place in range(0, len(content), 7):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 8
+        with pytest.raises(Damaged):
+            check_seal(bytes(changed))
+
+
+def test_every_shipped_file_is_listed():
+    for path in [*shipped().glob("openclipart/**/*.parquet"), *shipped().glob("paper/*.csv")]:
+        checked(path)
+
+
+def test_a_full_disk_is_told_and_leaves_what_was_there(scores, tmp_path, make_features, capsys, monkeypatch):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    write_features(make_features(rows=15), tmp_path / "features" / "openclipart" / "AF.parquet")
+    path, _ = scores_paths("openclipart", "strict", 1, "AF")
+    write_scores(scores, path, {})
+    before = path.read_bytes()
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        code = main(["run", "1", "--datasets", "AF", "--classifier", "GNB"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    told = capsys.readouterr().err
+    assert code == 2
+    assert told.count("\n") == 1 and "can't be written" in told and "CMCSL_HOME" in told
+    assert path.read_bytes() == before
+    assert not list(tmp_path.rglob("*.part"))
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="takes /proc for a folder that can't be written to")
+def test_a_folder_that_cant_be_written_to_is_told():
+    with pytest.raises(CmcslError, match="/proc/none/file can't be written"), written_whole(Path("/proc/none/file")):
+        pass
+
+
+def test_temporary_files_of_killed_processes_do_not_stay(tmp_path):
+    old, new = tmp_path / ".file.a.part", tmp_path / ".file.b.part"
+    for path in (old, new):
+        path.write_bytes(b"half")
+    os.utime(old, (time.time() - STALE - 60,) * 2)
+    with written_whole(tmp_path / "file") as temporary:
+        temporary.write_bytes(b"whole")
+    assert {path.name for path in tmp_path.iterdir()} == {"file", new.name}
+
+
+def test_one_process_at_a_time_is_in_a_locked_folder(tmp_path):
+    code = ("import sys, pathlib; from cmcsl_lib.paths import locked\n"
+            "with locked(pathlib.Path(sys.argv[1])): print('inside', flush=True)")
+    with locked(tmp_path):
+        other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=REPOSITORY, stdout=subprocess.PIPE)
+        with pytest.raises(subprocess.TimeoutExpired):
+            other.wait(3)
+    assert other.communicate(timeout=30)[0] == b"inside\n"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["run", "fetch mm-imdb"])
+def test_kills_leave_nothing_half_and_lose_nothing(harness, name):
+    row = harness.kills.killed(name, 2)
+    assert (row["kills"], row["half"], row["lost"], row["different"]) == (2, 0, 0, 0)
+
+
+@pytest.mark.slow
+def test_runs_at_the_same_time_do_not_lose_each_others_scores(harness):
+    row = harness.together.together("runs with other classifiers")
+    assert row == {"pair": row["pair"], "codes": [0, 0], "half": 0, "same": True, "left": 0}
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_run_in_time_with_a_line_on_how_to_go_on(harness):
+    row = harness.long.interrupted(2)
+    assert row["code"] == 130 and row["lost"] == 0 and row["kept"] > 0
+    assert row["told"] == "cmcsl: Stopped; what was finished is kept, and the same command goes on from there."
+
+
+@pytest.mark.slow
+def test_features_do_not_pile_up_in_shared_memory(harness):
+    row = harness.long.memory(tasks=50, rows=200)
+    assert row["tasks"] == 50 and row["shared"] == 0
+
+
+@pytest.mark.slow
+def test_kernels_of_another_processor_and_threads_give_the_same_scores(harness):
+    assert {row["different"] for row in harness.machines.kernels(("Prescott",))} == {0}
+    assert all(row["same_bytes"] for row in harness.machines.workers_and_threads((2,)))
+
+
+def test_damaged_scores_give_no_numbers(scores, tmp_path):
+    path = tmp_path / "scores.parquet"
+    write_scores(scores, path, {})
+    content = bytearray(path.read_bytes())
+    content[len(content) // 3] ^= 16
+    path.write_bytes(content)
+    with pytest.raises(CmcslError, match="can't be read .*SHA-256"):
+        read_scores(path)
