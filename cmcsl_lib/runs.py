@@ -10,8 +10,6 @@ import json
 import os
 import shutil
 import sys
-import threading
-import time
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -30,6 +28,7 @@ from .errors import Absent, CmcslError, check_choice
 from .experiments import CLASSIFIERS, GRID_VERSION, check_run, experiment, run_fold
 from .features import Features, features_path, load_features
 from .paths import home, locked
+from .processes import end_with
 from .protocol import BUDGETS, FOLDS, REPETITIONS, Protocol, folds
 from .scores import read_scores, scores_paths, write_scores
 
@@ -238,18 +237,8 @@ def collect(job: Job) -> None:
         job.parts.parent.rmdir()
 
 
-def end_with(parent: int) -> None:
-    """Let this process end as soon as the one that started it is gone; else it would stay when that one is killed."""
-    def watch() -> None:
-        while os.getppid() == parent:
-            time.sleep(1)
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 @contextmanager
-def backend(workers: int, scheduler: str | None) -> Iterator[None]:
+def backend(workers: int, scheduler: str | None = None) -> Iterator[None]:
     """Where tasks run: in processes of this machine or on a dask.distributed cluster.
 
     Raises

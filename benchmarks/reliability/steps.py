@@ -20,6 +20,8 @@ from cmcsl_lib.sealed import Damaged, check_seal
 
 HERE = Path(__file__).parent
 FILMS = 60
+#: Seconds that processes may stay after the one that started them.
+STAYING = 30
 #: Names that come and go: locks, temporary files, and what a download or a run has not finished.
 PASSING = re.compile(r"(^|/)(\.|tmp)|\.part$|\.etag$|\.parts/|^(checkpoints|weights|images|texts)/")
 
@@ -86,10 +88,16 @@ def finished(folder: Path) -> set[str]:
 
 
 def end(process: subprocess.Popen, group: bool = True) -> None:
-    """Kill a process, with or without those that it started, and wait for it."""
+    """Kill a process, with or without those that it started, and wait until all of them are gone.
+
+    Raises
+    ------
+    subprocess.TimeoutExpired
+        If one of them stays.
+    """
     with suppress(ProcessLookupError):
         (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
-    process.communicate()
+    process.communicate(timeout=STAYING)
 
 
 def small_book(scratch: Path) -> Path:

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.util
+import os
 import sys
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from ..corpora import Corpus
 from ..errors import CmcslError
 from ..features import WIDTHS
 from ..paths import home, readable_path, written_whole
+from ..processes import end_with
 from .extra import check_extra, versions
 from .kept import fingerprint, tell
 from .weights import file_sha256
@@ -65,7 +67,7 @@ def encode_texts(corpus: Corpus, device: str = "cpu") -> np.ndarray:
     found = kept(path, len(texts))
     if found is None:
         # What the language model takes is given back with its process, before images are dealt with.
-        with ProcessPoolExecutor(max_workers=1) as child:
+        with ProcessPoolExecutor(max_workers=1, initializer=end_with, initargs=(os.getpid(),)) as child:
             found = child.submit(embeddings, texts, device).result()
         keep(path, corpus.name, found)
     tell(f"Embeddings of {len(texts)} distinct texts: {readable_path(path)}")

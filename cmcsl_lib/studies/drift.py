@@ -20,6 +20,7 @@ from threadpoolctl import threadpool_limits
 from ..estimators import CMCSLClassifier
 from ..naive_bayes import balanced_accuracies
 from ..protocol import RANDOM_STATE
+from ..runs import backend
 from .simulation import WIDTHS, Setting, directions, features, noises
 from .store import keep, load, study_paths
 
@@ -144,7 +145,8 @@ def simulate(stream: Stream) -> pd.DataFrame:
 
 def make_streams(path: Path | None = None, workers: int = 1) -> Path:
     """Simulate `STREAMS` and keep their scores, in CMCSL_HOME unless a path is given."""
-    made = Parallel(n_jobs=workers)(delayed(simulate)(stream) for stream in STREAMS)
+    with backend(workers):
+        made = Parallel()(delayed(simulate)(stream) for stream in STREAMS)
     return keep(pd.concat(made, ignore_index=True), study_paths(NAME)[0] if path is None else path, _key())
 
 

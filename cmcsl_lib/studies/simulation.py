@@ -41,6 +41,7 @@ from ..features import MODALITIES
 from ..labeling import labeling
 from ..preprocessing import preprocessor
 from ..protocol import RANDOM_STATE
+from ..runs import backend
 from .store import keep, load, study_paths
 
 #: Columns of each modality, those of the real features.
@@ -466,7 +467,8 @@ def make_map(path: Path | None = None, workers: int = 1) -> Path:
     """
     # The costliest come first, so that no process is left with one at the end.
     order = sorted(SETTINGS, key=lambda setting: -setting.classes * setting.rows)
-    made = dict(zip(order, Parallel(n_jobs=workers)(delayed(_simulated)(setting) for setting in order), strict=True))
+    with backend(workers):
+        made = dict(zip(order, Parallel()(delayed(_simulated)(setting) for setting in order), strict=True))
     table = pd.concat([made[setting] for setting in SETTINGS], ignore_index=True)
     measured = table.select_dtypes("float").columns.difference(["dependence", *MODALITIES, *SEPARATIONS])
     table[measured] = table[measured].astype(np.float32)
