@@ -175,7 +175,7 @@ def test_the_front_page_tells_what_was_replicated_and_how_the_questions_were_ans
     columns = evidence_columns("openclipart", datasets="AF AFP", budgets=(1, 2))
     own = columns[-1]
     told = extent([own])
-    assert told.startswith(f"{len(CLAIMS)} claims") and "2 datasets and " in told
+    assert told.startswith(f"{len(CLAIMS)} claims") and "(2 datasets, " in told
     # Two datasets: FULL by 3 classifiers without preprocessing, of 2 modalities and 10 folds, and then what two
     # experiments share stands once.
     every = pd.concat(own.scores.values())
