@@ -12,6 +12,7 @@ from IPython.display import HTML, Markdown, display
 from .errors import Absent
 from .figures import PageFigure
 from .protocol import drawable_budgets
+from .published import AVERAGE_RANK
 from .scores import COLUMNS
 from .sources import PUBLISHED
 from .summaries import listed, told_p_value
@@ -89,7 +90,7 @@ def page_table(table: pd.DataFrame | None) -> HTML | None:
     table = table.rename_axis(columns=None)
     formats = {str(name).replace("_", " "): _format(str(name)) for name in table.select_dtypes("float")}
     wordy = bool(table.map(lambda value: len(str(value)) > WORDY).to_numpy().any())
-    table = table.rename(columns=lambda name: str(name).replace("_", " "))
+    table = table.rename(columns=lambda name: str(name).replace("_", " ")).replace(AVERAGE_RANK, "average rank")
     with pd.option_context("display.max_colwidth", None):
         text = table.to_html(index=False, border=0, formatters=formats, na_rep="", justify="left")
     text = re.sub("`(.+?)`", r"<code>\1</code>", text.replace("<th>", '<th scope="col">'))

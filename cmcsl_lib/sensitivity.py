@@ -512,7 +512,7 @@ def likeness_told(made: pd.DataFrame) -> str:
 
 
 def summary(answered: pd.DataFrame) -> str:
-    """A Markdown list, per budgets and modality: the reference's answer, the changes that turn it, and the others.
+    """A Markdown list, per budgets and modality: the reference's answer and the changes that turn it.
 
     Parameters
     ----------

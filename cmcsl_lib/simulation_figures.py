@@ -88,7 +88,7 @@ def places(place: pd.DataFrame) -> Figure:
         Columns source, dataset, kind, visual, text.
     """
     kinds = list(dict.fromkeys(place.kind))
-    figure, axes = _subplots(1, len(kinds), figsize=(5.4 * len(kinds), 5), sharex=True, sharey=True, squeeze=False)
+    figure, axes = _subplots(1, len(kinds), figsize=(5.4 * len(kinds), 7), sharex=True, sharey=True, squeeze=False)
     figure.data = place
     for panel, kind in zip(axes[0], kinds, strict=True):
         its = place[place.kind == kind]
@@ -110,10 +110,10 @@ def _name(panel: Axes, place: pd.DataFrame, side: float, aligned: str) -> None:
     """Write names beside marks, from below, each high enough above those near it, with a line to its mark."""
     written = []
     for row in place.sort_values("text").itertuples():
-        near = [y for x, y in written if abs(x - row.visual) < 0.15]
-        y = max([row.text, *(other + 0.019 for other in near)])
+        near = [y for x, y in written if abs(x - row.visual) < 0.2]
+        y = max([row.text, *(other + 0.016 for other in near)])
         written.append((row.visual, y))
-        panel.annotate(row.dataset, (row.visual, row.text), xytext=(row.visual + side, y), fontsize=9, ha=aligned,
+        panel.annotate(row.dataset, (row.visual, row.text), xytext=(row.visual + side, y), fontsize=8.5, ha=aligned,
                        va="center", arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "#888888",
                                                 "shrinkA": 0, "shrinkB": 3})
 
