@@ -73,7 +73,8 @@ def counts_table(judged: pd.DataFrame) -> pd.DataFrame:
     """`counts` for a page, with the sign of each verdict; without the columns that tell nothing, if others do."""
     table = counts(judged)
     telling = table["cannot tell"] < table.sum(axis=1)
-    table = (table[telling] if telling.any() else table).rename(columns={verdict: f"{sign} {verdict}" for verdict, (sign, _) in SIGNS.items()})
+    table = table[telling] if telling.any() else table
+    table = table.rename(columns={verdict: f"{sign} {verdict}" for verdict, (sign, _) in SIGNS.items()})
     return table.rename_axis(index="judged by")
 
 

@@ -89,7 +89,8 @@ def test_few_budgets_are_listed_and_many_told_by_their_ends():
 
 
 def test_names_of_columns_are_words_and_the_name_over_them_is_no_column():
-    spread = pd.DataFrame({"budget": [1], "share_right": [0.5], "gain": [0.1]}).pivot_table(index="gain", columns="budget")
+    spread = pd.DataFrame({"budget": [1], "share_right": [0.5], "gain": [0.1]})
+    spread = spread.pivot_table(index="gain", columns="budget")
     heads = re.findall("<th scope[^>]*>([^<]*)<", page.page_table(spread.rename_axis(columns=[None, "budget"])).data)
     assert heads == ["gain", "share right, 1"]
     named = pd.DataFrame({1: [0.5]}, index=pd.Index(["a"], name="choice")).rename_axis(columns="budget")

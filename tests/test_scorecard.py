@@ -190,3 +190,9 @@ def test_counts_for_a_page_have_signs():
     judged = scorecard([Evidence("nothing", "corrected", {})])
     assert list(counts_table(judged)) == ["✓ holds", "≈ weaker", "✗ fails", "? cannot tell"]
     assert counts_table(judged).to_numpy().tolist() == [[0, 0, 0, len(CLAIMS)]]
+
+
+def test_columns_that_can_tell_nothing_stand_only_by_themselves():
+    told = Evidence("own", "corrected", {3: world(lambda modality, budget, name: 0.05)})
+    judged = scorecard([Evidence("nothing", "corrected", {}), told])
+    assert list(counts_table(judged).index) == ["own"]
