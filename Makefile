@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: book pdf test test-oldest newest sums clean
+.PHONY: book pdf scores test test-oldest newest sums clean
 
 book: .venv/installed-book
 	@$(BIN)/cmcsl book
@@ -10,6 +10,10 @@ book: .venv/installed-book
 # Needs Chromium.
 pdf: .venv/installed-book
 	@$(BIN)/cmcsl book --pdf
+
+# The authors' scores; the book shows them where they are.
+scores: .venv/installed-book
+	@$(BIN)/cmcsl fetch published-scores
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest

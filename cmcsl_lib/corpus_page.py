@@ -49,9 +49,9 @@ def note_absent_images(corpus: Corpus) -> None:
         _note(f"The corpus {corpus.name} has no images and texts: its features were made elsewhere.")
 
 
-def example_rows(corpus: Corpus, count: int = 12) -> np.ndarray:
-    """Row numbers of items at equal steps through a corpus's list."""
-    return np.arange(0, len(corpus.items), max(1, len(corpus.items) // count))[:count]
+def example_rows(rows: int, count: int = 12) -> np.ndarray:
+    """Numbers of rows at equal steps through a list of that many."""
+    return np.arange(0, rows, max(1, rows // count))[:count]
 
 
 def settings_table(features: Features) -> pd.DataFrame | None:

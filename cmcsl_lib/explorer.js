@@ -75,7 +75,8 @@ window.cmcslExplorer = (() => {
     const redraw = () => {
       const width = Math.max(280, Math.min(root.clientWidth, 760));
       svg.replaceChildren();
-      drawn(svg, "title", {}, label());
+      // No title element: Sphinx's marking of the words of a search fails in one.
+      svg.setAttribute("aria-label", label());
       const height = draw(svg, width);
       for (const [key, value] of Object.entries({ viewBox: `0 0 ${width} ${height}`, width, height })) {
         svg.setAttribute(key, value);
@@ -211,11 +212,12 @@ window.cmcslExplorer = (() => {
 
     /* Colour and mark tell the method; lines of texts are dashed and their marks hollow. */
     function line(parent, its, path) {
-      const dash = { FULL: "none", EF: "7 4", LF: "2 3" }[its.method] ?? "none";
+      const text = its.modality === "text";
+      const dash = { FULL: text ? "12 3" : "none", EF: "7 4", LF: "2 3" }[its.method] ?? (text ? "5 3" : "none");
       const colour = its.style.colour === "#000000" ? "currentColor" : its.style.colour;
       drawn(parent, "path", { d: path, fill: "none", stroke: colour, "stroke-width": its.level ? 1.2 : 1.6,
-                              "stroke-dasharray": !its.level && its.modality === "text" ? "5 3" : dash,
-                              "stroke-opacity": its.level && its.modality === "text" ? 0.55 : 1 });
+                              "stroke-dasharray": dash,
+                              "stroke-opacity": its.level && text ? 0.55 : 1 });
       return (x, y) => its.style.mark && mark(parent, its.style.mark, x, y, 3, colour, its.modality === "visual");
     }
 
@@ -360,7 +362,7 @@ window.cmcslExplorer = (() => {
       });
       const decider = row.decided === 0 ? "image" : "text";
       const end = row.outcome === 0 ? `Both say ${row.label}. `
-        : `They differ, and the ${decider} is closer to its seed: it decides, ${row.label}. `;
+        : `They differ, and the ${decider} is closer to its seed, so it decides: ${row.label}. `;
       const kind = row.right ? "right" : "wrong";
       const verdict = element("strong", { class: kind }, `${row.right ? "✓" : "✗"} ${kind}`);
       const drawing = picture(row.number, `Image of the chosen item, ${title}`, 144);

@@ -40,7 +40,7 @@ def about_split(corpus: Corpus) -> str:
     """The one division of a corpus into items for training the visual encoder and for everything else."""
     chosen = finetuning_split(corpus)
     return (f"One split is made for the whole corpus: {chosen.sum():,} items ({chosen.mean():.1%}) train the visual "
-            f"encoder, and the other {(~chosen).sum():,} (column *extracted*) are what every experiment runs on.")
+            f"encoder; the features of the other {(~chosen).sum():,} are extracted, and every experiment runs on them.")
 
 
 def about_encoders() -> str:
@@ -53,7 +53,7 @@ def about_tests() -> str:
     """What the verdicts in the tables of the experiments mean."""
     return ("The sign > names what a value is significantly better than: within a dataset by the combined "
             f"{REPETITIONS}x{FOLDS} CV F test, in the rows of averaged ranks over datasets by the two-sided "
-            " Wilcoxon signed-rank test with Holm's correction, each modality by itself (significance level "
+            "Wilcoxon signed-rank test with Holm's correction, each modality by itself (significance level "
             f"{ALPHA}; the higher the rank, the better).")
 
 

@@ -5,6 +5,7 @@ Each returns a Matplotlib figure with the numbers that it shows as attribute `da
 
 import io
 from collections.abc import Sequence
+from textwrap import wrap
 
 import numpy as np
 import pandas as pd
@@ -117,6 +118,7 @@ def training_curves(losses: dict[str, Sequence[float]], title: str) -> Figure:
     for (name, values), marker in zip(losses.items(), "os^Dv*" * len(losses), strict=False):
         axes.plot(range(1, len(values) + 1), values, marker=marker, markersize=4, label=name)
     axes.set(title=title, xlabel="Epoch", ylabel="Mean loss")
+    axes.xaxis.get_major_locator().set_params(integer=True)
     axes.legend(frameon=False, ncols=2)
     sns.despine(figure)
     return figure
@@ -134,13 +136,14 @@ def gallery(corpus: Corpus, rows: Sequence[int], captions: Sequence[str], column
     """
     lines = max(1, -(-len(rows) // columns))
     items = corpus.items.iloc[list(rows)]
-    figure, axes = _subplots(lines, columns, figsize=(1.8 * columns, 2.3 * lines), squeeze=False)
+    figure, axes = _subplots(lines, columns, figsize=(1.8 * columns, 2.6 * lines), squeeze=False)
     figure.data = pd.DataFrame({"id": items.id.to_numpy(), "caption": list(captions)})
     for place in axes.flat:
         place.axis("off")
     for place, content, caption in zip(axes.flat, items.image, captions, strict=False):
         place.imshow(decoded(content))
-        place.set_title(caption, fontsize=8, y=-0.02, va="top", pad=0)
+        lines = [short for line in caption.splitlines() for short in wrap(line, 16)]
+        place.set_title("\n".join(lines), fontsize=12, y=-0.02, va="top", pad=0)
     figure.tight_layout()
     return figure
 
@@ -249,7 +252,7 @@ def preprocessing_panels(scores: pd.DataFrame, dataset: str | None = None) -> Fi
     features = None if published else load_features(scores.corpus.iloc[0], dataset)
     kinds = (["histogram"] if features else []) + ["balanced_accuracy"]
     lines = [(kind, modality) for kind in kinds for modality in MODALITIES]
-    figure, axes = _subplots(len(lines), len(PREPROCESSINGS), figsize=(13, 2.2 * len(lines)), squeeze=False)
+    figure, axes = _subplots(len(lines), len(PREPROCESSINGS), figsize=(13, 2.5 * len(lines)), squeeze=False)
     drawn = []
     for line, (kind, modality) in zip(axes, lines, strict=True):
         for place, name in zip(line, PREPROCESSINGS, strict=True):
@@ -262,13 +265,13 @@ def preprocessing_panels(scores: pd.DataFrame, dataset: str | None = None) -> Fi
                                                                        "balanced_accuracy": "y"}))
                 place.sharey(line[0])
             drawn[-1] = drawn[-1].assign(panel=kind, modality=modality, preprocessing=name)
-            place.set_xlabel("Mean feature" if kind == "histogram" else "Labelled samples per class", fontsize=8)
-        line[0].set_ylabel(f"{'Density' if kind == 'histogram' else 'Balanced accuracy'},\n{modality}", fontsize=9)
+            place.set_xlabel("Mean feature" if kind == "histogram" else "Labelled samples per class", fontsize=11)
+        line[0].set_ylabel(f"{'Density' if kind == 'histogram' else 'Balanced accuracy'},\n{modality}", fontsize=12)
     for place, name in zip(axes[0], PREPROCESSINGS, strict=True):
-        place.set_title(f"{dataset}, {name}", fontsize=10)
+        place.set_title(f"{dataset}, {name}", fontsize=13)
     figure.data = pd.concat(drawn)[["panel", "modality", "preprocessing", "series", "x", "y"]]
     if features:
-        axes[0, 0].legend(fontsize=8, frameon=False)
+        axes[0, 0].legend(fontsize=10, frameon=False)
     _legend_above(figure, axes[-1, 0])
     return figure
 
@@ -284,7 +287,7 @@ def _draw_histogram(place: Axes, features: Features, modality: str, preprocessin
         place.stairs(density, edges, color=colour, fill=True, alpha=0.35, label=label)
         place.stairs(density, edges, color=colour, linestyle=("-", "--", ":", "-.")[index % 4])
         drawn.append(pd.DataFrame({"series": label, "x": (edges[1:] + edges[:-1]) / 2, "y": density}))
-    place.tick_params(labelsize=7)
+    place.xaxis.get_major_locator().set_params(nbins=3)
     return pd.concat(drawn)
 
 
@@ -306,7 +309,8 @@ def rank_diagrams(tables: dict[str, pd.DataFrame]) -> Figure:
             comparison = rank_comparison(its[compared])
             colours = {name: PALETTE[name] for name in compared} if set(compared) <= set(PALETTE) else {}
             critical_difference_diagram(comparison.ranks, comparison.p_values, ax=place, alpha=ALPHA,
-                                        label_props={"fontsize": 10}, color_palette=colours)
+                                        label_props={"fontsize": 10}, color_palette=colours,
+                                        text_h_margin=0.02 * len(compared))
             place.set_title(f"{title}, {modality} ({len(its)} datasets)", fontsize=10)
             pairs = comparison.p_values.rename_axis("method").reset_index().melt("method", var_name="other",
                                                                                  value_name="p_value")

@@ -12,14 +12,19 @@ from IPython.display import HTML, Markdown, display
 from .errors import Absent
 from .figures import PageFigure
 from .protocol import drawable_budgets
+from .published import AVERAGE_RANK
 from .scores import COLUMNS
 from .sources import PUBLISHED
-from .summaries import told_p_value
+from .summaries import listed, told_p_value
 
 #: Marks for the direction of a difference; mark, sign and colour (book/_static/tables.css) each tell it alone.
 MARKS = {"up": "▲", "down": "▼", "same": "="}
 #: Tables with more rows scroll in their frame.
 LONG = 30
+#: Tables with a text of more characters are read as prose: their columns do not become too narrow for it.
+WORDY = 60
+#: More budgets than this are told by the first and the last one.
+FEW = 4
 
 
 def scores_or_note(load: Callable[..., pd.DataFrame], *arguments, **options) -> pd.DataFrame:
@@ -49,13 +54,13 @@ def drawable(corpus: str, datasets: list[str] | str | None, budgets: Sequence[in
 def shown(scores: pd.DataFrame, make: Callable[..., object], *arguments, **options) -> object | None:
     """What `make` gives for its arguments, a table with all of its rows, or None where there are no scores.
 
-    A sentence that `make` gives instead of a table becomes one of the page.
+    A sentence that `make` gives instead of a table becomes one of the page, an empty one nothing.
     """
     if scores.empty:
         return None
     made = make(*arguments, **options)
     if isinstance(made, str):
-        return Markdown(made)
+        return prose(made)
     return page_table(made) if isinstance(made, pd.DataFrame) else made
 
 
@@ -66,6 +71,8 @@ def prose(text: str | Markdown | None) -> Markdown | None:
 
 def page_table(table: pd.DataFrame | None) -> HTML | None:
     """A table for a page: all rows, sentences in full, three decimals, signs before differences; None without rows.
+
+    Underscores in the names of columns become spaces.
 
     Parameters
     ----------
@@ -79,17 +86,21 @@ def page_table(table: pd.DataFrame | None) -> HTML | None:
         table = table.set_axis([", ".join(map(str, names)) for names in table.columns], axis=1)
     if not isinstance(table.index, pd.RangeIndex):
         table = table.reset_index(names=[name or "" for name in table.index.names])
-    formats = {name: _format(str(name)) for name in table.select_dtypes("float")}
+    # to_html gives the name of the columns a column of its own.
+    table = table.rename_axis(columns=None)
+    formats = {str(name).replace("_", " "): _format(str(name)) for name in table.select_dtypes("float")}
+    wordy = bool(table.map(lambda value: len(str(value)) > WORDY).to_numpy().any())
+    table = table.rename(columns=lambda name: str(name).replace("_", " ")).replace(AVERAGE_RANK, "average rank")
     with pd.option_context("display.max_colwidth", None):
         text = table.to_html(index=False, border=0, formatters=formats, na_rep="", justify="left")
     text = re.sub("`(.+?)`", r"<code>\1</code>", text.replace("<th>", '<th scope="col">'))
     for direction, mark in MARKS.items():
         marked = rf'<td><span class="cmcsl-{direction}"><span aria-hidden="true">{mark}</span> \1</span></td>'
         text = re.sub(f"<td>{mark} ([^<]*)</td>", marked, text)
-    return framed(text, ", ".join(map(str, table.columns[:3])), long=len(table) > LONG)
+    return framed(text, ", ".join(table.columns[:3]), long=len(table) > LONG, wordy=wordy)
 
 
-def framed(table: str, label: str, long: bool = False) -> HTML:
+def framed(table: str, label: str, *, long: bool = False, wordy: bool = False) -> HTML:
     """A table in a frame that scrolls where the screen is too small for it, by keys too.
 
     Parameters
@@ -100,8 +111,10 @@ def framed(table: str, label: str, long: bool = False) -> HTML:
         What a screen reader calls it.
     long : bool
         Whether the frame is lower than the table.
+    wordy : bool
+        Whether its cells hold sentences.
     """
-    kind = "cmcsl-table cmcsl-long" if long else "cmcsl-table"
+    kind = "cmcsl-table" + " cmcsl-long" * long + " cmcsl-wordy" * wordy
     return HTML(f'<div class="{kind}" role="group" tabindex="0" aria-label="Table: {escape(label)}">{table}</div>')
 
 
@@ -131,7 +144,9 @@ def about(scores: pd.DataFrame) -> Markdown | None:
     told = "the authors' published scores" if "published" in protocols else f"the {protocols[0]} protocol"
     classifiers = ", ".join(scores.classifier.unique())
     count, seeded = scores.dataset.nunique(), scores.budget[scores.budget > 0]
-    budgets = f"budgets of {seeded.min()} to {seeded.max()} seeds per class, " if len(seeded) else ""
+    there = sorted(seeded.unique())
+    between = f"{there[0]} to {there[-1]}" if len(there) > FEW else listed(map(str, there))
+    budgets = f"budgets of {between} seeds per class, " if there else ""
     return Markdown(f"**Source.** Corpus {corpora[0]}, {told}: {count} dataset{'s' if count > 1 else ''}, "
                     f"{classifiers}, {budgets}{len(scores):,} fitted classifiers.")
 

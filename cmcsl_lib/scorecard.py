@@ -70,8 +70,11 @@ def counts(judged: pd.DataFrame) -> pd.DataFrame:
 
 
 def counts_table(judged: pd.DataFrame) -> pd.DataFrame:
-    """`counts` for a page, with the sign of each verdict."""
-    table = counts(judged).rename(columns={verdict: f"{sign} {verdict}" for verdict, (sign, _) in SIGNS.items()})
+    """`counts` for a page, with the sign of each verdict; without the columns that tell nothing, if others do."""
+    table = counts(judged)
+    telling = table["cannot tell"] < table.sum(axis=1)
+    table = table[telling] if telling.any() else table
+    table = table.rename(columns={verdict: f"{sign} {verdict}" for verdict, (sign, _) in SIGNS.items()})
     return table.rename_axis(index="judged by")
 
 
@@ -113,24 +116,22 @@ def extent(columns: list[Evidence]) -> str:
     for column in columns:
         if column.statistics == "corrected" and column.scores:
             fits = pd.concat(column.scores.values()).pipe(distinct)
-            told.append(f"{fits.dataset.nunique()} datasets and {len(fits):,} fitted classifiers "
-                        f"({column.title.removesuffix(', corrected statistics')})")
-    return f"{len(CLAIMS)} claims of the paper, judged by the scores of {' and of '.join(told)}."
+            told.append(f"{column.title.removesuffix(', corrected statistics')} ({fits.dataset.nunique()} datasets, "
+                        f"{len(fits):,} fitted classifiers)")
+    return f"{len(CLAIMS)} claims of the paper, judged by {' and by '.join(told)}."
 
 
 def verdict_table(judged: pd.DataFrame) -> HTML:
     """One row per claim, one verdict per column; each claim leads to its details, each verdict to its page."""
     columns = judged.column.unique()
-    head = "".join(f'<th scope="col" style="text-align: left">{escape(title)}</th>'
-                   for title in ("claim", "where", *columns))
+    head = "".join(f'<th scope="col">{escape(title)}</th>' for title in ("claim", "where", *columns))
     rows = []
     for name, its in judged.groupby("name", sort=False):
         first = its.iloc[0]
         cells = "".join(f'<td><a href="{row.page}.html" style="text-decoration: none">{_badge(row.verdict)}</a></td>'
                         for row in its.itertuples())
         claim = f'<a href="#{name}">{escape(first.claim)}</a>'
-        left = "".join(f'<td style="text-align: left">{text}</td>' for text in (claim, escape(first["where"])))
-        rows.append(f"<tr>{left}{cells}</tr>")
+        rows.append(f"<tr><td>{claim}</td><td>{escape(first['where'])}</td>{cells}</tr>")
     return HTML(f'<table class="dataframe"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table>')
 
 

@@ -512,7 +512,7 @@ def likeness_told(made: pd.DataFrame) -> str:
 
 
 def summary(answered: pd.DataFrame) -> str:
-    """A Markdown list, per budgets and modality: the reference's answer, the changes that turn it, and the others.
+    """A Markdown list, per budgets and modality: the reference's answer and the changes that turn it.
 
     Parameters
     ----------
@@ -523,10 +523,9 @@ def summary(answered: pd.DataFrame) -> str:
     for (budgets, modality), its in answered.groupby(["budgets", "modality"], sort=False):
         reference, *others = its.itertuples()
         turned = "; ".join(f"`{row.protocol}` ({_verdict(row)})" for row in others if row.better != reference.better)
-        kept = ", ".join(f"`{row.protocol}`" for row in others if row.better == reference.better)
         entries.append(
             f"- **{modality.capitalize()}, {budgets}.** Under `{reference.protocol}` {_verdict(reference)}. "
-            f"Changes that turn this answer: {turned or 'none'}. Changes that do not: {kept or 'none'}."
+            f"Changes that turn this answer, of {len(others)}: {turned or 'none'}."
             + (f" Allowing for shared items, the interval leaves out 0 under {(its.low * its.high > 0).sum()} of "
                f"{len(its)} protocols." if its.low.notna().all() else ""))
     return "\n".join(entries)

@@ -40,16 +40,16 @@ def gain_maps(told: pd.DataFrame, row: str, column: str, place: pd.DataFrame | N
             if place is not None:
                 there = place[place[row].isna() | (place[row] == name)] if row in place else place
                 _mark(panel, there)
-        line[0].set_ylabel(f"{_heading(row, name)}\n\nText", fontsize=9)
+        line[0].set_ylabel(f"{_heading(row, name)}\n\nText", fontsize=12)
     for panel, other in zip(axes[0], columns, strict=True):
-        panel.set_title(_heading(column, other), fontsize=9)
+        panel.set_title(_heading(column, other), fontsize=12)
     for panel in axes[-1]:
-        panel.set_xlabel("Visual", fontsize=9)
+        panel.set_xlabel("Visual", fontsize=12)
     figure.tight_layout(rect=(0, 0, 0.92, 1))
     bar = figure.colorbar(mesh, cax=figure.add_axes((0.935, 0.3, 0.012, 0.4)), extend="both")
-    bar.set_label("Gain of CMCSL", fontsize=9)
+    bar.set_label("Gain of CMCSL", fontsize=12)
     if place is not None:
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="lower right", frameon=False, fontsize=8)
+        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="lower right", frameon=False, fontsize=10)
     return figure
 
 
@@ -63,10 +63,10 @@ def _draw_map(panel: Axes, its: pd.DataFrame):
     mesh = panel.pcolormesh(grid.columns, grid.index, grid, cmap="PuOr", vmin=-LIMIT, vmax=LIMIT, shading="nearest")
     for (text, visual), gain in grid.stack().items():
         if abs(gain) > 2 * error.loc[text, visual]:
-            panel.text(visual, text, "+" if gain > 0 else "\N{MINUS SIGN}", ha="center", va="center", fontsize=8,
+            panel.text(visual, text, "+" if gain > 0 else "\N{MINUS SIGN}", ha="center", va="center", fontsize=10,
                        color="white" if abs(gain) > 0.75 * LIMIT else "black")
     panel.set_aspect("equal")
-    panel.tick_params(labelsize=7)
+    panel.tick_params(labelsize=9)
     return mesh
 
 
@@ -88,7 +88,7 @@ def places(place: pd.DataFrame) -> Figure:
         Columns source, dataset, kind, visual, text.
     """
     kinds = list(dict.fromkeys(place.kind))
-    figure, axes = _subplots(1, len(kinds), figsize=(5.4 * len(kinds), 5), sharex=True, sharey=True, squeeze=False)
+    figure, axes = _subplots(1, len(kinds), figsize=(5.4 * len(kinds), 7), sharex=True, sharey=True, squeeze=False)
     figure.data = place
     for panel, kind in zip(axes[0], kinds, strict=True):
         its = place[place.kind == kind]
@@ -110,10 +110,10 @@ def _name(panel: Axes, place: pd.DataFrame, side: float, aligned: str) -> None:
     """Write names beside marks, from below, each high enough above those near it, with a line to its mark."""
     written = []
     for row in place.sort_values("text").itertuples():
-        near = [y for x, y in written if abs(x - row.visual) < 0.15]
-        y = max([row.text, *(other + 0.014 for other in near)])
+        near = [y for x, y in written if abs(x - row.visual) < 0.2]
+        y = max([row.text, *(other + 0.016 for other in near)])
         written.append((row.visual, y))
-        panel.annotate(row.dataset, (row.visual, row.text), xytext=(row.visual + side, y), fontsize=7, ha=aligned,
+        panel.annotate(row.dataset, (row.visual, row.text), xytext=(row.visual + side, y), fontsize=8.5, ha=aligned,
                        va="center", arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "#888888",
                                                 "shrinkA": 0, "shrinkB": 3})
 

@@ -28,7 +28,7 @@ def gains_by_method(table: pd.DataFrame, column: str = "method", reference: str 
     """
     shown = table[table[column] != reference]
     names, budgets, modalities = (list(shown[name].unique()) for name in (column, "budget", "modality"))
-    figure, axes = _subplots(1, len(modalities), figsize=(4 * len(modalities), 1.5 + 0.3 * len(names)), sharey=True,
+    figure, axes = _subplots(1, len(modalities), figsize=(4 * len(modalities), 1.8 + 0.36 * len(names)), sharey=True,
                              squeeze=False)
     figure.data = shown
     offsets = 0.22 * (np.arange(len(budgets)) - (len(budgets) - 1) / 2)
@@ -42,11 +42,11 @@ def gains_by_method(table: pd.DataFrame, column: str = "method", reference: str 
             for chosen, face, label in ((sure, colour, told), (~sure, "white", None)):
                 place.scatter(its.gain[chosen], y[chosen], marker=MARKS[number % len(MARKS)], s=26, c=face,
                               edgecolors=colour, linewidths=1.1, label=label, zorder=3)
-        place.set_title(TITLES[modality], fontsize=10)
-        place.set_xlabel(f"Balanced accuracy less that of {reference}", fontsize=9)
+        place.set_title(TITLES[modality], fontsize=13)
+        place.set_xlabel(f"Balanced accuracy less that of {reference}", fontsize=11)
         place.xaxis.get_major_locator().set_params(nbins=5)
         place.grid(axis="y", color="#EEEEEE")
-    axes[0, 0].set_yticks(np.arange(len(names)), names, fontsize=9)
+    axes[0, 0].set_yticks(np.arange(len(names)), names, fontsize=12)
     axes[0, 0].invert_yaxis()
     _legend_above(figure, axes[0, 0])
     return figure
@@ -71,10 +71,10 @@ def disturbance_curves(table: pd.DataFrame) -> Figure:
                 its = shown[(shown.disturbance == disturbance) & (shown.budget == budget) & (shown.method == method)]
                 place.plot(its.share, its.balanced_accuracy, style, color=colour, marker=marker, markersize=4,
                            label=method)
-            place.set_title(f"{disturbance}, {budget} seed{'s' if budget > 1 else ''}", fontsize=9)
-        line[0].set_ylabel("Balanced accuracy", fontsize=9)
+            place.set_title(f"{disturbance}, {budget} seed{'s' if budget > 1 else ''}", fontsize=12)
+        line[0].set_ylabel("Balanced accuracy", fontsize=12)
     for place, disturbance in zip(axes[-1], disturbances, strict=True):
-        place.set_xlabel("Share of seeds" if "seed" in disturbance else "Share of rows", fontsize=9)
+        place.set_xlabel("Share of seeds" if "seed" in disturbance else "Share of rows", fontsize=12)
     _legend_above(figure, axes[0, 0])
     return figure
 

@@ -406,8 +406,8 @@ def beside_paper_told(number: int | str, scores: pd.DataFrame) -> str:
                for name, rows in (("balanced accuracy", ~ranked), ("average rank", ranked)) if rows.any()]
     what = ("The datasets are the paper's, so every number can be compared" if set(scores.corpus) == {"mm-imdb"} else
             "The datasets are others than the paper's, so only averages are compared")
-    return (f"{what}. Of {len(made)} numbers {(difference > 0).sum()} are higher here, {(difference < 0).sum()} are "
-            f"lower and {(difference == 0).sum()} are equal at the printed precision; the largest difference is "
+    return (f"{what}. Of {len(made)} numbers, higher here: {(difference > 0).sum()}, lower: {(difference < 0).sum()}, "
+            f"equal at the printed precision: {(difference == 0).sum()}; the largest difference is "
             f"{' and '.join(largest)}.")
 
 

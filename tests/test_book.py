@@ -27,6 +27,7 @@ def test_source_notebooks_carry_no_outputs_and_declare_their_parameters(path):
     assert all(cell.id.startswith(path.stem[:2]) for cell in notebook.cells)
     tagged = next(cell for cell in code if "parameters" in cell.metadata.get("tags", []))
     assert all(f"{name} =" in tagged.source for name in ("corpus", "protocol", "datasets", "budgets"))
+    assert all(len(line) <= 120 for cell in notebook.cells for line in cell.source.splitlines())
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
@@ -89,6 +90,20 @@ def test_an_executed_page_tells_what_it_was_run_with_and_when(make_page):
     for told in (run["start_time"][:10], "corpus openclipart", "protocol paper", "cmcsl 0.1.0",
                  record["made_from"]["data"][:12], "without the authors' published scores"):
         assert told in last.source
+
+
+def test_readers_see_the_record_instead_of_the_parameters_and_which_pages_show_published_scores(make_page):
+    page = make_page()
+    for corpus, title in (("openclipart", "# Made"), ("published", "# Made, published scores")):
+        notebook = nbformat.read(page.notebook, as_version=4)
+        notebook.cells[0] = nbformat.v4.new_markdown_cell("# Made\n\nText.", id="20-00")
+        parameters = nbformat.v4.new_code_cell("corpus = 'mm-imdb'", id="20-02", metadata={"tags": ["parameters"]})
+        notebook.cells[1:] = [parameters]
+        nbformat.write(notebook, page.notebook)
+        assert execution.execute(page._replace(parameters={"corpus": corpus})) is None
+        first, *_, injected, record = nbformat.read(page.output, as_version=4).cells
+        assert first.source == f"{title}\n\nText."
+        assert injected.metadata.tags == ["injected-parameters", "remove-cell"] and corpus in injected.source
 
 
 def test_a_page_is_stale_when_what_it_was_made_from_is_another(make_page, tmp_path, monkeypatch):
@@ -223,6 +238,7 @@ def test_pages_of_published_scores_stay_whole_without_them(name, tmp_path, monke
 
 @pytest.mark.slow
 def test_the_book_builds_with_all_its_pages_and_a_second_build_does_nothing(built_book):
+    counted = []
     for page in book.pages():
         built = built_book / page.output.relative_to(REPOSITORY).with_suffix(".html")
         text = built.read_text(encoding="utf-8")
@@ -232,10 +248,12 @@ def test_the_book_builds_with_all_its_pages_and_a_second_build_does_nothing(buil
         numbers = re.findall(r'download="[\w.-]+[.]csv" href="([^"]+)"', text)
         assert text.count("<figcaption") == len(numbers) == len(figures)
         assert all((built.parent / path).is_file() for path in numbers)
+        counted += [int(number) for number in re.findall(r'caption-number">Figure B(\d+) <', text)]
         executed = nbformat.read(page.output, as_version=4)
         outputs = [output for cell in executed.cells if cell.cell_type == "code" for output in cell.outputs]
         assert outputs and all(output.output_type != "error" for output in outputs)
         assert re.search(r"Run 20\d\d-\d\d-\d\d \d\d:\d\d UTC: .*, data [0-9a-f]{12}", text)
+    assert counted == list(range(1, len(counted) + 1))
     assert (built_book / "book" / "index.html").is_file()
     again = subprocess.run([sys.executable, "-m", "cmcsl_lib.cli", "book"], capture_output=True, text=True, check=True)
     lines = again.stdout.splitlines()

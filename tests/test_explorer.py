@@ -176,7 +176,7 @@ def test_an_item_can_be_clicked_and_tells_its_story(open_page, item_data):
     classes = item_data["datasets"]["AFP"]["classes"]
     told = " ".join(panel.inner_text().split())
     assert " ".join(title.split()) in told and " ".join(text.split()) in told
-    assert f"the text is closer to its seed: it decides, {classes[its['label'][chosen]]}." in told
+    assert f"the text is closer to its seed, so it decides: {classes[its['label'][chosen]]}." in told
     assert ("✓ right" in told) == (its["label"][chosen] == its["true"][chosen])
     assert panel.locator("img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     # By keys: the list of items.

@@ -12,7 +12,7 @@ def test_sentences_tell_what_the_corpus_holds():
     assert f"{len(corpus.items):,} items with {len(set(corpus.items.labels.explode()))} labels" in told
     chosen = finetuning_split(corpus)
     assert f"{chosen.sum():,} items" in facts.about_split(corpus)
-    assert f"{(~chosen).sum():,} (column" in facts.about_split(corpus)
+    assert f"{(~chosen).sum():,} are extracted" in facts.about_split(corpus)
 
 
 def test_the_papers_data_are_told_from_its_table():

@@ -80,3 +80,28 @@ def test_the_link_holds_the_numbers_of_the_figure():
     assert read.title.tolist() == ["a, b", "<c>"]
     assert read.x.tolist() == pytest.approx([1 / 3, 2.0], rel=1e-5)
     assert page.data_link(None, "numbers") is None
+
+
+def test_few_budgets_are_listed_and_many_told_by_their_ends():
+    scores = source_scores("openclipart", 3, datasets="AF", compute=False)
+    assert "budgets of 1 to 20 seeds per class" in page.about(scores).data
+    assert "budgets of 1, 5 and 20 seeds per class" in page.about(scores[scores.budget.isin([0, 1, 5, 20])]).data
+
+
+def test_names_of_columns_are_words_and_the_name_over_them_is_no_column():
+    spread = pd.DataFrame({"budget": [1], "share_right": [0.5], "gain": [0.1]})
+    spread = spread.pivot_table(index="gain", columns="budget")
+    heads = re.findall("<th scope[^>]*>([^<]*)<", page.page_table(spread.rename_axis(columns=[None, "budget"])).data)
+    assert heads == ["gain", "share right, 1"]
+    named = pd.DataFrame({1: [0.5]}, index=pd.Index(["a"], name="choice")).rename_axis(columns="budget")
+    assert re.findall("<th scope[^>]*>([^<]*)<", page.page_table(named).data) == ["choice", "1"]
+
+
+def test_an_empty_sentence_leaves_nothing_on_the_page():
+    scores = pd.DataFrame({"gain": [1.0]})
+    assert page.shown(scores, lambda: "") is None and page.prose(page.shown(scores, lambda: "")) is None
+
+
+def test_tables_of_sentences_have_wider_columns():
+    assert "cmcsl-wordy" in page.page_table(pd.DataFrame({"answer": ["word " * 20]})).data
+    assert "cmcsl-wordy" not in page.page_table(pd.DataFrame({"answer": ["word"]})).data

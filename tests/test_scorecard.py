@@ -175,7 +175,7 @@ def test_the_front_page_tells_what_was_replicated_and_how_the_questions_were_ans
     columns = evidence_columns("openclipart", datasets="AF AFP", budgets=(1, 2))
     own = columns[-1]
     told = extent([own])
-    assert told.startswith(f"{len(CLAIMS)} claims") and "2 datasets and " in told
+    assert told.startswith(f"{len(CLAIMS)} claims") and "(2 datasets, " in told
     # Two datasets: FULL by 3 classifiers without preprocessing, of 2 modalities and 10 folds, and then what two
     # experiments share stands once.
     every = pd.concat(own.scores.values())
@@ -190,3 +190,9 @@ def test_counts_for_a_page_have_signs():
     judged = scorecard([Evidence("nothing", "corrected", {})])
     assert list(counts_table(judged)) == ["✓ holds", "≈ weaker", "✗ fails", "? cannot tell"]
     assert counts_table(judged).to_numpy().tolist() == [[0, 0, 0, len(CLAIMS)]]
+
+
+def test_columns_that_can_tell_nothing_stand_only_by_themselves():
+    told = Evidence("own", "corrected", {3: world(lambda modality, budget, name: 0.05)})
+    judged = scorecard([Evidence("nothing", "corrected", {}), told])
+    assert list(counts_table(judged).index) == ["own"]

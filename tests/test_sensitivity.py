@@ -121,9 +121,9 @@ def test_an_answer_that_turns_and_one_that_stays():
     told = sensitivity.summary(answered).splitlines()
     assert len(told) == 4 and all(each.startswith("- **") for each in told)
     visual, text = told[:2]
-    assert "Changes that turn this answer: none. Changes that do not: `distances=scaled by width`." in visual
-    assert "Changes that turn this answer: `distances=scaled by width` (UNI is better than CMCSL (-0.05" in text
-    assert "Changes that do not: none." in text and "leaves out 0 under 2 of 2 protocols" in text
+    assert "Changes that turn this answer, of 1: none." in visual
+    assert "Changes that turn this answer, of 1: `distances=scaled by width` (UNI is better than CMCSL (-0.05" in text
+    assert "leaves out 0 under 2 of 2 protocols" in text
 
 
 def test_shared_items_of_a_tiny_corpus():

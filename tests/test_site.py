@@ -158,6 +158,18 @@ def test_search_finds_a_page_without_a_server(chromium, built_book):
     page.close()
 
 
+def test_words_of_a_search_are_marked_on_pages_with_drawings(chromium, built_book):
+    page = chromium.new_page()
+    messages = []
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.goto((built_book / "search.html").as_uri() + "?q=trained")
+    page.wait_for_selector("ul.search li a")
+    page.goto((built_book / "book" / "index.html").as_uri())
+    page.wait_for_selector("span.highlighted")
+    assert not messages
+    page.close()
+
+
 def test_every_internal_link_and_anchor_is_there(built_book):
     pages = {path: BeautifulSoup(path.read_bytes(), "html.parser") for path in built_book.rglob("*.html")
              if "_static" not in path.parts}

@@ -337,7 +337,7 @@ def test_on_other_datasets_only_averages_stand_beside_the_paper():
     told = beside_paper_told(5, scores)
     largest = [made.difference[rows].abs().max() for rows in (made.dataset == "mean", made.dataset != "mean")]
     assert f"{largest[0]:.3f} in balanced accuracy and {largest[1]:.3f} in average rank" in told
-    assert f"{(made.difference > 0).sum()} are higher here" in told
+    assert f"higher here: {(made.difference > 0).sum()}," in told
 
 
 def test_scores_that_can_not_stand_beside_the_paper_say_so():

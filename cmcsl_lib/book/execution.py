@@ -60,11 +60,21 @@ def failure(copy: Path, report: str) -> str:
 
 
 def add_record(executed: NotebookNode, page: Page, origin: dict[str, object]) -> None:
-    """Put the record of a run into an executed notebook: as metadata, and as its last cell for readers."""
+    """Put the record of a run into an executed notebook: as metadata, and as its last cell for readers.
+
+    Pages of the published scores say so in their title, which they share with those of the corpus.
+    """
     run = executed.metadata["papermill"]
     # papermill tells the folders of this machine.
     run.update(input_path=readable_path(page.notebook), output_path=readable_path(page.output))
     executed.metadata[RECORD] = {"made_from": origin, "version": __version__, "executed": run["start_time"]}
+    for cell in executed.cells:
+        # Told by the record below.
+        if "injected-parameters" in cell.metadata.get("tags", ()):
+            cell.metadata.tags.append("remove-cell")
+    if page.parameters.get("corpus") == PUBLISHED:
+        title, *rest = executed.cells[0].source.split("\n")
+        executed.cells[0].source = "\n".join([f"{title}, published scores", *rest])
     told = (f"*Run {run['start_time'][:16].replace('T', ' ')} UTC: {sources(page)}, cmcsl {__version__}, data "
             f"{str(origin['data'])[:12]}.*")
     executed.cells.append(nbformat.v4.new_markdown_cell(told, id=f"{page.notebook.stem[:2]}-record"))

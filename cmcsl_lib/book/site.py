@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import nbformat
+from docutils import nodes
 from docutils.nodes import document
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -45,6 +46,13 @@ def executed_notebooks(env: BuildEnvironment) -> dict[str, Path]:
     """Executed notebooks among the book's pages, by the name that Sphinx has for them, in reading order of names."""
     paths = {name: Path(env.doc2path(name)) for name in sorted(env.found_docs)}
     return {name: path for name, path in paths.items() if EXECUTED in path.parents}
+
+
+def make_figures_countable(app: Sphinx, doctree: document) -> None:
+    """Give figures without a name one, without which Sphinx does not number them."""
+    for number, figure in enumerate(doctree.findall(nodes.figure), start=1):
+        if not figure["ids"]:
+            figure["ids"].append(f"figure-{number}")
 
 
 def refuse_stale(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
@@ -112,6 +120,8 @@ def setup(app: Sphinx) -> dict[str, bool]:
     """What Sphinx calls."""
     app.connect("config-inited", drop_dead_buttons)
     app.connect("env-before-read-docs", refuse_stale)
+    # Before Sphinx counts, as its environment collects.
+    app.connect("doctree-read", make_figures_countable, priority=100)
     # After the theme, which has 501.
     app.connect("html-page-context", complete_page, priority=600)
     app.connect("build-finished", finish)

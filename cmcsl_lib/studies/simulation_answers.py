@@ -314,11 +314,12 @@ def with_paper(found: Study) -> pd.DataFrame:
 def geometry_told(place: pd.DataFrame) -> str:
     """Sentence: effective dimensions and dependence of the corpus's datasets, beside those of the map."""
     its = place[place.rho.notna()]
-    told = " and ".join(f"{its[f'dimension_{modality}'].mean():.0f} ({its[f'dimension_{modality}'].min():.0f} to "
-                        f"{its[f'dimension_{modality}'].max():.0f}) in {modality}" for modality in MODALITIES)
+    told = " and ".join(f"{its[f'dimension_{modality}'].mean():.0f} in {modality} "
+                        f"({its[f'dimension_{modality}'].min():.0f} to {its[f'dimension_{modality}'].max():.0f})"
+                        for modality in MODALITIES)
     visual, text = simulation.GEOMETRIES["openclipart"]
-    return (f"The {len(its)} datasets of {its.source.iloc[0]} have on average {told} effective dimensions; the map has "
-            f"{visual} and {text}. Their errors correlate by {its.dependence.mean():.2f} on average "
+    return (f"The {len(its)} datasets of {its.source.iloc[0]} have so many effective dimensions on average: {told}; "
+            f"the map has {visual} and {text}. Their errors correlate by {its.dependence.mean():.2f} on average "
             f"({its.dependence.min():.2f} to {its.dependence.max():.2f}), as those on the map do at a dependence of "
             f"{its.rho.mean():.2f}. In {(its.text > its.visual).sum()} of them the text is stronger.")
 
