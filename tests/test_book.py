@@ -129,6 +129,15 @@ def test_a_page_is_stale_when_what_it_was_made_from_is_another(make_page, tmp_pa
     page.notebook.write_text(written, encoding="utf-8")
     assert freshness.stale(page) == []
 
+    whole = page.output.read_text(encoding="utf-8")
+    page.output.write_text(whole.replace("cmcsl 0.1.0, data", "cmcsl 0.1.0, date"), encoding="utf-8")
+    assert freshness.stale(page) == ["damaged"]
+    assert freshness.executed_page(page.output).parameters == {}
+    page.output.write_text(whole[:-20], encoding="utf-8")
+    assert freshness.stale(page) == ["damaged"]
+    page.output.write_text(whole, encoding="utf-8")
+    assert freshness.stale(page) == []
+
     executed = nbformat.read(page.output, as_version=4)
     executed.cells[1].outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
     nbformat.write(executed, page.output)

@@ -15,7 +15,7 @@ from cmcsl_lib.corpora import folder, own
 from cmcsl_lib.corpora.catalogue import description_path, write_description
 from cmcsl_lib.corpora.store import report_path
 from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.features import load_features
+from cmcsl_lib.features import features_folder, load_features
 from cmcsl_lib.protocol import PROTOCOLS, drawable_budgets
 from cmcsl_lib.ready_made import read_arrays
 from cmcsl_lib.runs import load_scores
@@ -233,6 +233,30 @@ def test_a_damaged_description_is_told(tmp_path, content, capsys):
         corpora.datasets("mine")
     assert main(["corpora"]) == 0
     assert "can't be read" in capsys.readouterr().out
+
+
+def test_features_of_items_that_were_replaced_do_not_stay(tmp_path):
+    make_folder(tmp_path, "mine", ["a", "b", "a", "b"])
+    make_features("mine")
+    kept = features_folder("mine") / "mine.parquet"
+    another = features_folder("mine", "another") / "mine.parquet"
+    beside = features_folder("mine-too") / "mine-too.parquet"
+    for path in (another, beside):
+        path.parent.mkdir()
+        path.write_bytes(kept.read_bytes())
+    make_folder(tmp_path, "mine", ["a", "b", "a", "b"])
+    assert kept.is_file() and another.is_file(), "the items are the same"
+    make_folder(tmp_path, "mine", ["a", "b", "b", "a"])
+    assert not kept.parent.exists() and not another.parent.exists() and beside.is_file()
+
+
+def test_a_corpus_that_was_read_in_halfway_is_refused(tmp_path):
+    make_folder(tmp_path, "mine", ["a", "b"])
+    before = description_path("mine").read_bytes()
+    make_folder(tmp_path, "mine", ["b", "a"])
+    description_path("mine").write_bytes(before)
+    with pytest.raises(CmcslError, match="read in only halfway: make it again"):
+        corpora.load("mine")
 
 
 ARRAYS = {"visual": np.arange(12.0).reshape(6, 2), "text": np.arange(18).reshape(6, 3),
