@@ -225,7 +225,7 @@ def gains_by_budget(sources: list[SourceScores]) -> pd.DataFrame:
     if long.empty:
         return long
     long["column"] = long.source + ", " + long.modality
-    long["told"] = [f"{row.gain:+z.3f} ({row.better} of {row.datasets})" for row in long.itertuples()]
+    long["told"] = [f"{row.gain:+.3f} ({row.better} of {row.datasets})" for row in long.itertuples()]
     columns = [f"{title}, {modality}" for title in long.source.unique() for modality in MODALITIES]
     return long.pivot(index="budget", columns="column", values="told")[columns].reset_index().rename_axis(columns=None)
 
@@ -401,7 +401,7 @@ def _told_few_and_many(scores: pd.DataFrame) -> list[str]:
     for budget in dict.fromkeys((table.budget.min(), table.budget.max())):
         its = table[table.budget == budget].set_index("modality").gain
         told.append(f"at {_seeds(budget)} per class it is " +
-                    " and ".join(f"{its[modality]:+z.3f} ({modality})" for modality in MODALITIES))
+                    " and ".join(f"{its[modality]:+.3f} ({modality})" for modality in MODALITIES))
     return [f"The mean gain, CMCSL - UNI, varies with the budget: {', '.join(told)}."] if len(told) > 1 else []
 
 
@@ -561,7 +561,7 @@ def _extent(scores: pd.DataFrame) -> str:
 
 def _numbers(row) -> str:
     p_value = "" if row.verdict == "too few datasets" else f", {told_p_value(row.p_value)}"
-    return f"mean gain {row.gain:+z.3f}, above UNI in {row.above} of {row.datasets} datasets{p_value}"
+    return f"mean gain {row.gain:+.3f}, above UNI in {row.above} of {row.datasets} datasets{p_value}"
 
 
 def told_p_value(p: float) -> str:
