@@ -38,7 +38,7 @@ WIDTH, HEIGHT = 256, 380
 CLASSES = ("Horror", "Romance")
 #: About as long as a plot of MM-IMDb.
 PLOT = "Somebody leaves home and meets somebody else. " * 12
-#: Images of one turn, whole batches on both sides; fine-tuning sets of Table I have 148 to 1,716, half of them over 687.
+#: Images of one turn, whole batches on both sides. Half of the fine-tuning sets of Table I hold more than 687 films.
 TRAINED, EXTRACTED = 256, 256
 #: Seconds between looks at the memory; every so many of them, shared pages are told apart, which costs much more.
 WAITING, PAGES_EVERY = 0.05, 20
