@@ -103,7 +103,7 @@ def end(process: subprocess.Popen, group: bool = True) -> None:
 def small_book(scratch: Path) -> Path:
     """A copy of the repository whose book has two pages, one of them a notebook."""
     copy = scratch / "repository"
-    skipped = shutil.ignore_patterns(".git", ".venv*", "_build", "cache", "__pycache__", "scores", "*.egg-info",
+    skipped = shutil.ignore_patterns(".git", ".venv*", "_build", "cache", "__pycache__", "scores", "*.egg-info", ".*_cache",
                                      "tests")
     shutil.copytree(REPOSITORY, copy, ignore=skipped, symlinks=True)
     for notebook in (copy / "notebooks").glob("*.ipynb"):
@@ -111,12 +111,12 @@ def small_book(scratch: Path) -> Path:
     cells = [nbformat.v4.new_markdown_cell("# A page", id="01-01"),
              nbformat.v4.new_code_cell('corpus = "openclipart"', id="01-02", metadata={"tags": ["parameters"]}),
              nbformat.v4.new_code_cell("from cmcsl_lib.corpora import load\nlen(load(corpus).items)", id="01-03")]
-    its = {"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    its = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=its), copy / "notebooks" / "01_page.ipynb")
     shutil.rmtree(copy / "book")
     (copy / "book").mkdir()
     (copy / "book" / "index.md").write_text("# A small book\n")
-    (copy / "_config.yml").write_text("title: Small\nexecute:\n  execute_notebooks: \"off\"\n")
+    (copy / "_config.yml").write_text("title: Small\nonly_build_toc_files: true\nexecute:\n  execute_notebooks: \"off\"\n")
     (copy / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n  - file: book/notebooks/01_page\n")
     return copy
 
