@@ -103,8 +103,8 @@ def end(process: subprocess.Popen, group: bool = True) -> None:
 def small_book(scratch: Path) -> Path:
     """A copy of the repository whose book has two pages, one of them a notebook."""
     copy = scratch / "repository"
-    skipped = shutil.ignore_patterns(".git", ".venv*", "_build", "cache", "__pycache__", "scores", "*.egg-info", ".*_cache",
-                                     "tests")
+    skipped = shutil.ignore_patterns(".git", ".venv*", ".*_cache", "_build", "cache", "__pycache__", "scores",
+                                     "*.egg-info", "tests")
     shutil.copytree(REPOSITORY, copy, ignore=skipped, symlinks=True)
     for notebook in (copy / "notebooks").glob("*.ipynb"):
         notebook.unlink()
@@ -116,7 +116,8 @@ def small_book(scratch: Path) -> Path:
     shutil.rmtree(copy / "book")
     (copy / "book").mkdir()
     (copy / "book" / "index.md").write_text("# A small book\n")
-    (copy / "_config.yml").write_text("title: Small\nonly_build_toc_files: true\nexecute:\n  execute_notebooks: \"off\"\n")
+    (copy / "_config.yml").write_text("title: Small\nonly_build_toc_files: true\n"
+                                      "execute:\n  execute_notebooks: \"off\"\n")
     (copy / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n  - file: book/notebooks/01_page\n")
     return copy
 
