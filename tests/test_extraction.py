@@ -596,7 +596,7 @@ def test_each_distinct_text_is_encoded_once_and_kept(torch, tiny, home, monkeypa
     seen = []
 
     class Here:
-        def __init__(self, max_workers):
+        def __init__(self, max_workers, initializer, initargs):
             pass
 
         def __enter__(self):
