@@ -142,8 +142,8 @@ def gallery(corpus: Corpus, rows: Sequence[int], captions: Sequence[str], column
         place.axis("off")
     for place, content, caption in zip(axes.flat, items.image, captions, strict=False):
         place.imshow(decoded(content))
-        lines = [short for line in caption.splitlines() for short in wrap(line, 16)]
-        place.set_title("\n".join(lines), fontsize=12, y=-0.02, va="top", pad=0)
+        wrapped = [short for line in caption.splitlines() for short in wrap(line, 16)]
+        place.set_title("\n".join(wrapped), fontsize=12, y=-0.02, va="top", pad=0)
     figure.tight_layout()
     return figure
 

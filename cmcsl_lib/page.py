@@ -88,9 +88,10 @@ def page_table(table: pd.DataFrame | None) -> HTML | None:
         table = table.reset_index(names=[name or "" for name in table.index.names])
     # to_html gives the name of the columns a column of its own.
     table = table.rename_axis(columns=None)
-    formats = {str(name).replace("_", " "): _format(str(name)) for name in table.select_dtypes("float")}
+    heads = {name: str(name).replace("_", " ") for name in table}
+    formats = {heads[name]: _format(str(name)) for name in table.select_dtypes("float")}
     wordy = bool(table.map(lambda value: len(str(value)) > WORDY).to_numpy().any())
-    table = table.rename(columns=lambda name: str(name).replace("_", " ")).replace(AVERAGE_RANK, "average rank")
+    table = table.rename(columns=heads).replace(AVERAGE_RANK, "average rank")
     with pd.option_context("display.max_colwidth", None):
         text = table.to_html(index=False, border=0, formatters=formats, na_rep="", justify="left")
     text = re.sub("`(.+?)`", r"<code>\1</code>", text.replace("<th>", '<th scope="col">'))

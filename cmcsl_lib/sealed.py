@@ -45,9 +45,20 @@ def sealed_as(path: Path) -> str:
     Damaged
         If it carries none.
     """
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    with _mapped(path) as content:
         place = _place(content)
         return content[place:place + 64].decode("latin-1")
+
+
+def check_file(path: Path) -> None:
+    """As `check_seal`, for a file that may be larger than memory.
+
+    Raises
+    ------
+    Damaged
+    """
+    with _mapped(path) as content:
+        check_seal(content)
 
 
 def checked(path: Path) -> bytes:
@@ -77,6 +88,12 @@ def check_seal(content: bytes | mmap.mmap) -> None:
     place, digest = _digest(content)
     if content[place:place + len(digest)] != digest:
         raise Damaged("its SHA-256 is not the one that it was written with")
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[mmap.mmap]:
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        yield content
 
 
 def _digest(content: bytes | mmap.mmap) -> tuple[int, bytes]:

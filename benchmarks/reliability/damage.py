@@ -203,7 +203,12 @@ def _extracted(home: Path) -> dict[str, Kind]:
     """What extraction keeps; what is damaged there is made anew."""
     corpus = corpora.Corpus("films", corpora.load("mm-imdb").items)
     caches = [images.Images(corpus, images.Geometry(16, False), sha256) for sha256 in ("this", "another")]
-    squares = [[cache.image(row).tobytes() for row in range(len(corpus.items))] for cache in caches][0]
+
+    def squares(cache: images.Images) -> str:
+        return _digest(*(cache.image(row).tobytes() for row in range(len(cache))))
+
+    for cache in caches:
+        squares(cache)
     checkpoints = [home / "checkpoints" / f"{name}.pt" for name in ("these", "others")]
     embeddings = [home / "texts" / f"{name}.npz" for name in ("these", "others")]
     for seed, (checkpoint, path) in enumerate(zip(checkpoints, embeddings, strict=True)):
@@ -218,8 +223,7 @@ def _extracted(home: Path) -> dict[str, Kind]:
     weights_file = home / "weights.pth"
     torch.save({"layer": torch.zeros(20, 30)}, weights_file)
     return {
-        "image cache": Kind(caches[0].path, lambda: _digest(*(
-            caches[0].image(row).tobytes() for row in range(len(squares)))), other=caches[1].path.read_bytes()),
+        "image cache": Kind(caches[0].path, lambda: squares(caches[0]), other=caches[1].path.read_bytes()),
         "checkpoint": Kind(checkpoints[0], lambda: state(checkpoints[0]), other=checkpoints[1].read_bytes()),
         "text embeddings": Kind(embeddings[0], lambda: _digest(_made_anew(texts.kept(embeddings[0], 6)).tobytes()),
                                 other=embeddings[1].read_bytes()),

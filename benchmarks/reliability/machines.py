@@ -25,11 +25,11 @@ def kernel() -> str:
     return next((each.get("architecture", "") for each in threadpool_info() if each["user_api"] == "blas"), "")
 
 
-def scores(home: Path, workers: int = 1, **environment: str) -> tuple[bytes, str]:
-    """The scores file of a small run in a fresh process, and the kernels that it ran with."""
+def scores(home: Path, workers: int = 1, python: str = sys.executable, **environment: str) -> tuple[bytes, str]:
+    """The scores file of a small run in a fresh process of an interpreter, and the kernels that it ran with."""
     code = (f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import machines; "
             f"machines.small_run({workers})")
-    told = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, check=True, capture_output=True, text=True,
+    told = subprocess.run([python, "-c", code], cwd=REPOSITORY, check=True, capture_output=True, text=True,
                           env=os.environ | environment | {"CMCSL_HOME": str(home), "PYTHONPATH": str(REPOSITORY)})
     path = home / "scores" / "openclipart" / "strict" / "experiment_3" / "AF.parquet"
     content = path.read_bytes()
@@ -85,12 +85,7 @@ def interpreters(pythons: list[str]) -> list[dict[str, object]]:
         content, _ = scores(Path(home))
         here = _table(Path(home), content)
         for python in pythons:
-            before = sys.executable
-            sys.executable = python
-            try:
-                content, _ = scores(Path(home))
-            finally:
-                sys.executable = before
+            content, _ = scores(Path(home), python=python)
             there = _table(Path(home), content)
             apart = (there.balanced_accuracy - here.balanced_accuracy).abs()
             rows.append({"python": python, "rows": len(apart), "different": int((apart > 0).sum()),

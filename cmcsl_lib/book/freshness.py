@@ -72,7 +72,7 @@ def stale(page: Page) -> list[str]:
         return ["failed"]
     if RECORD not in executed.metadata:
         return ["record"]
-    if executed.metadata[RECORD].get("content") != content_digest(executed):
+    if not is_whole(executed):
         return ["damaged"]
     recorded = executed.metadata[RECORD]["made_from"]
     return [name for name, value in made_from(page).items() if recorded.get(name) != value]
@@ -81,9 +81,9 @@ def stale(page: Page) -> list[str]:
 def executed_page(output: Path) -> Page:
     """The page of an executed notebook, with the parameters that it was run with."""
     executed = read_executed(output)
-    if executed is None or executed.metadata.get(RECORD, {}).get("content") != content_digest(executed):
-        return Page(SOURCES / output.name, output, {})
-    return Page(SOURCES / output.name, output, dict(executed.metadata[RECORD]["made_from"]["parameters"]))
+    whole = executed is not None and is_whole(executed)
+    return Page(SOURCES / output.name, output,
+                dict(executed.metadata[RECORD]["made_from"]["parameters"]) if whole else {})
 
 
 def read_executed(path: Path) -> NotebookNode | None:
@@ -95,6 +95,11 @@ def read_executed(path: Path) -> NotebookNode | None:
     # nbformat raises whatever the damage leads it to.
     except Exception:
         return None
+
+
+def is_whole(executed: NotebookNode) -> bool:
+    """Whether an executed notebook is what its record says."""
+    return executed.metadata.get(RECORD, {}).get("content") == content_digest(executed)
 
 
 def content_digest(executed: NotebookNode) -> str:

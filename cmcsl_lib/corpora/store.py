@@ -1,7 +1,6 @@
 """One Arrow file per corpus that is kept in CMCSL_HOME, and beside it the report of the items that can't be used."""
 
 import csv
-import mmap
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -10,7 +9,7 @@ import pyarrow as pa
 
 from ..errors import Absent, CmcslError
 from ..paths import home, readable_path, written_whole
-from ..sealed import SEAL, check_seal
+from ..sealed import SEAL, check_file
 from .base import Corpus
 
 SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("text", pa.string()),
@@ -58,8 +57,7 @@ def read_items(name: str, command: str) -> Corpus:
     if not path.is_file():
         raise Absent(f"There is no corpus {name} on this machine: get it with `{command}`.")
     try:
-        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-            check_seal(content)
+        check_file(path)
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         if table.schema != SCHEMA:
             raise pa.ArrowInvalid("other columns")

@@ -82,7 +82,8 @@ def with_gaps(halves: Halves, lacks: np.ndarray, lacks_test: np.ndarray) -> tupl
 
     Preprocessing is fitted to the rows that are there.
     """
-    X, X_test = (np.full((len(rows), halves.X.shape[1]), np.nan) for rows in (lacks, lacks_test))
+    width = sum(matrix.shape[1] for matrix in halves.features.modalities)
+    X, X_test = (np.full((len(rows), width), np.nan) for rows in (lacks, lacks_test))
     for place, (name, matrix) in enumerate(zip(MODALITIES, halves.features.modalities, strict=True)):
         there, there_test = lacks != place, lacks_test != place
         told = preprocess(matrix[halves.training[there]], matrix[halves.test[there_test]], PREPROCESSING,
