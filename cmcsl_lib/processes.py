@@ -1,12 +1,15 @@
-"""Processes that end with the one that started them."""
+"""Processes that work for the one that started them."""
 
 import os
+import signal
 import threading
 import time
 
 
 def end_with(parent: int) -> None:
-    """Let this process end as soon as the one that started it is gone; else it would stay when that one is killed.
+    """Let this process end with the one that started it, and not before.
+
+    It would stay for good if that one were killed. Ctrl-C reaches both: the one that started it answers, and ends it.
 
     Parameters
     ----------
@@ -18,4 +21,5 @@ def end_with(parent: int) -> None:
             time.sleep(1)
         os._exit(1)
 
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=watch, daemon=True).start()

@@ -599,10 +599,7 @@ def test_each_distinct_text_is_encoded_once_and_kept(torch, tiny, home, monkeypa
         def __init__(self, max_workers, initializer, initargs):
             pass
 
-        def __enter__(self):
-            return self
-
-        def __exit__(self, *error):
+        def shutdown(self, kill_workers):
             pass
 
         def submit(self, function, words, device):

@@ -3,6 +3,7 @@
 import importlib
 import os
 import resource
+import signal
 import subprocess
 import sys
 import time
@@ -169,14 +170,20 @@ def test_damaged_scores_give_no_numbers(scores, tmp_path):
         read_scores(path)
 
 
-def test_processes_end_with_the_one_that_started_them(tmp_path):
-    """What extraction encodes texts in would stay for good, waiting for work."""
-    code = ("import os, sys, time; from joblib.externals.loky import ProcessPoolExecutor\n"
+def test_processes_end_with_the_one_that_started_them():
+    """What extraction encodes texts in would stay for good, waiting for work; Ctrl-C is answered by the other one."""
+    code = ("import os, sys; from joblib.externals.loky import ProcessPoolExecutor\n"
             "from cmcsl_lib.processes import end_with\n"
             "child = ProcessPoolExecutor(max_workers=1, initializer=end_with, initargs=(os.getpid(),))\n"
-            "print(child.submit(os.getpid).result(), flush=True); time.sleep(600)")
-    parent = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, stdout=subprocess.PIPE, text=True)
-    assert int(parent.stdout.readline()) != parent.pid
+            "while True: print(child.submit(os.getpid).result(), flush=True); input()")
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True)
+    child = int(parent.stdout.readline())
+    assert child != parent.pid
+    os.kill(child, signal.SIGINT)
+    parent.stdin.write("\n")
+    parent.stdin.flush()
+    assert int(parent.stdout.readline()) == child
     parent.kill()
     # The pipe is at its end when the last process that could write into it is gone.
     assert parent.communicate(timeout=30)[0] == ""

@@ -67,8 +67,11 @@ def encode_texts(corpus: Corpus, device: str = "cpu") -> np.ndarray:
     found = kept(path, len(texts))
     if found is None:
         # What the language model takes is given back with its process, before images are dealt with.
-        with ProcessPoolExecutor(max_workers=1, initializer=end_with, initargs=(os.getpid(),)) as child:
+        child = ProcessPoolExecutor(max_workers=1, initializer=end_with, initargs=(os.getpid(),))
+        try:
             found = child.submit(embeddings, texts, device).result()
+        finally:
+            child.shutdown(kill_workers=True)
         keep(path, corpus.name, found)
     tell(f"Embeddings of {len(texts)} distinct texts: {readable_path(path)}")
     return found[place]
