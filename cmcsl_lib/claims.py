@@ -392,7 +392,7 @@ def text_is_stronger(evidence: Evidence) -> Judgement:
                   f"{full.text.mean():.3f} and {full.visual.mean():.3f}).")
 
 
-ONE_SIDED = ("CMCSL's {0} classifiers score exactly as UNI's in at least 95 % of fits: holds. Within 0.01 in most: "
+ONE_SIDED = ("CMCSL's {0} classifiers score exactly as UNI's in at least 95% of fits: holds. Within 0.01 in most: "
              "weaker. "
              "Else fails.")
 RANK_NO_GAIN = ("CMCSL is significantly better than UNI in no row of averaged ranks: holds. In at most half of them: "

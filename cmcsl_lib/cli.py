@@ -306,7 +306,7 @@ def parser() -> argparse.ArgumentParser:
     extracting.add_argument("--to", type=Path, metavar="FOLDER", help="default: features/CORPUS in CMCSL_HOME")
     extracting.add_argument("--name", default="default", help="of these features, for `run --change features=NAME`")
     extracting.add_argument("--seed", type=int, default=RANDOM_STATE, help="of the network's training")
-    extracting.add_argument("--split-seed", type=int, default=RANDOM_STATE, help="of the 20 %% it is trained on")
+    extracting.add_argument("--split-seed", type=int, default=RANDOM_STATE, help="of the 20%% it is trained on")
     extracting.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     extracting.add_argument("--precision", default="auto", help="auto (mixed where the device gains), single, mixed")
     extracting.add_argument("--weights", type=Path, metavar="FILE", help="of ResNet-18 to start from, instead of "

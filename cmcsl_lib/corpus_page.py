@@ -67,7 +67,7 @@ def pooled_curve(features: Features) -> PageFigure | None:
     losses = features.metadata.get("visual", {}).get("pooled_loss")
     if not losses:
         return _note(f"There was no training on the fine-tuning items of the whole corpus {features.corpus}.")
-    return training_curves({"all fine-tuning items": losses}, "Start: one training on the pooled 20 %")
+    return training_curves({"all fine-tuning items": losses}, "Start: one training on the pooled 20%")
 
 
 def finetuning_curves(chosen: dict[str, Features]) -> PageFigure | None:

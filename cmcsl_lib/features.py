@@ -202,8 +202,11 @@ def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled
     """
     datasets(corpus, [dataset])
     path = features_path(corpus, dataset, name)
+    command = f"cmcsl extract {corpus} {dataset}" + (f' --name "{name}"' if name != "default" else "")
+    if not path.is_file():
+        raise Absent(f"There is no features file {readable_path(path)}: make it with `{command}`.")
     features = read_features(path)
     if (features.corpus, features.dataset) != (corpus, dataset):
         raise CmcslError(f"{path} holds the features of {features.corpus}/{features.dataset}, not those of "
-                         f"{corpus}/{dataset}: make them again with `cmcsl extract {corpus} {dataset}`.")
+                         f"{corpus}/{dataset}: make them again with `{command}`.")
     return features if unlabeled else features.labeled()

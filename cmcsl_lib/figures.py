@@ -66,7 +66,7 @@ def scheme() -> Figure:
     """Figure 1, our own drawing: from images and texts to one classifier per modality."""
     figure, axes = _subplots(figsize=(10, 3.4))
     boxes = {
-        "20 % of images,\nfor fine-tuning": (0.0, 0.78), "80 % images": (0.0, 0.44), "80 % texts": (0.0, 0.08),
+        "20% of images,\nfor fine-tuning": (0.0, 0.78), "80% images": (0.0, 0.44), "80% texts": (0.0, 0.08),
         "ResNet-18\n512 features": (2.3, 0.44), "MiniLM-L6-v2\n384 features": (2.3, 0.08),
         "L2STD,\nnearest seed": (4.6, 0.44), "L2STD,\n nearest seed": (4.6, 0.08),
         "Exchange:\nsmaller distance\ngives the label": (6.9, 0.26),

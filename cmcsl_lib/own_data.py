@@ -253,12 +253,17 @@ def about(its: Task) -> str:
 
 
 def items_list(its: Task, rows: int = 8) -> pd.DataFrame:
-    """How the list of items in a CSV file looks: id, text where the corpus has texts, label; labelled items first."""
+    """How the list of items in a CSV file looks: image where the corpus has images, text where it has texts, label.
+
+    Labelled items stand first. Where an item's id is not the path of its image, one is made of it.
+    """
     items = load(its.features.corpus).items.set_index("id")
     names = np.array([*its.features.classes, ""], dtype=object)
     first = np.concatenate([np.flatnonzero(its.features.y >= 0)[: rows // 2],
                             np.flatnonzero(its.features.y < 0)[: rows - rows // 2]])
-    made = pd.DataFrame({"id": its.features.ids[first], "label": names[its.features.y[first]]})
+    ids, made = its.features.ids[first], {}
+    if items.image.notna().any():
+        made["image"] = [name if Path(name).suffix else f"{name}.webp" for name in ids]
     if items.text.notna().any():
-        made.insert(1, "text", items.text.loc[made.id].str.slice(0, 80).to_numpy())
-    return made
+        made["text"] = items.text.loc[ids].str.slice(0, 80).to_numpy()
+    return pd.DataFrame(made | {"label": names[its.features.y[first]]})

@@ -74,8 +74,8 @@ CHANGES = (
              "training?", f"--start pooled --precision single --seed {seed}")
       for seed in (1411, 1412)),
     *(Change(STRICT.changed(features=f"split seed {seed}"), False,
-             f"Other 20 % of the items, drawn with seed {seed}, train the visual network; experiments run on the "
-             "other 80 %.", f"--start pooled --precision single --split-seed {seed}")
+             f"Other 20% of the items, drawn with seed {seed}, train the visual network; experiments run on the "
+             "other 80%.", f"--start pooled --precision single --split-seed {seed}")
       for seed in (1411, 1412)),
 )
 
@@ -259,7 +259,7 @@ def effects(scores: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per change, method and modality: effect, low, high (95 % interval of `mean_interval`, which allows for
+        One row per change, method and modality: effect, low, high (95% interval of `mean_interval`, which allows for
         shared items), higher (datasets that the change raises), significant (those whose effect the combined 5x2 CV F
         test tells from chance; missing where folds are not kept), datasets.
     """
@@ -305,7 +305,7 @@ def answers(scores: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         One row per protocol, the reference first, and modality: PRE, UNI, CMCSL (average rank over datasets, the higher
-        the better), gain (mean of CMCSL - UNI over datasets), low, high (95 % interval, which allows for shared items),
+        the better), gain (mean of CMCSL - UNI over datasets), low, high (95% interval, which allows for shared items),
         better: which of CMCSL and UNI is better by the Wilcoxon test with Holm's correction, "neither", or "too few
         datasets".
     """
@@ -441,7 +441,7 @@ def likeness(scores: pd.DataFrame, shared: pd.DataFrame, bounds: Sequence[float]
     -------
     DataFrame
         One row per group: shared (its range), pairs (how many), and the mean of half the squared differences over that
-        of all pairs: expected and limit (median and 95 % quantile of the sample), then each modality.
+        of all pairs: expected and limit (median and 95% quantile of the sample), then each modality.
     """
     names = _names(scores)
     R = shared.loc[names, names].to_numpy()
@@ -507,7 +507,7 @@ def likeness_told(made: pd.DataFrame) -> str:
         verdict = (f"That speaks against the supposition ({' and '.join(above)}): there, datasets that share items are "
                    "less alike than it says, and intervals that allow for it are rather too wide than too narrow.")
     return (f"If results correlated as supposed, pairs in the last row would differ about {last.expected:.2f} times as "
-            f"much as all pairs do, and with a probability of 95 % no more than {last.limit:.2f} times. They differ "
+            f"much as all pairs do, and with a probability of 95% no more than {last.limit:.2f} times. They differ "
             f"{seen} times as much. {verdict}")
 
 
@@ -535,7 +535,7 @@ def _verdict(row) -> str:
     told = {"CMCSL": "CMCSL is better than UNI", "UNI": "UNI is better than CMCSL",
             "neither": "no significant difference of CMCSL and UNI",
             "too few datasets": "there are too few datasets for a verdict on CMCSL and UNI"}[row.better]
-    interval = f", 95 % interval {row.low:+.3f} to {row.high:+.3f}" if np.isfinite(row.low) else ""
+    interval = f", 95% interval {row.low:+.3f} to {row.high:+.3f}" if np.isfinite(row.low) else ""
     return f"{told} ({row.gain:+.3f}{interval})"
 
 

@@ -571,7 +571,7 @@ def told_p_value(p: float) -> str:
 
 def _percent(low: float, high: float | None = None) -> str:
     ends = dict.fromkeys(f"{100 * share:.1f}" for share in (low, low if high is None else high))
-    return f"{' to '.join(ends)} %"
+    return f"{' to '.join(ends)}%"
 
 
 def _seeds(budget: int) -> str:

@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import nbformat
 import papermill
@@ -41,6 +42,8 @@ def test_each_notebook_runs_alone_with_other_parameters(path, tmp_path, monkeypa
 def make_page(tmp_path, monkeypatch):
     """Write a notebook of one code cell beside its parameters; gives the page."""
     monkeypatch.setattr(execution, "FAILED", tmp_path / "failed")
+    for module in (execution, schedule):
+        monkeypatch.setattr(module, "RUNNING", tmp_path / "running")
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path / "home"))
 
     def make(source: str = "corpus", name: str = "20_made") -> Page:
@@ -75,6 +78,37 @@ def test_the_other_notebooks_go_on_and_the_exit_code_tells(make_page, tmp_path, 
     assert good.output.is_file() and not bad.output.exists()
     assert (tmp_path / "failed" / "20_bad.ipynb").is_file()
     assert "The book was not built: 20_bad failed" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("printed", "told"), [
+    ("WARNING: a page\nTraceback (most recent call last):\n  File\nThere was an error in building your book.\n",
+     "jupyter-book failed:\nWARNING: a page"),
+    ("Traceback (most recent call last):\n  File\nKeyError: 'own'", None),
+    ("OSError: [Errno 28] No space left on device: 'page.html'",
+     "jupyter-book failed:\n_build can't be written (No space left on device): make room there."),
+])
+def test_a_book_that_jupyter_book_did_not_finish_leaves_the_last_one(tmp_path, monkeypatch, printed, told):
+    monkeypatch.setattr(execution, "RUNNING", tmp_path / "running")
+    monkeypatch.setattr(schedule, "BUILD", tmp_path)
+    monkeypatch.setattr(schedule, "readable_path", lambda path: "_build")
+
+    def run(command, **options):
+        folder = Path(command[command.index("--path-output") + 1])
+        (folder / "_build" / "html").mkdir(parents=True)
+        (folder / "_build" / "html" / "index.html").write_text("new")
+        return subprocess.CompletedProcess(command, code, printed)
+
+    monkeypatch.setattr(schedule.subprocess, "run", run)
+    code = 0
+    assert schedule.jupyter_book("html") is None
+    (tmp_path / "html" / "index.html").write_text("old")
+    code = 1
+    assert schedule.jupyter_book("html").get_msg() == (told or f"jupyter-book failed:\n{printed}")
+    assert (tmp_path / "html" / "index.html").read_text() == "old"
+    code = 0
+    assert schedule.jupyter_book("html") is None
+    assert (tmp_path / "html" / "index.html").read_text() == "new"
+    assert not list((tmp_path / "running").iterdir())
 
 
 def test_an_executed_page_tells_what_it_was_run_with_and_when(make_page):

@@ -107,6 +107,14 @@ def test_an_example_hides_labels_and_tells_how_many_were_found_again():
     assert f"{right:.1%} are right" in own_data.told_quality(beside)
 
 
+def test_the_list_of_items_has_what_a_corpus_is_made_of():
+    its = own_data.task("openclipart", "AF", 5)
+    shown = own_data.items_list(its)
+    assert list(shown) == ["image", "text", "label"]
+    assert shown.image.iloc[0] == f"{its.features.ids[its.features.y >= 0][0]}.webp"
+    assert shown.label.iloc[0] in its.features.classes and shown.label.iloc[-1] == ""
+
+
 def test_sureness_is_told_from_the_surest_on():
     beside = pd.DataFrame({"margin": [0.1, 0.9, 0.5, 0.3], "right": [False, True, True, False], "modality": "text"})
     made = own_data.right_by_sureness(beside)
@@ -132,6 +140,7 @@ def test_without_truth_nothing_is_claimed(tmp_path):
     assert its.truth is None and beside.empty
     assert own_data.right_by_modality(beside).empty and own_data.right_by_sureness(beside).empty
     assert own_data.told_quality(beside).startswith("The truth is not known")
+    assert "image" not in own_data.items_list(its)
     assert own_data.about(its) == "ready/ready: 18 items have a label, 4 have none and will get one."
 
 
@@ -175,6 +184,7 @@ def test_from_a_folder_to_scores_a_table_and_labels(tmp_path, monkeypatch, capsy
     assert features.metadata["visual"]["start"] == "untrained"
     assert features.visual.shape == (42, 512) and features.text.shape == (42, 384)
     assert (features.y < 0).sum() == 3
+    assert own_data.items_list(own_data.task("pets")).image.str.fullmatch(r"source-\d+\.png").all()
     assert main(["run", "3", "--corpus", "pets", "--budgets", "1", "2"]) == 0
     assert main(["table", "5", "--source", "pets", "--budgets", "1", "2", "--csv"]) == 0
     assert capsys.readouterr().out.splitlines()[-3].startswith("pets,text,")

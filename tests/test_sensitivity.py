@@ -276,7 +276,7 @@ def test_likeness_does_not_speak_against_results_that_correlate_as_supposed():
             scores = made_up(added={("CMCSL", "text"): gains}, names=names, budgets=(1,))
             last = sensitivity.likeness(scores, shared, draws=500).iloc[-1]
             against[told] += last.text > last.limit
-    # Of 40, 2 are expected where the supposition holds; more than 6 would come with a probability of 0.3 %.
+    # Of 40, 2 are expected where the supposition holds; more than 6 would come with a probability of 0.3%.
     assert against["as supposed"] <= 6
     assert against["not at all"] >= 20
 

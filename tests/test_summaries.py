@@ -225,7 +225,7 @@ def test_answer_rq1():
         "modality under MM (rank 5.00, significantly better than RAW, L2, STD and L2STD) and in the text modality "
         "under MM (rank 5.00")
     assert "significantly better than UNI in both modalities under L2 and MM." in answer
-    assert "0.0 % of text fits under RAW and 0.0 % of visual fits under L2;" in answer
+    assert "0.0% of text fits under RAW and 0.0% of visual fits under L2;" in answer
     assert "under none of the preprocessings" in answer_rq1(by_preprocessing("RAW"))
 
 
@@ -234,7 +234,7 @@ def test_answer_rq1_with_a_tie_and_labels_of_one_modality():
     answer = answer_rq1(tied)
     assert "in the visual modality under RAW, L2 and STD (rank 2.00)" in answer
     assert "in the text modality under RAW and L2 (rank 2.50)" in answer
-    assert "100.0 % of text fits under RAW and 0.0 % of visual fits under L2" in answer
+    assert "100.0% of text fits under RAW and 0.0% of visual fits under L2" in answer
     ranked = preprocessing_ranks(tied)
     assert ranked.better_than.to_list() == ["", "", "", "STD", "STD", ""]
 
@@ -254,18 +254,18 @@ def test_labels_of_all_classifiers():
     same, other = ([full(name, "L2STD", modality, value) for name in ("GNB", "LR", "CART")
                     for modality in ("visual", "text")] for value in (0.8, 0.9))
     fine = pd.concat([accurate, *raw, *other])
-    assert answer_labels(fine) == "Pseudo-labels are equally accurate with CART, GNB and LR in 100.0 % of fits."
+    assert answer_labels(fine) == "Pseudo-labels are equally accurate with CART, GNB and LR in 100.0% of fits."
     assert label_traces(fine)[["share_as_unprocessed", "share_right_UNI", "share_right_CMCSL"]].to_numpy().tolist() == [
         pytest.approx([0, 0.7, 0.8])] * 6
     half = fine.assign(pseudo_label_accuracy=fine.pseudo_label_accuracy.where(
         (fine.classifier != "LR") | (fine.fold == 0), 0.1))
-    assert answer_labels(half).endswith("in 50.0 % of fits.")
+    assert answer_labels(half).endswith("in 50.0% of fits.")
     assert answer_labels(pd.concat([scores, *raw, *other])).startswith("The accuracy of pseudo-labels is not known")
     # FULL of LR alone scores as without preprocessing.
     mixed = pd.concat([scores, *raw, *same[2:4], *other[:2], *other[4:]])
     answer = answer_labels(mixed)
     assert answer.startswith("No. ") and "Scores of LR bear the marks" in answer and "Experiment 2" not in answer
-    assert "with GNB in 0.0 % and 0.0 %; with LR in 100.0 % and 0.0 %;" in answer
+    assert "with GNB in 0.0% and 0.0%; with LR in 100.0% and 0.0%;" in answer
     unprepared = made_up({"RAW": (UP, NONE)}, by="preprocessing")
     assert answer_labels(pd.concat([mixed, unprepared])).endswith(
         "not significantly different from UNI in the text modality (mean gain +0.000, above UNI in 0 of 20 datasets, "

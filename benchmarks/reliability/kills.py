@@ -9,7 +9,7 @@ from pathlib import Path
 
 import made_up
 from server import BadServer
-from steps import FILMS, STEPS, Step, broken, end, finished
+from steps import FILMS, STEPS, Step, broken, end, finished, forget_pages
 
 #: Share of the good answers of the server during kills.
 HONEST = 0.5
@@ -46,7 +46,7 @@ def killed(name: str, kills: int, seed: int = 0) -> dict[str, object]:
         with server or nullcontext():
             wanted, printed, row["seconds"] = unbroken(step, _prepared(step, next(homes)), repository, url)
             row["seconds"] = round(row["seconds"], 1)
-            home, done = _prepared(step, next(homes)), set()
+            home, done = _prepared(step, next(homes), repository), set()
             while row["kills"] < kills:
                 _honest(server, HONEST)
                 process = step.start(home, repository, url)
@@ -60,7 +60,7 @@ def killed(name: str, kills: int, seed: int = 0) -> dict[str, object]:
                 if not alive and process.returncode == 0:
                     row["ends"] += 1
                     row["different"] += step.outputs(home, repository) != wanted
-                    home, done = _prepared(step, next(homes)), set()
+                    home, done = _prepared(step, next(homes), repository), set()
             _honest(server, 1)
             made, last, _ = unbroken(step, home, repository, url)
             row["different"] += (made, last) != (wanted, printed)
@@ -77,8 +77,10 @@ def _honest(server: BadServer | None, share: float) -> None:
         server.honest = share
 
 
-def _prepared(step: Step, home: Path) -> Path:
+def _prepared(step: Step, home: Path, repository: Path | None = None) -> Path:
     shutil.rmtree(home, ignore_errors=True)
+    if step.repository and repository:
+        forget_pages(repository)
     home.mkdir()
     step.prepare(home)
     return home

@@ -55,7 +55,8 @@ def starved(name: str, shares: tuple[float, ...] = (0, 0.2, 0.5, 0.8)) -> list[d
             place, without, with_all = ((repository, repository, own) if own else (None, inputs, whole))
             base, need = _kibibytes(without), _kibibytes(with_all) - _kibibytes(without)
             for share in (*shares, "read-only"):
-                size = 2**20 if share == "read-only" else base + int(share * need)
+                # A disk of size 0 would have no limit.
+                size = 2**20 if share == "read-only" else max(base + int(share * need), 4)
                 with mounted(scratch / "disk", size) as disk:
                     shutil.copytree(without, disk, dirs_exist_ok=True, symlinks=True)
                     home, tree = (inputs, disk) if place else (disk, Path(__file__).resolve().parents[2])
@@ -68,11 +69,11 @@ def starved(name: str, shares: tuple[float, ...] = (0, 0.2, 0.5, 0.8)) -> list[d
 def _starved(step: Step, home: Path, tree: Path, url: str, share: float | str, wanted: dict[str, str],
              disk: Path) -> dict[str, object]:
     process = step.start(home, tree, url)
-    _, told = process.communicate()
+    printed, told = process.communicate()
     lines = [line for line in told.splitlines() if line.strip()]
     row = {"step": step.name, "place": share if share == "read-only" else f"room for {share:.0%}",
            "code": process.returncode, "lines": len(lines), "told": lines[-1] if lines else "",
-           "traceback": "Traceback" in told, "half": len(broken(home))}
+           "traceback": "Traceback" in printed + told, "half": len(broken(home))}
     remount(disk, "rw,size=1g")
     made, _, _ = unbroken(step, home, tree, url)
     return row | {"same": made == wanted}

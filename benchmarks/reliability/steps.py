@@ -24,6 +24,7 @@ FILMS = 60
 STAYING = 30
 #: Names that come and go: locks, temporary files, and what a download or a run has not finished.
 PASSING = re.compile(r"(^|/)(\.|tmp)|\.part$|\.etag$|\.parts/|^(checkpoints|weights|images|texts)/")
+EXECUTED_ON = re.compile(rb"(?<=Run )[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(?= UTC)")
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,16 @@ def small_book(scratch: Path) -> Path:
 
 
 def page_texts(home: Path, repository: Path) -> dict[str, str]:
-    """SHA-256 of the pages of a book."""
+    """SHA-256 of the pages of a book, but for the minute in which their notebooks were executed."""
     html = repository / "_build" / "html"
-    return {path.relative_to(html).as_posix(): hashlib.sha256(path.read_bytes()).hexdigest()
+    return {path.relative_to(html).as_posix(): hashlib.sha256(EXECUTED_ON.sub(b"", path.read_bytes())).hexdigest()
             for path in sorted(html.rglob("*.html"))}
+
+
+def forget_pages(repository: Path) -> None:
+    """Remove what was made of a small book."""
+    for folder in (repository / "_build", repository / "book" / "notebooks"):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _archive(home: Path) -> None:

@@ -2,7 +2,10 @@
 
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import nbformat
 import papermill
@@ -19,6 +22,16 @@ from .pages import Page
 BUILD = REPOSITORY / "_build"
 #: Where the copies of failed notebooks are kept.
 FAILED = BUILD / "failed"
+#: Where what is not whole yet is made.
+RUNNING = BUILD / "running"
+
+
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder for one step: what a killed build has started may go on for a while, and writes into its own."""
+    RUNNING.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=RUNNING, ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 def execute(page: Page) -> TaskFailed | None:
@@ -31,22 +44,35 @@ def execute(page: Page) -> TaskFailed | None:
     """
     # Before the run: what changes meanwhile makes the page stale.
     origin = made_from(page)
-    running = FAILED / f"{page.name}.ipynb"
-    running.parent.mkdir(parents=True, exist_ok=True)
+    with scratch() as folder:
+        running = folder / f"{page.name}.ipynb"
+        done = subprocess.run(papermill_command(page, running), capture_output=True, text=True)
+        if done.returncode:
+            told = failure(running, done.stderr)
+            return TaskFailed(f"{page.name} failed {told}\n{keep_failed(running)}")
+        executed = nbformat.read(running, as_version=4)
+        add_record(executed, page, origin)
+        nbformat.write(executed, running)
+        page.output.parent.mkdir(parents=True, exist_ok=True)
+        running.replace(page.output)
+    return None
+
+
+def papermill_command(page: Page, running: Path) -> list[str]:
+    """The command that executes a page's notebook into another one."""
     given = [word for name, value in page.parameters.items()
              for word in (("-y", f"{name}: {value}") if isinstance(value, list) else ("-p", name, str(value)))]
-    command = [sys.executable, "-m", "papermill", str(page.notebook), str(running), *given,
-               "--cwd", str(page.notebook.parent), "--no-progress-bar", "--no-log-output"]
-    done = subprocess.run(command, capture_output=True, text=True)
-    if done.returncode:
-        return TaskFailed(f"{page.name} failed {failure(running, done.stderr)}\n"
-                          f"The failed copy is {readable_path(running)}.")
-    executed = nbformat.read(running, as_version=4)
-    add_record(executed, page, origin)
-    nbformat.write(executed, running)
-    page.output.parent.mkdir(parents=True, exist_ok=True)
-    running.replace(page.output)
-    return None
+    return [sys.executable, "-m", "papermill", str(page.notebook), str(running), *given,
+            "--cwd", str(page.notebook.parent), "--no-progress-bar", "--no-log-output"]
+
+
+def keep_failed(running: Path) -> str:
+    """Keep the copy of a notebook that failed, and tell where; nothing where papermill had not begun it."""
+    if not running.is_file():
+        return ""
+    FAILED.mkdir(parents=True, exist_ok=True)
+    kept = running.replace(FAILED / running.name)
+    return f"The failed copy is {readable_path(kept)}."
 
 
 def failure(copy: Path, report: str) -> str:

@@ -1,5 +1,7 @@
 """Bring the book up to date, in parallel and only what changed: doit's work, told here."""
 
+import errno
+import os
 import shutil
 import subprocess
 import sys
@@ -15,12 +17,14 @@ from doit.tools import config_changed
 from ..corpora import datasets
 from ..errors import CmcslError
 from ..paths import REPOSITORY, locked, readable_path
-from .execution import BUILD, execute
+from .execution import BUILD, RUNNING, execute, scratch
 from .freshness import stale
 from .pages import EXECUTED, Page, pages
 from .pdf import PDF, print_book
 
 INDEX = BUILD / "html" / "index.html"
+#: What the system says of a full disk.
+NO_ROOM = os.strerror(errno.ENOSPC)
 SETTINGS = (REPOSITORY / "_config.yml", REPOSITORY / "_toc.yml")
 
 
@@ -36,12 +40,23 @@ def jupyter_book(builder: str) -> TaskFailed | None:
     ----------
     builder : {"html", "singlehtml"}
     """
-    # Pages of an earlier table of contents would stay.
-    shutil.rmtree(BUILD / builder, ignore_errors=True)
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(REPOSITORY), "--builder", builder,
-               "--warningiserror", "--nitpick", "--keep-going", "--all"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    return TaskFailed(f"jupyter-book failed:\n{done.stdout}") if done.returncode else None
+    with scratch() as folder:
+        command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(REPOSITORY), "--builder", builder,
+                   "--path-output", str(folder), "--warningiserror", "--nitpick", "--keep-going", "--all"]
+        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode:
+            return TaskFailed(f"jupyter-book failed:\n{its_reason(done.stdout)}")
+        shutil.rmtree(BUILD / builder, ignore_errors=True)
+        (folder / "_build" / builder).replace(BUILD / builder)
+    return None
+
+
+def its_reason(told: str) -> str:
+    """What jupyter-book printed, without the way to the error that it raises at the end of every failure."""
+    if NO_ROOM in told:
+        return f"{readable_path(BUILD)} can't be written ({NO_ROOM}): make room there."
+    before, _, after = told.rpartition("Traceback (most recent call last):")
+    return before.rstrip() if "error in building your book" in after else told
 
 
 def tasks(made: list[Page], pdf: bool = False) -> Iterator[dict]:
@@ -110,6 +125,8 @@ def build(corpus: str = "openclipart", workers: int = 2, *, names: Sequence[str]
     check_settings()
     made = pages(corpus, **chosen)
     with locked(BUILD):
+        # Left by a build that was killed.
+        shutil.rmtree(RUNNING, ignore_errors=True)
         if not pdf:
             PDF.unlink(missing_ok=True)
         loader = ModuleTaskLoader({"task_book": lambda: tasks(made, pdf)})

@@ -18,7 +18,7 @@ SPLITS = ("corpus", "dataset")
 RARE = 5
 #: One batch of the published training: a network is not trained on fewer items.
 LEAST_FINETUNING = 8
-#: The smallest class of Table I, News, has 54 films: enough for 20 seeds in half of 80 % of them.
+#: The smallest class of Table I, News, has 54 films: enough for 20 seeds in half of 80% of them.
 MIN_CLASS = 50
 
 
@@ -51,10 +51,10 @@ class Subset:
     Attributes
     ----------
     finetuning_rows, finetuning_y : ndarray of int64
-        Row numbers in the corpus, and classes, of the 20 % that the visual encoder is fine-tuned on; none where there
+        Row numbers in the corpus, and classes, of the 20% that the visual encoder is fine-tuned on; none where there
         are too few items for that.
     rows, y : ndarray of int64
-        The same of the 80 % that features are extracted from and experiments run on, and among them the corpus's items
+        The same of the 80% that features are extracted from and experiments run on, and among them the corpus's items
         without any label, whose y is -1 and which experiments leave out.
     """
 
@@ -102,9 +102,9 @@ def _with_one_class(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> 
 
 
 def finetuning_split(corpus: Corpus, seed: int = RANDOM_STATE) -> np.ndarray:
-    """The 20 % of the labelled items that visual encoders may be trained on, stratified by label set.
+    """The 20% of the labelled items that visual encoders may be trained on, stratified by label set.
 
-    It is made once for the whole corpus, so that no item of any dataset's 80 %, nor its label, reaches a
+    It is made once for the whole corpus, so that no item of any dataset's 80%, nor its label, reaches a
     training that pools the datasets. None are taken where they would be fewer than `LEAST_FINETUNING`, or the corpus
     has no images.
 
@@ -169,7 +169,7 @@ def class_counts(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd
     Returns
     -------
     DataFrame
-        One row per class: dataset, kind, class, samples (all of its items), extracted (those of the 80 %).
+        One row per class: dataset, kind, class, samples (all of its items), extracted (those of the 80%).
     """
     rows = []
     for dataset, classes in datasets(corpus.name, names).items():

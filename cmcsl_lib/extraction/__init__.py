@@ -52,7 +52,7 @@ def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "au
     seed : int
         Of every random choice: the same seed gives the same features on the same machine, with equally many threads.
     split_seed : int
-        Of the choice of the 20 % that the visual network is trained on; 1410 is the published one.
+        Of the choice of the 20% that the visual network is trained on; 1410 is the published one.
     device : {"auto", "cpu", "cuda", "mps"}
     precision : {"auto", "single", "mixed"}
         Of the visual network, as `place`; texts are encoded in single precision.
@@ -87,7 +87,7 @@ def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "au
     if not loaded.has_images:
         raise CmcslError(f"The corpus {corpus} has no images and texts, only features that were made elsewhere: "
                          "nothing can be extracted.")
-    # A training that pools the datasets must not see any of their 80 %; else each is split by itself, as published.
+    # A training that pools the datasets must not see any of their 80%; else each is split by itself, as published.
     split = "corpus" if visual.start == "pooled" else "dataset"
     encoder = VisualEncoder(loaded, visual, where)
     settings = _settings(encoder, split)

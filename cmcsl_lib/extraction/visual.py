@@ -1,4 +1,4 @@
-"""ResNet-18 of one corpus: a start, and a fine-tuning on each dataset's 20 % (Section III)."""
+"""ResNet-18 of one corpus: a start, and a fine-tuning on each dataset's 20% (Section III)."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -164,7 +164,7 @@ class VisualEncoder:
         return {name: value.cpu().contiguous() for name, value in made.state_dict().items()}, losses
 
     def features(self, its: Subset) -> tuple[np.ndarray, dict]:
-        """Fine-tune on a dataset's 20 % and give the 512 features of its 80 %.
+        """Fine-tune on a dataset's 20% and give the 512 features of its 80%.
 
         The checkpoint of the fine-tuning stays until `forget`.
 
@@ -221,7 +221,7 @@ class VisualEncoder:
                 path.unlink(missing_ok=True)
 
     def finetune(self, tuned: "nn.Module", its: Subset) -> list[float]:
-        """Train a network on a dataset's 20 %, in place; the mean loss of each epoch."""
+        """Train a network on a dataset's 20%, in place; the mean loss of each epoch."""
         y = torch.from_numpy(its.finetuning_y)
         shares = torch.bincount(y, minlength=len(its.classes)) / len(y)
         # Section III, "weights corresponding to the ratio of class cardinality".

@@ -3,7 +3,7 @@
 A gain counts as one, or as a loss, where it is more than twice its standard error away from zero.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +12,8 @@ import pandas as pd
 from ..errors import CmcslError
 from ..features import MODALITIES
 from ..protocol import BUDGETS, protocol
-from . import simulation
+from ..summaries import listed
+from . import drift, simulation
 from .placement import (
     KEYS,
     MEAN,
@@ -32,13 +33,15 @@ SURE = 2.0
 OUTCOMES = {"visual": "over UNI, visual", "text": "over UNI, text", "better": "over UNI, better modality",
             "ef": "over early fusion", "lf": "over late fusion"}
 SIDES = ("weaker", "stronger")
+#: What settings are where nothing else is told.
+USUAL = simulation.Setting(classes=2)
 #: What the paper's datasets are compared with, since their geometry, dependence and part of their size are unknown: a
 #: name, and the geometry, rows per class and dependence of the map.
 WORLDS = {
-    **{f"as openclipart, dependence {rho:g}": ("openclipart", 100, rho) for rho in simulation.DEPENDENCES},
-    "equal dimensions": ("equal", 100, 0.4),
-    "swapped dimensions": ("swapped", 100, 0.4),
-    "equal dimensions, 500 rows per class": ("equal", 500, 0.4),
+    **{f"as openclipart, dependence {rho:g}": ("openclipart", USUAL.rows, rho) for rho in simulation.DEPENDENCES},
+    "equal dimensions": ("equal", USUAL.rows, USUAL.dependence),
+    "swapped dimensions": ("swapped", USUAL.rows, USUAL.dependence),
+    "equal dimensions, 500 rows per class": ("equal", 500, USUAL.dependence),
 }
 
 
@@ -121,7 +124,7 @@ def marks(place: pd.DataFrame, kind: str = "binary") -> pd.DataFrame:
     return its[["source", "dataset", *MODALITIES]].assign(dependence=nearest)
 
 
-def world(table: pd.DataFrame, geometry: str | None = "openclipart", rows: int = 100,
+def world(table: pd.DataFrame, geometry: str | None = "openclipart", rows: int = USUAL.rows,
           **choices: object) -> pd.DataFrame:
     """Rows of the map with one geometry (None: any), number of rows, and further choices: columns and their values."""
     chosen = (table.rows == rows) & (geometry is None or table.geometry == geometry)
@@ -132,7 +135,7 @@ def world(table: pd.DataFrame, geometry: str | None = "openclipart", rows: int =
 
 def binary(table: pd.DataFrame, geometry: str | None = "openclipart", **choices: object) -> pd.DataFrame:
     """The map of two classes with the middle dependence, near that of the embedded corpus."""
-    return world(table, geometry, classes=2, dependence=0.4, **choices)
+    return world(table, geometry, classes=USUAL.classes, dependence=USUAL.dependence, **choices)
 
 
 def long_gains(table: pd.DataFrame, outcomes: Sequence[str] = tuple(OUTCOMES)) -> pd.DataFrame:
@@ -195,6 +198,23 @@ def sides(table: pd.DataFrame) -> pd.DataFrame:
         found[f"gain_{side}"] = gain
         found[f"share_gaining_{side}"], found[f"share_losing_{side}"] = gain > SURE * error, gain < -SURE * error
     return found.groupby(["exchange", "budget"], sort=False).mean().reset_index()
+
+
+def map_told() -> str:
+    """What the map was made with: sizes, repetitions, strengths, dependences, geometries, budgets."""
+    settings, columns = simulation.SETTINGS, simulation.WIDTHS
+    sizes = {f"{setting.rows} rows per class (mean of {setting.repetitions} repetitions)" for setting in settings}
+    geometries = (f"*{name}* {visual}/{text}" for name, (visual, text) in simulation.GEOMETRIES.items())
+    return (f"Features have {columns['visual']} columns (visual) and {columns['text']} (text); directions are "
+            f"{listed(geometries)}. There are datasets of {_numbers({setting.classes for setting in settings})} "
+            f"classes, with {listed(sorted(sizes))} in each half; the maps below show {USUAL.rows}. Strengths are "
+            f"{_numbers(simulation.STRENGTHS)}; dependences {_numbers(simulation.DEPENDENCES)}, and "
+            f"{USUAL.dependence:g} where nothing else is told; seeds per class {_numbers(simulation.BUDGETS)}. A gain "
+            f"or a loss counts where it is more than {SURE:g} standard errors from zero.")
+
+
+def _numbers(values: Iterable[float]) -> str:
+    return listed(f"{value:g}" for value in sorted(values))
 
 
 def losses_told(table: pd.DataFrame) -> str:
@@ -326,6 +346,15 @@ def geometry_told(place: pd.DataFrame) -> str:
 
 def _seeds(budget: int) -> str:
     return f"{budget} seed{'s' if budget > 1 else ''} per class"
+
+
+def streams_told() -> str:
+    """What the streams were made with: batches, rows, labels, turns, repetitions."""
+    its = drift.STREAMS[0]
+    turns = _numbers(stream.turn for stream in drift.STREAMS)
+    return (f"A stream has {its.batches} batches with {its.rows} rows of each of {its.classes} classes; streams turn "
+            f"by {turns} degrees in all, {its.repetitions} of each. The first batch has "
+            f"{_seeds(its.first)}, each later one {its.later}; methods with a memory keep the newest {drift.NEWEST}.")
 
 
 def drift_told(streams: pd.DataFrame) -> str:
