@@ -1,6 +1,7 @@
 import re
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 import nbformat
@@ -57,6 +58,15 @@ def make_page(tmp_path, monkeypatch):
         return Page(path, tmp_path / "executed" / path.name, {"corpus": "openclipart"})
 
     return make
+
+
+def test_what_some_packages_put_on_the_path_is_not_the_environment(tmp_path, monkeypatch):
+    (tmp_path / "numpy-0.1.dist-info").mkdir()
+    (tmp_path / "numpy-0.1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: numpy\nVersion: 0.1\n")
+    before = freshness.environment.__wrapped__()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert metadata.version("numpy") == "0.1"
+    assert freshness.environment.__wrapped__() == before
 
 
 def test_a_failed_notebook_tells_its_cell_and_error_and_keeps_its_copy(make_page, tmp_path):

@@ -1,5 +1,6 @@
 """Corpora that users bring: lists of images and texts with every kind of broken row, and arrays of features."""
 
+import csv
 import os
 
 import numpy as np
@@ -67,10 +68,11 @@ def test_broken_rows_are_set_aside_with_their_reasons(tmp_path):
     counts = folder.read_folder("mine", path)
     assert counts == {"broken image": 1, "not an image": 3, "no image": 3, "image outside the folder": 4,
                       "image can't be read": 1, "no text": 1, "id used before": 1}
-    told = pd.read_csv(report_path("mine"), dtype=str)
+    # Old versions of pandas end a cell at its first zero byte.
+    told = list(csv.reader(report_path("mine").read_text(encoding="utf-8").splitlines()))[1:]
     expected = [*broken.items(), ("3.png", "no text"), ("row 15", "no image"), ("row 16", "id used before")]
     expected = [("'=cmd.png" if item == "=cmd.png" else item, reason) for item, reason in expected]
-    assert list(told.itertuples(index=False, name=None)) == expected
+    assert [tuple(row) for row in told] == expected
     assert corpora.load("mine").items.id.tolist() == ["1.png", "2.png"]
 
 

@@ -8,6 +8,7 @@ times decide nothing.
 import ast
 import hashlib
 import json
+import site
 import sys
 import threading
 from collections.abc import Iterable
@@ -188,6 +189,8 @@ def environment() -> str:
     """SHA-256 of Python's version and those of the installed packages that requirements/book.txt names."""
     lines = (REPOSITORY / "requirements" / "book.txt").read_text(encoding="utf-8").splitlines()
     names = [line.partition("==")[0] for line in lines if "==" in line]
-    installed = {distribution.name: distribution.version for distribution in metadata.distributions()}
+    # Where packages are installed, not sys.path: some put copies of others there while they are imported.
+    folders = [*site.getsitepackages(), site.getusersitepackages()]
+    installed = {distribution.name: distribution.version for distribution in metadata.distributions(path=folders)}
     told = [sys.version, *(f"{name} {installed.get(name)}" for name in names)]
     return hashlib.sha256("\n".join(told).encode()).hexdigest()
