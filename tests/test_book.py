@@ -113,7 +113,7 @@ def test_a_book_that_jupyter_book_did_not_finish_leaves_the_last_one(tmp_path, m
     assert schedule.jupyter_book("html") is None
     (tmp_path / "html" / "index.html").write_text("old")
     code = 1
-    assert schedule.jupyter_book("html").get_msg() == (told or f"jupyter-book failed:\n{printed}")
+    assert schedule.jupyter_book("html").get_msg() == (told or f"jupyter-book failed:\n{printed.rstrip()}") + "\n"
     assert (tmp_path / "html" / "index.html").read_text() == "old"
     code = 0
     assert schedule.jupyter_book("html") is None

@@ -5,6 +5,7 @@ RELIABILITY_SERVER holds the server's address, RELIABILITY_ARRAYS the arrays' SH
 
 import json
 import os
+import signal
 import sys
 
 import pooch.core
@@ -13,6 +14,8 @@ from cmcsl_lib import published
 from cmcsl_lib.cli import main
 from cmcsl_lib.corpora import download, mm_imdb
 
+# What a shell starts in the background, and all that this starts, would ignore Ctrl-C.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 if url := os.environ.get("RELIABILITY_SERVER"):
     download.SCHEME, download.TIMEOUT_SECONDS = "http://", 1
     mm_imdb.ARCHIVE_URL, published.BASE_URL = f"{url}mmimdb.tar.gz", url

@@ -38,8 +38,8 @@ def starved(name: str, shares: tuple[float, ...] = (0, 0.2, 0.5, 0.8)) -> list[d
     Returns
     -------
     list of dict
-        step, place, code (exit code), lines (on standard error), told (its last line), half (files that are not whole),
-        same (whether the next run, with room, gives what it should).
+        step, place, code (exit code), lines (the command's own on standard error), told (the
+        last of them), half (files that are not whole), same (whether the next run, with room, gives what it should).
     """
     step, rows = STEPS[name], []
     with tempfile.TemporaryDirectory() as scratch:
@@ -70,7 +70,8 @@ def _starved(step: Step, home: Path, tree: Path, url: str, share: float | str, w
              disk: Path) -> dict[str, object]:
     process = step.start(home, tree, url)
     printed, told = process.communicate()
-    lines = [line for line in told.splitlines() if line.strip()]
+    # A bar of progress may be drawn to its end below the sentence.
+    lines = [line for line in told.splitlines() if line.startswith("cmcsl: ")]
     row = {"step": step.name, "place": share if share == "read-only" else f"room for {share:.0%}",
            "code": process.returncode, "lines": len(lines), "told": lines[-1] if lines else "",
            "traceback": "Traceback" in printed + told, "half": len(broken(home))}
