@@ -45,11 +45,11 @@ def execute(page: Page) -> TaskFailed | None:
     # Before the run: what changes meanwhile makes the page stale.
     origin = made_from(page)
     with scratch() as folder:
-        running = folder / f"{page.name}.ipynb"
+        running = folder / page.notebook.name
         done = subprocess.run(papermill_command(page, running), capture_output=True, text=True)
         if done.returncode:
             told = failure(running, done.stderr)
-            return TaskFailed(f"{page.name} failed {told}\n{keep_failed(running)}")
+            return TaskFailed(f"{page.name} failed {told}\n{keep_failed(page, running)}")
         executed = nbformat.read(running, as_version=4)
         add_record(executed, page, origin)
         nbformat.write(executed, running)
@@ -66,12 +66,13 @@ def papermill_command(page: Page, running: Path) -> list[str]:
             "--cwd", str(page.notebook.parent), "--no-progress-bar", "--no-log-output"]
 
 
-def keep_failed(running: Path) -> str:
+def keep_failed(page: Page, running: Path) -> str:
     """Keep the copy of a notebook that failed, and tell where; nothing where papermill had not begun it."""
     if not running.is_file():
         return ""
-    FAILED.mkdir(parents=True, exist_ok=True)
-    kept = running.replace(FAILED / running.name)
+    kept = FAILED / f"{page.name}.ipynb"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    running.replace(kept)
     return f"The failed copy is {readable_path(kept)}."
 
 
