@@ -23,6 +23,8 @@ MARKS = {"up": "▲", "down": "▼", "same": "="}
 LONG = 30
 #: Tables with a text of more characters are read as prose: their columns do not become too narrow for it.
 WORDY = 60
+#: Cells that are one word of so many characters.
+LONG_NAME = re.compile(r"(?<=<td>)[^<\s]{20,}(?=</td>)")
 #: More budgets than this are told by the first and the last one.
 FEW = 4
 
@@ -95,6 +97,8 @@ def page_table(table: pd.DataFrame | None) -> HTML | None:
     with pd.option_context("display.max_colwidth", None):
         text = table.to_html(index=False, border=0, formatters=formats, na_rep="", justify="left")
     text = re.sub("`(.+?)`", r"<code>\1</code>", text.replace("<th>", '<th scope="col">'))
+    # Long names, such as those of files, may go on in the next line.
+    text = LONG_NAME.sub(lambda found: re.sub("(?<=[/_])", "<wbr>", found[0]), text)
     for direction, mark in MARKS.items():
         marked = rf'<td><span class="cmcsl-{direction}"><span aria-hidden="true">{mark}</span> \1</span></td>'
         text = re.sub(f"<td>{mark} ([^<]*)</td>", marked, text)
