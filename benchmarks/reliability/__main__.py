@@ -50,6 +50,7 @@ def at_once(quick: bool) -> Iterator[dict]:
         yield together.together(name)
     if not quick:
         yield together.book_beside_run()
+        yield together.two_books()
 
 
 def long_work(quick: bool) -> Iterator[dict]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import made_up
 from kills import _server
-from steps import Step, broken, digests
+from steps import STEPS, Step, broken, digests, page_texts, small_book
 
 from cmcsl_lib.paths import REPOSITORY
 
@@ -45,8 +45,6 @@ def together(name: str) -> dict[str, object]:
 
 def book_beside_run() -> dict[str, object]:
     """A run while a book is built, on one CMCSL_HOME."""
-    from steps import small_book
-
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
         home, tree = scratch / "home", small_book(scratch)
@@ -56,4 +54,19 @@ def book_beside_run() -> dict[str, object]:
         told = [process.communicate()[1] for process in started]
         row = {"pair": "a book build and a run", "codes": [process.returncode for process in started],
                "half": len(broken(home)), "left": len(list(home.rglob("*.part")))}
+    return row | ({"told": told} if any(row["codes"]) else {})
+
+
+def two_books() -> dict[str, object]:
+    """The same book built twice at the same time."""
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = Path(scratch)
+        alone, at_once = small_book(scratch / "one"), small_book(scratch / "other")
+        step = STEPS["book"]
+        step.start(scratch / "home", alone).communicate()
+        started = [step.start(scratch / "home", at_once) for _ in range(2)]
+        told = [process.communicate()[1] for process in started]
+        row = {"pair": "one book twice", "codes": [process.returncode for process in started],
+               "same": page_texts(scratch, alone) == page_texts(scratch, at_once),
+               "left": len(list((at_once / "_build").glob("running/*")))}
     return row | ({"told": told} if any(row["codes"]) else {})
