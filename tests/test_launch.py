@@ -2,6 +2,7 @@
 
 import io
 import re
+import tomllib
 
 import nbformat
 import pytest
@@ -9,6 +10,7 @@ import yaml
 from bs4 import BeautifulSoup
 from IPython.core.inputtransformer2 import TransformerManager
 from jupyter_book.config import yaml_to_sphinx
+from packaging.requirements import Requirement
 from sphinx.application import Sphinx
 
 from cmcsl_lib.book import pdf, site
@@ -131,3 +133,14 @@ def test_binder_installs_what_the_book_needs():
     python = (folder / "runtime.txt").read_text(encoding="utf-8").strip().removeprefix("python-")
     assert f">={python}" in (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
     assert (folder / "postBuild").stat().st_mode & 0o100
+
+
+def test_the_oldest_versions_are_those_of_the_bounds():
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    bounds = sum(project["optional-dependencies"].values(), project["dependencies"])
+    lines = (REPOSITORY / "requirements" / "oldest.txt").read_text(encoding="utf-8").splitlines()
+    pinned = dict(line.split("==") for line in lines if "==" in line)
+    for bound in map(Requirement, bounds):
+        lowest = [each.version for each in bound.specifier if each.operator in (">=", "==")]
+        assert bound.specifier.contains(pinned[bound.name]), bound
+        assert all(pinned[bound.name].startswith(f"{version}.") or pinned[bound.name] == version for version in lowest)
