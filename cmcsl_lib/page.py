@@ -97,8 +97,8 @@ def page_table(table: pd.DataFrame | None) -> HTML | None:
     with pd.option_context("display.max_colwidth", None):
         text = table.to_html(index=False, border=0, formatters=formats, na_rep="", justify="left")
     text = re.sub("`(.+?)`", r"<code>\1</code>", text.replace("<th>", '<th scope="col">'))
-    # Long names, such as those of files, may go on in the next line.
-    text = LONG_NAME.sub(lambda found: re.sub("(?<=[/_])", "<wbr>", found[0]), text)
+    # Names of files and checksums may go on in the next line.
+    text = LONG_NAME.sub(lambda found: re.sub("[/_]|[^/_]{16}", r"\g<0><wbr>", found[0]), text)
     for direction, mark in MARKS.items():
         marked = rf'<td><span class="cmcsl-{direction}"><span aria-hidden="true">{mark}</span> \1</span></td>'
         text = re.sub(f"<td>{mark} ([^<]*)</td>", marked, text)

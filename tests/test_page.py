@@ -103,8 +103,10 @@ def test_an_empty_sentence_leaves_nothing_on_the_page():
 
 
 def test_long_names_may_go_on_in_the_next_line():
-    shown = page.page_table(pd.DataFrame({"id": ["animals/fish/blue_dolphin_01"], "seed": ["food/bread_1"]})).data
+    shown = page.page_table(pd.DataFrame({"id": ["animals/fish/blue_dolphin_01"], "seed": ["food/bread_1"],
+                                         "sha256": ["0123456789abcdef" * 4]})).data
     assert "<td>animals/<wbr>fish/<wbr>blue_<wbr>dolphin_<wbr>01</td>" in shown and "<td>food/bread_1</td>" in shown
+    assert shown.count("0123456789abcdef<wbr>") == 4
 
 
 def test_tables_of_sentences_have_wider_columns():
