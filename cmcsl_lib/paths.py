@@ -92,7 +92,8 @@ def told_if_unwritable(path: Path) -> Iterator[None]:
 def remove_stale(folder: Path, pattern: str) -> None:
     """Remove temporary files that killed processes left behind, more than `STALE` seconds ago."""
     for path in folder.glob(pattern):
-        with suppress(FileNotFoundError):
+        # Another process may have been first, or hold the file.
+        with suppress(OSError):
             if time.time() - path.stat().st_mtime > STALE:
                 path.unlink()
 

@@ -1,11 +1,9 @@
 """Files that keep what takes long, and what is said about them."""
 
-import contextlib
 import hashlib
 import json
 import pickle
 import sys
-import time
 import zipfile
 import zlib
 from pathlib import Path
@@ -16,7 +14,6 @@ from ..errors import CmcslError
 from ..paths import readable_path, written_whole
 from .extra import torch
 
-ABANDONED_SECONDS = 3600
 #: What torch raises when a file is none of its own, or holds more than tensors and plain values.
 UNREADABLE = (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError, pickle.UnpicklingError,
               zipfile.BadZipFile, zlib.error, NotImplementedError, TypeError, IndexError)
@@ -68,11 +65,3 @@ def check_zip(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         if (wrong := archive.testzip()) is not None:
             raise zipfile.BadZipFile(f"wrong checksum of {wrong}")
-
-
-def sweep(folder: Path) -> None:
-    """Delete what killed processes have left half-written; whatever is younger may still be written by another."""
-    for path in folder.glob(".*.part"):
-        with contextlib.suppress(OSError):
-            if time.time() - path.stat().st_mtime > ABANDONED_SECONDS:
-                path.unlink()

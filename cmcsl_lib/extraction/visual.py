@@ -10,12 +10,12 @@ from tqdm.auto import tqdm
 
 from ..corpora import RANDOM_STATE, Corpus, Subset, finetuning_split
 from ..errors import CmcslError, check_choice
-from ..paths import home, readable_path
+from ..paths import home, readable_path, remove_stale
 from . import training as trainings
 from .devices import Place
 from .extra import nn, torch, versions
 from .images import Geometry, Images, corpus_sha256, normalized
-from .kept import fingerprint, save, saved, sweep, tell
+from .kept import fingerprint, save, saved, tell
 from .training import Training, train
 from .weights import check_imagenet, file_sha256, imagenet_weights, network, read_weights, without_head
 
@@ -115,7 +115,7 @@ class VisualEncoder:
         self.weights_sha256 = file_sha256(settings.file) if settings.start == "imagenet" else ""
         self._start: tuple[dict, list[float]] | None = None
         for folder in (home() / "weights", self._checkpoint("", "").parent):
-            sweep(folder)
+            remove_stale(folder, ".*.part")
 
     @property
     def weights(self) -> dict:
