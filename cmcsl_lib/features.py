@@ -127,8 +127,14 @@ def _rounded(X: np.ndarray) -> np.ndarray:
     return ((bits + np.uint32(1 << 11)) & np.uint32(0xFFFFF000)).view(np.float32)
 
 
-def read_features(path: Path) -> Features:
+def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET") -> Features:
     """Read and check the features that `write_features` wrote.
+
+    Parameters
+    ----------
+    path : Path
+    command : str
+        What makes them, for errors.
 
     Raises
     ------
@@ -136,7 +142,7 @@ def read_features(path: Path) -> Features:
         If the file is missing or damaged, holds NaN, or its columns have unequal lengths.
     """
     if not path.is_file():
-        raise Absent(f"There is no features file {readable_path(path)}: make it with `cmcsl extract CORPUS DATASET`.")
+        raise Absent(f"There is no features file {readable_path(path)}: make it with `{command}`.")
     try:
         content = checked(path)
         table = pq.read_table(pa.BufferReader(content))
@@ -155,7 +161,7 @@ def read_features(path: Path) -> Features:
     except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
         raise CmcslError(
             f"The features file {path} can't be read ({type(error).__name__}: {error}): "
-            "make it again with `cmcsl extract CORPUS DATASET`."
+            f"make it again with `{command}`."
         ) from None
 
 
@@ -203,9 +209,7 @@ def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled
     datasets(corpus, [dataset])
     path = features_path(corpus, dataset, name)
     command = f"cmcsl extract {corpus} {dataset}" + (f' --name "{name}"' if name != "default" else "")
-    if not path.is_file():
-        raise Absent(f"There is no features file {readable_path(path)}: make it with `{command}`.")
-    features = read_features(path)
+    features = read_features(path, command)
     if (features.corpus, features.dataset) != (corpus, dataset):
         raise CmcslError(f"{path} holds the features of {features.corpus}/{features.dataset}, not those of "
                          f"{corpus}/{dataset}: make them again with `{command}`.")

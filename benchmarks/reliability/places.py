@@ -38,8 +38,8 @@ def starved(name: str, shares: tuple[float, ...] = (0, 0.2, 0.5, 0.8)) -> list[d
     Returns
     -------
     list of dict
-        step, place, code (exit code), lines (the command's own on standard error), told (the
-        last of them), half (files that are not whole), same (whether the next run, with room, gives what it should).
+        step, place, code (exit code), lines (the command's own on standard error), told (the last of them), half (files
+        that are not whole), same (whether the next run, with room, gives what it should).
     """
     step, rows = STEPS[name], []
     with tempfile.TemporaryDirectory() as scratch:

@@ -24,6 +24,7 @@ FILMS = 60
 STAYING = 30
 #: Names that come and go: locks, temporary files, and what a download or a run has not finished.
 PASSING = re.compile(r"(^|/)(\.|tmp)|\.part$|\.etag$|\.parts/|^(checkpoints|weights|images|texts)/")
+#: What pages tell of when their notebook was executed.
 EXECUTED_ON = re.compile(rb"(?<=Run )[0-9]{4}-[0-9]{2}-[0-9]{2} [0-9]{2}:[0-9]{2}(?= UTC)")
 
 
