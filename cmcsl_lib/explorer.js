@@ -92,7 +92,10 @@ window.cmcslExplorer = (() => {
   // Files ----------------------------------------------------------------------------------------------------------
 
   function csv(rows) {
-    const field = (value) => (/[",\n]/.test(value) ? `"${String(value).replaceAll('"', '""')}"` : value);
+    // Spreadsheets run texts that begin so; numbers may be negative.
+    const safe = (value) => (typeof value === "string" && /^[=+\-@\t\r]/.test(value) ? `'${value}` : value);
+    const quoted = (value) => (/[",\r\n]/.test(value) ? `"${value.replaceAll('"', '""')}"` : value);
+    const field = (value) => quoted(safe(value));
     const lines = [Object.keys(rows[0] ?? {}), ...rows.map(Object.values)];
     return lines.map((line) => `${line.map(field).join(",")}\n`).join("");
   }

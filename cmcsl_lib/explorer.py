@@ -176,8 +176,8 @@ def explorer(kind: str, data: dict) -> HTML:
         From `score_data` or `item_data`.
     """
     name = f"explore-{kind}"
-    # "</script>" in a text would end the element that holds the data.
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("</", "<\\/")
+    # "</script>" in a text would end the element that holds the data, "<!--<script>" would keep it from ending.
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
     return HTML(
         f'<style>{_resource("explorer.css")}</style><div class="cmcsl-explorer" id="{name}">'
         f'<p>This plot needs JavaScript.</p></div><script type="application/json" id="{name}-data">{text}</script>'

@@ -18,6 +18,7 @@ from scikit_posthocs import critical_difference_diagram
 
 from .corpora import Corpus
 from .corpora.pictures import decoded
+from .escaping import figure_safe
 from .features import MODALITIES, Features, load_features
 from .preprocessing import PREPROCESSINGS, preprocessor
 from .published import AVERAGE_RANK
@@ -97,7 +98,7 @@ def class_bars(counts: pd.DataFrame) -> Figure:
     """
     figure, axes = _subplots(figsize=(6, 0.6 + 0.5 * len(counts)))
     figure.data = counts
-    sns.barplot(counts, x="samples", y="class", color=MODALITY_COLOURS["visual"], ax=axes)
+    sns.barplot(x=counts.samples, y=counts["class"].map(figure_safe), color=MODALITY_COLOURS["visual"], ax=axes)
     axes.bar_label(axes.containers[0], padding=3)
     axes.set(title=f"Classes of {counts.dataset.iloc[0]}", xlabel="Items", ylabel="")
     sns.despine(figure)
@@ -143,7 +144,7 @@ def gallery(corpus: Corpus, rows: Sequence[int], captions: Sequence[str], column
     for place, content, caption in zip(axes.flat, items.image, captions, strict=False):
         place.imshow(decoded(content))
         wrapped = [short for line in caption.splitlines() for short in wrap(line, 16)]
-        place.set_title("\n".join(wrapped), fontsize=12, y=-0.02, va="top", pad=0)
+        place.set_title(figure_safe("\n".join(wrapped)), fontsize=12, y=-0.02, va="top", pad=0)
     figure.tight_layout()
     return figure
 
@@ -284,7 +285,7 @@ def _draw_histogram(place: Axes, features: Features, modality: str, preprocessin
     for index, label in enumerate(features.classes):
         density, _ = np.histogram(means[features.y == index], bins=edges, density=True)
         colour = sns.color_palette("colorblind")[index % 10]
-        place.stairs(density, edges, color=colour, fill=True, alpha=0.35, label=label)
+        place.stairs(density, edges, color=colour, fill=True, alpha=0.35, label=figure_safe(label))
         place.stairs(density, edges, color=colour, linestyle=("-", "--", ":", "-.")[index % 4])
         drawn.append(pd.DataFrame({"series": label, "x": (edges[1:] + edges[:-1]) / 2, "y": density}))
     place.xaxis.get_major_locator().set_params(nbins=3)

@@ -1,5 +1,6 @@
 """From a few labels to labels of everything: pseudo-labels of a user's items, with where each comes from."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
@@ -9,8 +10,8 @@ import pandas as pd
 from sklearn.model_selection import GridSearchCV
 
 from .corpora import datasets, divide, load
-from .corpora.store import spreadsheet_safe
 from .errors import CmcslError
+from .escaping import spreadsheet_safe_table
 from .estimators import CMCSLClassifier
 from .features import MODALITIES, Features, load_features
 from .labeling import labeling
@@ -18,8 +19,6 @@ from .paths import home, written_whole
 from .protocol import RANDOM_STATE
 
 COLUMNS = ("id", "given", "label", "modality", "distance", "margin", "seed")
-#: Columns of texts, which a spreadsheet could take for formulas.
-TEXTS = ("id", "given", "label", "seed")
 
 
 class Task(NamedTuple):
@@ -150,9 +149,9 @@ def write_labels(labels: pd.DataFrame, path: Path) -> None:
     labels : DataFrame
         From `pseudo_labels`.
     """
-    safe = labels.assign(**{name: labels[name].map(spreadsheet_safe) for name in TEXTS})
+    safe = spreadsheet_safe_table(labels[list(COLUMNS)])
     with written_whole(path) as temporary:
-        safe.to_csv(temporary, index=False, columns=list(COLUMNS), float_format="%.6g", lineterminator="\n")
+        safe.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
 
 
 def tried(search: GridSearchCV, features: Features) -> pd.DataFrame:
@@ -178,11 +177,17 @@ def tried(search: GridSearchCV, features: Features) -> pd.DataFrame:
     return judged.sort_values("accuracy", ascending=False, kind="stable", ignore_index=True)
 
 
-def told(labels: pd.DataFrame) -> str:
-    """Labels in a sentence: how many, of which classes, and who decided."""
+def told(labels: pd.DataFrame, written: Callable[[str], str] = str) -> str:
+    """Labels in a sentence: how many, of which classes, and who decided.
+
+    Parameters
+    ----------
+    written : callable
+        How the name of a class is written: by `escaping.markdown_safe` on a page.
+    """
     made = labels[labels.given == ""]
     kept = made[made.label != ""]
-    classes = ", ".join(f"{label} {count}" for label, count in kept.label.value_counts(sort=False).items())
+    classes = ", ".join(f"{written(label)} {count}" for label, count in kept.label.value_counts(sort=False).items())
     deciders = kept.modality.value_counts()
     shares = " and ".join(f"the {name} modality {deciders.get(name, 0)}" for name in MODALITIES)
     none = f" {len(made) - len(kept)} items were too close to call." if len(kept) < len(made) else ""

@@ -10,6 +10,7 @@ import pandas as pd
 from IPython.display import HTML, Markdown, display
 
 from .errors import Absent
+from .escaping import spreadsheet_safe_table
 from .figures import PageFigure
 from .protocol import drawable_budgets
 from .published import AVERAGE_RANK
@@ -168,7 +169,8 @@ def data_link(figure: PageFigure | None, name: str) -> HTML | None:
     """
     if figure is None:
         return None
-    text = figure.data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    data = spreadsheet_safe_table(figure.data)
+    text = data.to_csv(index=False, float_format="%.6g", lineterminator="\n")
     links = [f'<a download="{name}.{ending}" href="data:{kind};base64,{base64.b64encode(content.encode()).decode()}">'
              f"{told}</a>"
              for ending, kind, content, told in (

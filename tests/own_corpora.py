@@ -11,6 +11,10 @@ from cmcsl_lib.corpora import datasets, folder, load, subset
 from cmcsl_lib.features import Features, features_folder, write_features
 from cmcsl_lib.ready_made import read_arrays
 
+#: Names of classes that spreadsheets, browsers, Markdown and Matplotlib would take for something else.
+HOSTILE = ("=1+1|cmd", r"$\undefined$ {{x}}",
+           "<!--<script><img src=x onerror=alert(1)> [x](javascript:alert(1)) **b** _")
+
 
 def picture(seed: int, size=(12, 9)) -> bytes:
     """A random picture as the bytes of a PNG file."""
@@ -66,8 +70,8 @@ def binary_corpus(root: Path) -> str:
 
 
 def multiclass_corpus(root: Path) -> str:
-    """One dataset of three classes with pictures."""
-    make_folder(root, "many", list("abc" * 7))
+    """One dataset of three classes with pictures; the classes have hostile names."""
+    make_folder(root, "many", HOSTILE * 7)
     make_features("many")
     return "many"
 

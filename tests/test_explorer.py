@@ -3,11 +3,13 @@
 import base64
 import csv
 import io
+import json
 import shutil
 import xml.etree.ElementTree as ET
 
 import numpy as np
 import pytest
+from own_corpora import HOSTILE
 from PIL import Image
 
 from cmcsl_lib import explorer
@@ -89,8 +91,10 @@ def test_large_pictures_are_made_small():
 
 
 def test_a_text_can_not_end_the_data():
-    page = explorer.explorer("items", {"items": [["</script><b>", "x"]]}).data
-    assert page.count("</script>") == 2 and "<\\/script><b>" in page
+    texts = ["</script><b>", "<!--<script>"]
+    page = explorer.explorer("items", {"items": [texts]}).data
+    data = page.split('id="explore-items-data">')[1].split("</script>")[0]
+    assert "<" not in data and json.loads(data)["items"] == [texts]
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +192,19 @@ def test_an_item_can_be_clicked_and_tells_its_story(open_page, item_data):
     assert name == "items.csv" and len(rows) == len(differing) and {row["decided_by"] for row in rows} == {"text"}
     name, text = saved(page, "Save as SVG")
     assert name == "items.svg" and "transient" not in text and ET.fromstring(text) is not None
+
+
+@pytest.mark.slow
+def test_hostile_names_are_shown_and_saved_as_they_stand(open_page, item_data):
+    classes = [HOSTILE[2], HOSTILE[0]]
+    datasets = {"AF": item_data["datasets"]["AF"] | {"classes": classes}}
+    page = open_page("items", item_data | {"datasets": datasets, "items": [HOSTILE[:2]] * len(item_data["items"])})
+    control(page, "Show").select_option("all items")
+    told = control(page, "Item").locator("option").all_inner_texts()
+    assert set(told) == {f"{HOSTILE[0]} ({name})" for name in classes} and page.locator("img[src=x]").count() == 0
+    rows = list(csv.DictReader(io.StringIO(saved(page, "Save as CSV")[1])))
+    assert {row["title"] for row in rows} == {f"'{HOSTILE[0]}"}
+    assert {row["true_class"] for row in rows} == {classes[0], f"'{classes[1]}"}
 
 
 @pytest.mark.slow

@@ -1,13 +1,17 @@
 """From a few labels to labels of everything, and every notebook on users' corpora."""
 
+import base64
+import csv
 import dataclasses
+import io
+import re
 
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from joblib import Parallel, delayed
-from own_corpora import CORPORA, made_up, make_features, make_folder, ready_made_corpus
+from own_corpora import CORPORA, HOSTILE, made_up, make_features, make_folder, ready_made_corpus
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
@@ -195,6 +199,16 @@ def test_from_a_folder_to_scores_a_table_and_labels(tmp_path, monkeypatch, capsy
     assert capsys.readouterr().out.startswith("3 items labelled from 39: ")
 
 
+def assert_names_are_escaped(outputs):
+    """No output of a page has a hostile name as markup or mathematics, and no CSV file has it as a formula."""
+    for data in outputs:
+        assert "<img src=x" not in data.get("text/html", "") and "<!--" not in data.get("text/html", "")
+        assert not any(name in data.get("text/markdown", "") for name in HOSTILE)
+        for content in re.findall(r'href="data:text/csv;base64,([^"]+)', data.get("text/html", "")):
+            for row in csv.reader(io.StringIO(base64.b64decode(content).decode())):
+                assert not any(cell.startswith("=") for cell in row)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", CORPORA)
 def test_every_notebook_runs_on_users_corpora(kind, tmp_path, monkeypatch):
@@ -211,6 +225,7 @@ def test_every_notebook_runs_on_users_corpora(kind, tmp_path, monkeypatch):
         outputs = [output for cell in done.cells if cell.cell_type == "code" for output in cell.outputs]
         told = " ".join(str(output.get("data", output.get("text", ""))) for output in outputs)
         assert "nan to" not in told, path.stem
+        assert_names_are_escaped([output.get("data", {}) for output in outputs])
         if path.stem.startswith(("01", "02", "03")):
             assert ("has no images and texts" in told) == (corpus == "ready"), path.stem
         if path.stem.startswith("06"):

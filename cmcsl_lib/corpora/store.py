@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 
 from ..errors import Absent, CmcslError
+from ..escaping import spreadsheet_safe
 from ..paths import home, readable_path, written_whole
 from ..sealed import SEAL, check_file
 from .base import Corpus
@@ -18,15 +19,6 @@ SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("text", pa.str
 BATCH = 64
 #: Metadata of the file that name the corpus.
 NAME = b"cmcsl corpus"
-FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
-
-
-def spreadsheet_safe(text: str) -> str:
-    """A text as a cell of a CSV file that no spreadsheet takes for a formula: with an apostrophe before it if need be.
-
-    Spreadsheets run what begins with ``=``, ``+``, ``-``, ``@``, a tab or a carriage return, also from CSV files.
-    """
-    return f"'{text}" if text.startswith(FORMULA_BEGINNINGS) else text
 
 
 def items_path(name: str) -> Path:
