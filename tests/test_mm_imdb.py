@@ -1,5 +1,7 @@
 """On made-up archives with every kind of broken item; no file of the corpus itself is needed."""
 
+import bz2
+import gzip
 import io
 import json
 import shutil
@@ -13,7 +15,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from PIL import Image
 
@@ -134,17 +136,87 @@ def test_names_that_leave_the_folder_links_and_devices_are_passed_over(tmp_path)
     assert written == {"hostile.tar", "home/corpora/mm-imdb/items.arrow", "home/corpora/mm-imdb/set-aside.csv"}
 
 
+#: Where the header of a file with holes says that their list goes on in the next block.
+CONTINUED = 482
+
+
+def header(kind, size=0, changed=()):
+    """One header of an archive, some of its bytes changed, with a valid checksum."""
+    entry = tarfile.TarInfo("mmimdb/dataset/5.jpeg")
+    entry.type, entry.size = kind, size
+    block = bytearray(entry.tobuf(tarfile.GNU_FORMAT))
+    for place, value in changed:
+        block[place] = value
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def attributes(named):
+    """Extended attributes as they stand in an archive: length, name and value of each."""
+    lines = [f" {name}={value}\n".encode("utf-8", "surrogateescape") for name, value in named]
+    return b"".join(b"%d" % (len(line) + len(str(len(line) + 2))) + line for line in lines)
+
+
+HEADERS = st.lists(st.tuples(
+    st.sampled_from([b"0", b"x", b"g", b"L", b"K", b"S"]),
+    st.binary(max_size=40) | st.lists(st.tuples(
+        st.sampled_from(["path", "size", "hdrcharset", "GNU.sparse.major", "GNU.sparse.minor", "GNU.sparse.map",
+                         "GNU.sparse.size", "GNU.sparse.realsize", "GNU.sparse.offset", "GNU.sparse.numbytes"]),
+        st.sampled_from(["0", "1", "-1", "1.0", "", "1,2,3", "9" * 400, "\udc80", "BINARY"]),
+    ), max_size=3).map(attributes),
+    st.lists(st.tuples(st.integers(0, 511), st.integers(0, 255)), max_size=3),
+), min_size=1, max_size=4)
+
+
+@given(HEADERS, st.integers(0, 4000))
+@example([(b"x", attributes([("GNU.sparse.major", "1"), ("GNU.sparse.minor", "0")]), ())], 4000)
+@example([(b"S", b"", [(CONTINUED, 1)])], 512)
+@example([(b"x", b"", ())] * 900, 900 * 512)
+def test_any_header_is_read_or_told(tmp_path_factory, headers, length):
+    content = b"".join(header(kind, len(body), changed) + body + bytes(-len(body) % 512)
+                       for kind, body, changed in headers)
+    path = tmp_path_factory.mktemp("made") / "made.tar.gz"
+    path.write_bytes(gzip.compress((content + bytes(1024))[:length], 1))
+    try:
+        found = list(archive.members(path, lambda name: True, ""))
+    except CmcslError as error:
+        assert "damaged or is no tar archive" in str(error)
+    else:
+        assert len(found) <= len(headers)
+
+
 def test_files_too_large_are_never_read_into_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "LARGEST_FILE", 100_000)
     bomb = bytes(60_000_000)
-    made = tar(tmp_path / "bomb.tar.gz", films("5") | {"6.json": bomb, "7.json": description(), "7.jpeg": bomb}, "w:gz")
-    assert made.stat().st_size < len(bomb) / 100
+    files = films("5") | {"6.json": bomb, "7.json": description(), "7.jpeg": bomb}
+    made = tar(tmp_path / "bomb.tar.bz2", files, "w:bz2")
+    assert made.stat().st_size < len(bomb) / 10_000
     tracemalloc.start()
     counts = mm_imdb.fetch(made)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert counts == {"description too large": 1, "poster too large": 1}
     assert peak < len(bomb) / 10
+
+
+@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
+                                  "sparse"])
+def test_headers_too_large_are_never_read_into_memory(tmp_path, kind):
+    size = 60_000_000
+    with bz2.open(tmp_path / "bomb.tar.bz2", "wb") as file:
+        if kind == "sparse":  # a list of holes that never ends
+            file.write(header(tarfile.GNUTYPE_SPARSE, changed=[(CONTINUED, 1)]))
+            file.write((b"00000000001\0" * 42 + b"\1" + bytes(7)) * (size // tarfile.BLOCKSIZE))
+        else:
+            file.write(header(kind, size))
+            file.write(bytes(size + 2 * tarfile.BLOCKSIZE))
+    tracemalloc.start()
+    with pytest.raises(CmcslError, match="damaged or is no tar archive"):
+        mm_imdb.fetch(tmp_path / "bomb.tar.bz2")
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < size / 2
 
 
 def test_images_of_too_many_pixels_are_not_decoded(tmp_path):
@@ -160,6 +232,15 @@ def test_archives_of_too_many_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "MOST_FILES", 5)
     with pytest.raises(CmcslError, match="more than 5 files"):
         mm_imdb.fetch(tar(tmp_path / "many.tar", films("1", "2", "3")))
+
+
+def test_an_archive_may_not_be_of_any_size(tmp_path, monkeypatch):
+    monkeypatch.setattr(archive, "MOST_BYTES", 3_000_000_000)
+    entry = tarfile.TarInfo("mmimdb/dataset/1.jpeg")
+    entry.size = 10**15  # refused before its content is passed over
+    (tmp_path / "large.tar").write_bytes(entry.tobuf(tarfile.GNU_FORMAT))
+    with pytest.raises(CmcslError, match="or 3 GB"):
+        mm_imdb.fetch(tmp_path / "large.tar")
 
 
 def test_a_damaged_archive_leaves_what_was_there(tmp_path):

@@ -7,7 +7,6 @@ import bz2
 import gzip
 import lzma
 import tarfile
-import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
@@ -19,11 +18,13 @@ from ..paths import readable_path
 
 #: Larger files are told as too large and are not read.
 LARGEST_FILE = 10_000_000
-#: MM-IMDb has about 52,000 files.
+#: MM-IMDb has about 52,000 files, and 10 GB of them.
 MOST_FILES = 1_000_000
+MOST_BYTES = 100_000_000_000
+#: Bytes between the contents of two files; tarfile would read headers of any size into memory.
+LONGEST_HEADER = 1_000_000
 #: First bytes of compressed files, and what reads them.
 COMPRESSIONS = {b"\x1f\x8b": gzip.open, b"BZh": bz2.open, b"\xfd7zXZ\x00": lzma.open}
-DAMAGE = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError)
 
 
 class DamagedArchive(CmcslError):
@@ -60,7 +61,7 @@ def members(path: Path, wanted: Callable[[str], bool], title: str) -> Iterator[M
     Raises
     ------
     CmcslError
-        If there is no such path, or the archive holds more than `MOST_FILES` files.
+        If there is no such path, or the archive holds more than `MOST_FILES` files or `MOST_BYTES`.
     DamagedArchive
         If it is damaged.
     """
@@ -85,20 +86,38 @@ def _of_tar(path: Path, wanted: Callable[[str], bool], title: str) -> Iterator[M
     try:
         with (open(path, "rb") as raw,
               tqdm.wrapattr(raw, "read", total=path.stat().st_size, desc=title, disable=None) as read,
-              tarfile.open(fileobj=(content := _decompressed(read)), mode="r|") as archive):
+              tarfile.open(fileobj=(content := _Bounded(_decompressed(read))), mode="r|") as archive):
             for number, member in enumerate(archive):
-                if number == MOST_FILES:
-                    raise CmcslError(f"The archive {told} holds more than {MOST_FILES} files: take MM-IMDb's own.")
-                # The archive keeps a list of what it passed; a million entries would fill the memory.
-                archive.members = []
+                if number == MOST_FILES or archive.offset > MOST_BYTES:
+                    raise CmcslError(f"The archive {told} holds more than {MOST_FILES:,} files or "
+                                     f"{MOST_BYTES // 10**9} GB: take MM-IMDb's own.")
+                content.bound = archive.offset + LONGEST_HEADER
+                # The archive keeps what it passed; a million entries and their headers would fill the memory.
+                archive.members, archive.pax_headers = [], {}
                 if member.isreg() and wanted(member.name):
                     small = member.size <= LARGEST_FILE
                     yield Member(member.name, archive.extractfile(member).read() if small else None)
             _check_end(path, content, archive.offset)
-    except DAMAGE as error:
+    except CmcslError:
+        raise
+    except Exception as error:  # tarfile lets through whatever its parsing of damaged headers raises
         raise DamagedArchive(
             f"The archive {told} is damaged or is no tar archive ({type(error).__name__}): get it again."
         ) from None
+
+
+class _Bounded:
+    """A stream that ends in an error after so many bytes."""
+
+    def __init__(self, content: BinaryIO):
+        self.content, self.position, self.bound = content, 0, LONGEST_HEADER
+
+    def read(self, size: int) -> bytes:
+        if self.position > self.bound:
+            raise tarfile.ReadError("header too long")
+        made = self.content.read(size)
+        self.position += len(made)
+        return made
 
 
 def _decompressed(raw: BinaryIO) -> BinaryIO:
@@ -108,7 +127,7 @@ def _decompressed(raw: BinaryIO) -> BinaryIO:
     return next((opened(raw) for magic, opened in COMPRESSIONS.items() if beginning.startswith(magic)), raw)
 
 
-def _check_end(path: Path, content: BinaryIO, offset: int) -> None:
+def _check_end(path: Path, content: _Bounded, offset: int) -> None:
     """tarfile takes a damaged header, or none, for the end of an archive: only a block of zeros is one."""
     while content.read(1 << 20):
         pass
