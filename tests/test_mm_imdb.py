@@ -5,9 +5,11 @@ import gzip
 import io
 import json
 import shutil
+import struct
 import tarfile
 import threading
 import tracemalloc
+import zlib
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
@@ -221,11 +223,12 @@ def test_headers_too_large_are_never_read_into_memory(tmp_path, kind):
 
 def test_images_of_too_many_pixels_are_not_decoded(tmp_path):
     files = films("5")
-    for name, side in (("6", 8_000), ("7", 20_000)):
-        claimed = io.BytesIO()
-        Image.new("1", (side, side)).save(claimed, "PNG")
-        files |= {f"{name}.json": description(), f"{name}.jpeg": claimed.getvalue()}
-    assert mm_imdb.fetch(tar(tmp_path / "wide.tar", files)) == {"image of too many pixels": 2}
+    for name, side in (("6", 8_000), ("7", 20_000), ("8", 50_000)):
+        claimed = bytearray(poster(kind="PNG"))
+        claimed[16:24] = struct.pack(">II", side, side)
+        claimed[29:33] = struct.pack(">I", zlib.crc32(claimed[12:29]))
+        files |= {f"{name}.json": description(), f"{name}.jpeg": bytes(claimed)}
+    assert mm_imdb.fetch(tar(tmp_path / "wide.tar", files)) == {"image of too many pixels": 3}
 
 
 def test_archives_of_too_many_files_are_refused(tmp_path, monkeypatch):
