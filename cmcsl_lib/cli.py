@@ -24,6 +24,7 @@ from .corpora import (
 )
 from .corpora.base import MIN_CLASS
 from .errors import CmcslError, check_choice
+from .escaping import terminal_safe
 from .paths import readable_path
 from .protocol import BUDGETS, PROTOCOLS, Protocol, drawable_budgets, protocol
 
@@ -171,7 +172,7 @@ def label(arguments: argparse.Namespace) -> None:
     labels = pseudo_labels(features, preprocessing=arguments.preprocessing, min_margin=arguments.min_margin)
     path = arguments.to or labels_path(features.corpus, features.dataset)
     write_labels(with_finetuning_items(labels, features.corpus, features.dataset), path)
-    print(told(labels))
+    print(told(labels, terminal_safe))
     print(readable_path(path))
 
 
@@ -410,11 +411,12 @@ def main(words: list[str] | None = None) -> int:
         arguments.function(arguments)
         sys.stdout.flush()
     except CmcslError as error:
-        print(f"cmcsl: {error}", file=sys.stderr)
+        print(f"cmcsl: {terminal_safe(str(error))}", file=sys.stderr)
         return 2
     except OSError as error:
         # Of files that are read, for example: those that are written have a sentence of their own.
-        print(f"cmcsl: {error.filename or 'A file'} can't be used ({error.strerror or error}).", file=sys.stderr)
+        told = f"{error.filename or 'A file'} can't be used ({error.strerror or error})."
+        print(f"cmcsl: {terminal_safe(told)}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("\ncmcsl: Stopped; what was finished is kept, and the same command goes on from there.", file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Names and texts of others, written so that nothing takes them for formulas, markup or mathematics."""
+"""Names and texts of others, written so that nothing takes them for formulas, markup, mathematics or commands."""
 
 import re
 
@@ -20,6 +20,11 @@ def spreadsheet_safe(text: str) -> str:
 def spreadsheet_safe_table(table: pd.DataFrame) -> pd.DataFrame:
     """A table whose texts are `spreadsheet_safe`; other values, names of columns and the index stay as they are."""
     return table.map(lambda value: spreadsheet_safe(value) if isinstance(value, str) else value)
+
+
+def terminal_safe(text: str) -> str:
+    """A text in one line, without characters that a terminal would obey; those are written as in Python."""
+    return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
 def markdown_safe(text: str) -> str:

@@ -12,7 +12,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.substitution import substitution_plugin
 from own_corpora import HOSTILE
 
-from cmcsl_lib.escaping import figure_safe, markdown_safe, spreadsheet_safe, spreadsheet_safe_table
+from cmcsl_lib.escaping import figure_safe, markdown_safe, spreadsheet_safe, spreadsheet_safe_table, terminal_safe
 
 #: Markdown as the book reads it.
 MARKDOWN = MarkdownIt().use(amsmath_plugin).use(dollarmath_plugin).use(substitution_plugin)
@@ -24,6 +24,13 @@ def test_markdown_shows_a_text_as_it_stands(text):
     page = MARKDOWN.render(f"Classes: {markdown_safe(text)} 3.")
     assert re.fullmatch("<p>[^<]*</p>", page.strip())
     assert unescape(page).strip() == f"<p>Classes: {' '.join(text.split())} 3.</p>"
+
+
+@given(st.text())
+def test_a_terminal_obeys_no_text(text):
+    shown = terminal_safe(text)
+    assert shown.isprintable() and (shown == text or not text.isprintable())
+    assert terminal_safe("\x1b[2J\n") == r"\x1b[2J\n"
 
 
 @given(TEXTS)

@@ -158,6 +158,16 @@ def test_texts_that_a_spreadsheet_would_run_get_an_apostrophe(tmp_path):
     assert set(back.label) == {"'=cmd"} and set(back.seed) == {"'-b"} and set(back.distance) == {"0.123457"}
 
 
+def test_names_of_classes_do_not_command_the_terminal(tmp_path, capsys):
+    make_folder(tmp_path, "pets", ["cat\x1b[2J", "dog", ""] * 7)
+    make_features("pets")
+    assert main(["label", "pets", "--to", str(tmp_path / "labels.csv")]) == 0
+    items = str(tmp_path / "pets.csv")
+    assert main(["extract", "folder", "--items", items, "--as", "others", "--classes", "A=cow,dog"]) == 2
+    told = capsys.readouterr()
+    assert r"cat\x1b[2J " in told.out and r"cat\x1b[2J," in told.err and "\x1b" not in told.out + told.err
+
+
 def test_the_command_writes_a_label_for_every_item_also_those_spent_on_fine_tuning(tmp_path, home, capsys):
     make_folder(tmp_path, "pets", ["cat", "dog"] * 25 + [""] * 6)
     make_features("pets")
