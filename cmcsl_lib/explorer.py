@@ -18,7 +18,7 @@ from .corpora.pictures import decoded
 from .errors import Absent
 from .exchange import exchange_table
 from .features import MODALITIES, load_features
-from .figures import CURVES, PALETTE
+from .figures.base import CURVES, PALETTE
 from .protocol import BUDGETS, PROTOCOLS, Protocol
 from .sources import PUBLISHED, source_scores
 from .tables import datasets_of, groups_of

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cmcsl_lib import study_figures
+from cmcsl_lib.figures import studies as study_figures
 from cmcsl_lib.statistics import holm, wilcoxon_p_values
 from cmcsl_lib.studies import comparison
 from cmcsl_lib.studies.robustness import DISTURBANCES, WRONG

@@ -22,7 +22,7 @@ from cmcsl_lib.cli import main
 from cmcsl_lib.errors import CmcslError
 from cmcsl_lib.estimators import CMCSLClassifier
 from cmcsl_lib.features import Features, load_features
-from cmcsl_lib.own_data_figures import margin_histogram, sureness_curve
+from cmcsl_lib.figures.own_data import margin_histogram, sureness_curve
 from cmcsl_lib.protocol import PROTOCOLS, drawable_budgets
 from cmcsl_lib.ready_made import read_arrays
 from cmcsl_lib.runs import load_scores

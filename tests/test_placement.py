@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cmcsl_lib import simulation_figures
 from cmcsl_lib.errors import CmcslError
 from cmcsl_lib.features import load_features
+from cmcsl_lib.figures import simulation as simulation_figures
 from cmcsl_lib.protocol import PROTOCOLS
 from cmcsl_lib.sources import source_scores
 from cmcsl_lib.studies import placement, simulation

@@ -11,10 +11,10 @@ from scipy import stats
 from cmcsl_lib import corpora, sensitivity
 from cmcsl_lib.corpora import Corpus
 from cmcsl_lib.errors import Absent, CmcslError
+from cmcsl_lib.figures.sensitivity import forest, shared_items_map
 from cmcsl_lib.protocol import PROTOCOLS
 from cmcsl_lib.scores import COLUMNS
 from cmcsl_lib.sensitivity import mean_interval
-from cmcsl_lib.sensitivity_figures import forest, shared_items_map
 
 NAMES = ["PT", "AF", "CO", "MO", "HP", "CT"]  # not in alphabetical order
 APART = pd.DataFrame(np.eye(len(NAMES)), NAMES, NAMES)

@@ -7,8 +7,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from .features import MODALITIES
-from .figures import PALETTE, _subplots
+from ..features import MODALITIES
+from .base import PALETTE, subplots
 
 MARKS = "osD^v"
 COLOURS = ("#000000", "#0072B2", "#009E73", "#D55E00", "#CC79A7")
@@ -34,7 +34,7 @@ def forest(table: pd.DataFrame, row: str, series: str, value: str, *, xlabel: st
     if table.empty:
         return None
     lines, names = table[row].unique(), table[series].unique()
-    figure, axes = _subplots(1, 2, figsize=(10, 1.4 + 0.14 * len(lines) * (1 + len(names))), sharey=True)
+    figure, axes = subplots(1, 2, figsize=(10, 1.4 + 0.14 * len(lines) * (1 + len(names))), sharey=True)
     figure.data = table
     offsets = 0.2 * (np.arange(len(names)) - (len(names) - 1) / 2)
     for place, modality in zip(axes, MODALITIES, strict=True):
@@ -64,7 +64,7 @@ def shared_items_map(shared: pd.DataFrame) -> Figure:
     shared : DataFrame
         From `sensitivity.shared_items`.
     """
-    figure, axes = _subplots(figsize=(8, 7))
+    figure, axes = subplots(figsize=(8, 7))
     figure.data = shared.rename_axis("dataset").reset_index().melt("dataset", var_name="other", value_name="shared")
     sns.heatmap(shared, vmin=0, vmax=1, cmap="Blues", square=True, ax=axes, xticklabels=True, yticklabels=True,
                 cbar_kws={"label": "Share of common items", "shrink": 0.8})

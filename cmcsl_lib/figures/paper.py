@@ -1,71 +1,30 @@
-"""One function per figure of the paper, and those of the other pages.
+"""One function per figure of the paper, and drawings of items."""
 
-Each returns a Matplotlib figure with the numbers that it shows as attribute `data`, a DataFrame.
-"""
-
-import io
 from collections.abc import Sequence
 from textwrap import wrap
 
 import numpy as np
 import pandas as pd
 import seaborn as sns
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import FancyBboxPatch
 from scikit_posthocs import critical_difference_diagram
 
-from .corpora import Corpus
-from .corpora.pictures import decoded
-from .escaping import figure_safe
-from .features import MODALITIES, Features, load_features
-from .preprocessing import PREPROCESSINGS, preprocessor
-from .published import AVERAGE_RANK
-from .statistics import ALPHA, rank_comparison
-from .tables import VERDICT, datasets_of, groups_of, table
-
-#: Okabe and Ito's colours, told apart by colour-blind readers; line styles and markers say the same again.
-PALETTE = {"PRE": "#D55E00", "UNI": "#0072B2", "CMCSL": "#009E73", "FULL": "#000000", "EF": "#CC79A7", "LF": "#E69F00"}
-MODALITY_COLOURS = {"visual": "#0072B2", "text": "#E69F00"}
-CURVES = {"PRE": "^", "UNI": "s", "CMCSL": "o"}
-LINES = {"FULL": "-", "EF": "--", "LF": ":"}
-
-
-class PageFigure(Figure):
-    """A figure that a notebook shows by itself, whatever Matplotlib's backend.
-
-    pyplot stays out: a figure that it knows is shown twice in a notebook, and stays in memory.
-
-    Attributes
-    ----------
-    data : DataFrame
-        What is drawn, one row per mark.
-    """
-
-    data: pd.DataFrame
-
-    def _repr_png_(self) -> bytes:
-        content = io.BytesIO()
-        self.savefig(content, format="png", bbox_inches="tight")
-        return content.getvalue()
-
-    def svg(self) -> str:
-        """The figure as SVG, its words as text; equal figures give equal files."""
-        content = io.StringIO()
-        with rc_context({"svg.fonttype": "none", "svg.hashsalt": "cmcsl"}):
-            self.savefig(content, format="svg", bbox_inches="tight", metadata={"Date": None})
-        return content.getvalue()
-
-
-def _subplots(lines: int = 1, columns: int = 1, *, figsize: tuple[float, float], **options) -> tuple[Figure, Axes]:
-    figure = PageFigure(figsize=figsize, dpi=100)
-    return figure, figure.subplots(lines, columns, **options)
+from ..corpora import Corpus
+from ..corpora.pictures import decoded
+from ..escaping import figure_safe
+from ..features import MODALITIES, Features, load_features
+from ..preprocessing import PREPROCESSINGS, preprocessor
+from ..published import AVERAGE_RANK
+from ..statistics import ALPHA, rank_comparison
+from ..tables import VERDICT, datasets_of, groups_of, table
+from .base import CURVES, LINES, MODALITY_COLOURS, PALETTE, legend_above, subplots
 
 
 def scheme() -> Figure:
     """Figure 1, our own drawing: from images and texts to one classifier per modality."""
-    figure, axes = _subplots(figsize=(10, 3.4))
+    figure, axes = subplots(figsize=(10, 3.4))
     boxes = {
         "20% of images,\nfor fine-tuning": (0.0, 0.78), "80% images": (0.0, 0.44), "80% texts": (0.0, 0.08),
         "ResNet-18\n512 features": (2.3, 0.44), "MiniLM-L6-v2\n384 features": (2.3, 0.08),
@@ -96,7 +55,7 @@ def class_bars(counts: pd.DataFrame) -> Figure:
     counts : DataFrame
         Columns dataset, class, samples, as in Table I; one dataset.
     """
-    figure, axes = _subplots(figsize=(6, 0.6 + 0.5 * len(counts)))
+    figure, axes = subplots(figsize=(6, 0.6 + 0.5 * len(counts)))
     figure.data = counts
     sns.barplot(x=counts.samples, y=counts["class"].map(figure_safe), color=MODALITY_COLOURS["visual"], ax=axes)
     axes.bar_label(axes.containers[0], padding=3)
@@ -113,7 +72,7 @@ def training_curves(losses: dict[str, Sequence[float]], title: str) -> Figure:
     losses : dict of str to sequence of float
         Name of each curve and its losses.
     """
-    figure, axes = _subplots(figsize=(6, 3.4))
+    figure, axes = subplots(figsize=(6, 3.4))
     figure.data = pd.DataFrame([(name, epoch, value) for name, values in losses.items()
                                 for epoch, value in enumerate(values, start=1)], columns=["training", "epoch", "loss"])
     for (name, values), marker in zip(losses.items(), "os^Dv*" * len(losses), strict=False):
@@ -137,7 +96,7 @@ def gallery(corpus: Corpus, rows: Sequence[int], captions: Sequence[str], column
     """
     lines = max(1, -(-len(rows) // columns))
     items = corpus.items.iloc[list(rows)]
-    figure, axes = _subplots(lines, columns, figsize=(1.8 * columns, 2.6 * lines), squeeze=False)
+    figure, axes = subplots(lines, columns, figsize=(1.8 * columns, 2.6 * lines), squeeze=False)
     figure.data = pd.DataFrame({"id": items.id.to_numpy(), "caption": list(captions)})
     for place in axes.flat:
         place.axis("off")
@@ -159,7 +118,7 @@ def distances(labeled: pd.DataFrame) -> Figure:
     """
     outcome = np.select([labeled.agree, labeled.right], ["modalities agree", "differ, right label kept"],
                         "differ, wrong label kept")
-    figure, axes = _subplots(figsize=(5.4, 5))
+    figure, axes = subplots(figsize=(5.4, 5))
     figure.data = labeled[["id", "visual_distance", "text_distance"]].assign(outcome=outcome)
     order = ["modalities agree", "differ, right label kept", "differ, wrong label kept"]
     sns.scatterplot(x=labeled.visual_distance, y=labeled.text_distance, hue=outcome, style=outcome, hue_order=order,
@@ -200,7 +159,7 @@ def group_curves(scores: pd.DataFrame) -> Figure:
 
 def _budget_panels(scores: pd.DataFrame, lines: dict[str, Sequence[str]]) -> Figure:
     """One row of two panels, visual and text, for each named list of datasets."""
-    figure, axes = _subplots(len(lines), 2, figsize=(9, 2.6 * len(lines)), sharex=True, sharey="row", squeeze=False)
+    figure, axes = subplots(len(lines), 2, figsize=(9, 2.6 * len(lines)), sharex=True, sharey="row", squeeze=False)
     drawn = []
     for line, (title, names) in zip(axes, lines.items(), strict=True):
         for place, modality in zip(line, MODALITIES, strict=True):
@@ -211,15 +170,8 @@ def _budget_panels(scores: pd.DataFrame, lines: dict[str, Sequence[str]]) -> Fig
     figure.data = pd.concat(drawn)[["datasets", "modality", "method", "budget", "balanced_accuracy"]]
     for place in axes[-1]:
         place.set_xlabel("Labelled samples per class")
-    _legend_above(figure, axes[0, 0])
+    legend_above(figure, axes[0, 0])
     return figure
-
-
-def _legend_above(figure: Figure, place: Axes) -> None:
-    handles, names = place.get_legend_handles_labels()
-    figure.legend(handles, names, loc="upper center", ncols=6, frameon=False, bbox_to_anchor=(0.5, 1.0))
-    figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
-    sns.despine(figure)
 
 
 def _draw_budgets(place: Axes, scores: pd.DataFrame) -> pd.DataFrame:
@@ -253,7 +205,7 @@ def preprocessing_panels(scores: pd.DataFrame, dataset: str | None = None) -> Fi
     features = None if published else load_features(scores.corpus.iloc[0], dataset)
     kinds = (["histogram"] if features else []) + ["balanced_accuracy"]
     lines = [(kind, modality) for kind in kinds for modality in MODALITIES]
-    figure, axes = _subplots(len(lines), len(PREPROCESSINGS), figsize=(13, 2.5 * len(lines)), squeeze=False)
+    figure, axes = subplots(len(lines), len(PREPROCESSINGS), figsize=(13, 2.5 * len(lines)), squeeze=False)
     drawn = []
     for line, (kind, modality) in zip(axes, lines, strict=True):
         for place, name in zip(line, PREPROCESSINGS, strict=True):
@@ -273,7 +225,7 @@ def preprocessing_panels(scores: pd.DataFrame, dataset: str | None = None) -> Fi
     figure.data = pd.concat(drawn)[["panel", "modality", "preprocessing", "series", "x", "y"]]
     if features:
         axes[0, 0].legend(fontsize=10, frameon=False)
-    _legend_above(figure, axes[-1, 0])
+    legend_above(figure, axes[-1, 0])
     return figure
 
 
@@ -301,7 +253,7 @@ def rank_diagrams(tables: dict[str, pd.DataFrame]) -> Figure:
         Title and one of the Tables III to VI, or one group of Table II. There is one diagram per table and
         modality; tests are two-sided Wilcoxon signed-rank tests over datasets with Holm's correction.
     """
-    figure, axes = _subplots(len(tables), 2, figsize=(10, 1.9 * len(tables)), squeeze=False)
+    figure, axes = subplots(len(tables), 2, figsize=(10, 1.9 * len(tables)), squeeze=False)
     drawn = []
     for line, (title, made) in zip(axes, tables.items(), strict=True):
         compared = [name for name in made if name + VERDICT in made]

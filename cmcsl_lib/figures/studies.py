@@ -5,9 +5,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from .figures import PALETTE, _legend_above, _subplots
-from .sensitivity_figures import COLOURS, MARKS
-from .studies.comparison import BETTER, WORSE
+from ..studies.comparison import BETTER, WORSE
+from .base import PALETTE, legend_above, subplots
+from .sensitivity import COLOURS, MARKS
 
 CURVES = {"CMCSL": (PALETTE["CMCSL"], "-", "o"), "UNI": (PALETTE["UNI"], "--", "s"),
           "concatenation": (PALETTE["EF"], ":", "^")}
@@ -28,7 +28,7 @@ def gains_by_method(table: pd.DataFrame, column: str = "method", reference: str 
     """
     shown = table[table[column] != reference]
     names, budgets, modalities = (list(shown[name].unique()) for name in (column, "budget", "modality"))
-    figure, axes = _subplots(1, len(modalities), figsize=(4 * len(modalities), 1.8 + 0.36 * len(names)), sharey=True,
+    figure, axes = subplots(1, len(modalities), figsize=(4 * len(modalities), 1.8 + 0.36 * len(names)), sharey=True,
                              squeeze=False)
     figure.data = shown
     offsets = 0.22 * (np.arange(len(budgets)) - (len(budgets) - 1) / 2)
@@ -48,7 +48,7 @@ def gains_by_method(table: pd.DataFrame, column: str = "method", reference: str 
         place.grid(axis="y", color="#EEEEEE")
     axes[0, 0].set_yticks(np.arange(len(names)), names, fontsize=12)
     axes[0, 0].invert_yaxis()
-    _legend_above(figure, axes[0, 0])
+    legend_above(figure, axes[0, 0])
     return figure
 
 
@@ -62,7 +62,7 @@ def disturbance_curves(table: pd.DataFrame) -> Figure:
     """
     shown = table[table.modality == "both"]
     disturbances, budgets = shown.disturbance.unique(), sorted(shown.budget.unique())
-    figure, axes = _subplots(len(budgets), len(disturbances), figsize=(3 * len(disturbances), 2.6 * len(budgets)),
+    figure, axes = subplots(len(budgets), len(disturbances), figsize=(3 * len(disturbances), 2.6 * len(budgets)),
                              sharex="col", sharey="row", squeeze=False)
     figure.data = shown
     for line, budget in zip(axes, budgets, strict=True):
@@ -75,7 +75,7 @@ def disturbance_curves(table: pd.DataFrame) -> Figure:
         line[0].set_ylabel("Balanced accuracy", fontsize=12)
     for place, disturbance in zip(axes[-1], disturbances, strict=True):
         place.set_xlabel("Share of seeds" if "seed" in disturbance else "Share of rows", fontsize=12)
-    _legend_above(figure, axes[0, 0])
+    legend_above(figure, axes[0, 0])
     return figure
 
 
@@ -89,7 +89,7 @@ def noise_curves(table: pd.DataFrame) -> Figure:
     """
     budgets = sorted(table.budget.unique())
     modalities = [name for name in TITLES if name in set(table.modality) and name != "both"]
-    figure, axes = _subplots(len(budgets), len(modalities), figsize=(4 * len(modalities), 2.6 * len(budgets)),
+    figure, axes = subplots(len(budgets), len(modalities), figsize=(4 * len(modalities), 2.6 * len(budgets)),
                              sharex=True, squeeze=False)
     figure.data = table[table.modality.isin(modalities)]
     for line, budget in zip(axes, budgets, strict=True):
@@ -102,5 +102,5 @@ def noise_curves(table: pd.DataFrame) -> Figure:
             place.set(title=f"{modality}, {budget} seed{'s' if budget > 1 else ''} per class",
                       xlabel="Share of wrong seed labels", ylabel="Balanced accuracy")
             place.title.set_fontsize(9)
-    _legend_above(figure, axes[0, 0])
+    legend_above(figure, axes[0, 0])
     return figure

@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pandas as pd
 
-from cmcsl_lib.downloads import take_out
+from cmcsl_lib.book.page_files import take_out
 from cmcsl_lib.figures import PageFigure
 from cmcsl_lib.page import data_link
 

@@ -5,8 +5,8 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from .features import MODALITIES
-from .figures import MODALITY_COLOURS, _subplots
+from ..features import MODALITIES
+from .base import MODALITY_COLOURS, subplots
 
 
 def margin_histogram(labels: pd.DataFrame) -> Figure:
@@ -18,7 +18,7 @@ def margin_histogram(labels: pd.DataFrame) -> Figure:
         From `own_data.pseudo_labels`.
     """
     made = labels[(labels.given == "") & (labels.label != "")]
-    figure, axes = _subplots(figsize=(6, 3.2))
+    figure, axes = subplots(figsize=(6, 3.2))
     edges = np.histogram_bin_edges(made.margin, bins=20)
     drawn, below = [], np.zeros(len(edges) - 1)
     for modality in MODALITIES:
@@ -45,7 +45,7 @@ def sureness_curve(beside: pd.DataFrame) -> Figure:
     """
     ordered = beside.sort_values("margin", ascending=False)
     kept = np.arange(1, len(ordered) + 1)
-    figure, axes = _subplots(figsize=(6, 3.2))
+    figure, axes = subplots(figsize=(6, 3.2))
     figure.data = pd.DataFrame({"kept": kept / len(ordered), "share_right": ordered.right.to_numpy().cumsum() / kept,
                                 "smallest_margin": ordered.margin.to_numpy()})
     # The first few labels are too few for a share.

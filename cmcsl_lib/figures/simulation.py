@@ -5,8 +5,8 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from .features import MODALITIES
-from .figures import MODALITY_COLOURS, _subplots
+from ..features import MODALITIES
+from .base import MODALITY_COLOURS, subplots
 
 #: Marks of the sources of datasets; the colour says the same again.
 SOURCES = {"openclipart": ("o", "#F0E442"), "mm-imdb": ("s", "#CC79A7"), "published": ("^", "#56B4E9")}
@@ -31,7 +31,7 @@ def gain_maps(told: pd.DataFrame, row: str, column: str, place: pd.DataFrame | N
         all lines where it is missing.
     """
     lines, columns = told[row].unique(), told[column].unique()
-    figure, axes = _subplots(len(lines), len(columns), figsize=(2.5 * len(columns) + 1.2, 2.45 * len(lines) + 0.6),
+    figure, axes = subplots(len(lines), len(columns), figsize=(2.5 * len(columns) + 1.2, 2.45 * len(lines) + 0.6),
                              sharex=True, sharey=True, squeeze=False)
     figure.data = told
     for line, name in zip(axes, lines, strict=True):
@@ -88,7 +88,7 @@ def places(place: pd.DataFrame) -> Figure:
         Columns source, dataset, kind, visual, text.
     """
     kinds = list(dict.fromkeys(place.kind))
-    figure, axes = _subplots(1, len(kinds), figsize=(5.4 * len(kinds), 7), sharex=True, sharey=True, squeeze=False)
+    figure, axes = subplots(1, len(kinds), figsize=(5.4 * len(kinds), 7), sharex=True, sharey=True, squeeze=False)
     figure.data = place
     for panel, kind in zip(axes[0], kinds, strict=True):
         its = place[place.kind == kind]
@@ -128,7 +128,7 @@ def who_decides(simulated: pd.DataFrame, measured: pd.DataFrame) -> Figure:
     measured : DataFrame
         From `placement.deciders`: one mark per dataset and budget, and the mean.
     """
-    figure, panel = _subplots(figsize=(6.4, 4))
+    figure, panel = subplots(figsize=(6.4, 4))
     figure.data = pd.concat([simulated[["series", "budget", "text_decides"]],
                              measured[["dataset", "budget", "text_decides"]].rename(columns={"dataset": "series"})],
                             ignore_index=True)
@@ -158,7 +158,7 @@ def foretold(compared: pd.DataFrame) -> Figure:
     compared : DataFrame
         Columns source, dataset, modality, budget, gain, predicted.
     """
-    figure, axes = _subplots(1, 2, figsize=(10, 4.6))
+    figure, axes = subplots(1, 2, figsize=(10, 4.6))
     figure.data = compared
     for panel, modality in zip(axes, MODALITIES, strict=True):
         its = compared[compared.modality == modality]
@@ -190,7 +190,7 @@ def drifting(streams: pd.DataFrame) -> Figure:
         From `drift.means`.
     """
     turns = streams.turn.unique()
-    figure, axes = _subplots(2, len(turns), figsize=(3.6 * len(turns), 6), sharex=True, sharey=True, squeeze=False)
+    figure, axes = subplots(2, len(turns), figsize=(3.6 * len(turns), 6), sharex=True, sharey=True, squeeze=False)
     figure.data = streams
     for line, modality in zip(axes, MODALITIES, strict=True):
         for panel, turn in zip(line, turns, strict=True):

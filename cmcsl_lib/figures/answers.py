@@ -5,9 +5,9 @@ import pandas as pd
 import seaborn as sns
 from matplotlib.figure import Figure
 
-from .features import MODALITIES
-from .figures import MODALITY_COLOURS, _subplots
-from .slips import AS_PUBLISHED, REPAIRED
+from ..features import MODALITIES
+from ..slips import AS_PUBLISHED, REPAIRED
+from .base import MODALITY_COLOURS, subplots
 
 MODALITY_LINES = {"visual": "-", "text": "--"}
 VARIANT_COLOURS = {AS_PUBLISHED: "#D55E00", REPAIRED: "#0072B2"}
@@ -24,7 +24,7 @@ def gain_points(table: pd.DataFrame, by: str) -> Figure:
         Column whose values stand side by side.
     """
     sources, names = table.source.unique(), list(table[by].unique())
-    figure, axes = _subplots(len(sources), 2, figsize=(10, 2.8 * len(sources)), sharex=True, squeeze=False)
+    figure, axes = subplots(len(sources), 2, figsize=(10, 2.8 * len(sources)), sharex=True, squeeze=False)
     figure.data = table
     for line, source in zip(axes, sources, strict=True):
         for place, modality in zip(line, MODALITIES, strict=True):
@@ -50,7 +50,7 @@ def gain_curves(table: pd.DataFrame) -> Figure:
         Columns source, modality, budget, gain, as `summaries.gains` gives them.
     """
     sources = table.source.unique()
-    figure, axes = _subplots(1, len(sources), figsize=(5 * len(sources), 3.2), sharey=True, squeeze=False)
+    figure, axes = subplots(1, len(sources), figsize=(5 * len(sources), 3.2), sharey=True, squeeze=False)
     figure.data = table
     for place, source in zip(axes[0], sources, strict=True):
         place.axhline(0, color="#888888", linewidth=0.8)
@@ -76,7 +76,7 @@ def win_bars(wins: pd.DataFrame) -> Figure:
     wins : DataFrame
         From `slips.wins_by_variant`.
     """
-    figure, axes = _subplots(figsize=(8, 3.4))
+    figure, axes = subplots(figsize=(8, 3.4))
     figure.data = wins
     sns.barplot(wins, x="table", y="wins", hue="statistics", palette=VARIANT_COLOURS, ax=axes)
     for bars, hatch in zip(axes.containers, ("", "//"), strict=True):
