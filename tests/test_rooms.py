@@ -10,8 +10,6 @@ from cmcsl_lib.paths import REPOSITORY
 
 LIBRARY = REPOSITORY / "cmcsl_lib"
 ROOMS = re.findall(r"`(\w+)`", cmcsl_lib.__doc__)
-#: What takes long to import, and is an extra of the package.
-HEAVY = {"torch", "torchvision", "sentence_transformers", "transformers"}
 
 
 def imported(source, folders):
@@ -53,4 +51,3 @@ def test_no_room_imports_what_stands_below_it(room):
         for name in imported(file.read_text(encoding="utf-8"), folders):
             first, *rest = name.split(".")
             assert not (first == "cmcsl_lib" and rest and rest[0] in below), f"{file.name} imports {name}"
-            assert first not in HEAVY or room == "extraction", f"{file.name} imports {name}"
