@@ -25,7 +25,7 @@ from .corpora import (
 from .corpora.base import MIN_CLASS
 from .errors import CmcslError, check_choice
 from .escaping import terminal_safe
-from .paths import readable_path
+from .paths import features_folder, readable_path
 from .protocol import BUDGETS, PROTOCOLS, Protocol, drawable_budgets, protocol
 
 MIN_CLASS_HELP = f"fewest items of a class; datasets with a smaller one are left out, default {MIN_CLASS}"
@@ -82,7 +82,6 @@ def extract(arguments: argparse.Namespace) -> None:
 def extract_images(arguments: argparse.Namespace, corpus: str) -> None:
     """Make the features of a corpus's datasets."""
     from .extraction import extract as extract_features
-    from .features import features_folder
 
     least = arguments.min_class or (1 if corpus in own_corpora() else MIN_CLASS)
     names = arguments.datasets or large_enough(load(corpus), least=least)

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 
 from .corpora.catalogue import datasets
 from .errors import Absent, CmcslError
-from .paths import home, readable_path, shipped
+from .paths import features_folder, readable_path, shipped
 from .sealed import SEAL, checked, written_sealed
 
 MODALITIES = ("visual", "text")
@@ -171,17 +171,6 @@ def _matrix(table: pa.Table, modality: str) -> np.ndarray:
         raise CmcslError(f"The {modality} matrix must be finite, but it has {column.null_count} empty rows.")
     width = column.type.list_size
     return column.flatten().to_numpy(zero_copy_only=False).astype(np.float64).reshape(-1, width)
-
-
-def features_folder(corpus: str, name: str = "default") -> Path:
-    """The user's folder for features of a corpus.
-
-    Parameters
-    ----------
-    name : str
-        Tells several extractions apart; ``default`` is the one that is taken unless a protocol says otherwise.
-    """
-    return home() / "features" / (corpus if name == "default" else f"{corpus}, {name}")
 
 
 def features_path(corpus: str, dataset: str, name: str = "default") -> Path:

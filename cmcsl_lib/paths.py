@@ -35,6 +35,23 @@ def home() -> Path:
     return Path(os.environ.get("CMCSL_HOME") or shipped() / "cache").expanduser()
 
 
+def features_folder(corpus: str, name: str = "default") -> Path:
+    """The user's folder for features of a corpus.
+
+    Parameters
+    ----------
+    name : str
+        Tells several extractions apart; ``default`` is the one that is taken unless a protocol says otherwise.
+    """
+    return home() / "features" / (corpus if name == "default" else f"{corpus}, {name}")
+
+
+def features_folders(corpus: str) -> list[Path]:
+    """Folders of all extractions of a corpus that are there."""
+    folders = (home() / "features").glob(f"{glob.escape(corpus)}*")
+    return sorted(folder for folder in folders if folder.name == corpus or folder.name.startswith(f"{corpus}, "))
+
+
 def readable_path(path: Path) -> str:
     """A path for messages: inside the repository from there, so that pages do not show the machine's folders."""
     return str(path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path)

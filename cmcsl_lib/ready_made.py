@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 from . import __version__
 from .corpora import datasets, load, own, subset
 from .errors import CmcslError
-from .features import MODALITIES, Features, features_folder, write_features
-from .paths import readable_path
+from .features import MODALITIES, Features, write_features
+from .paths import features_folder, readable_path
 
 
 def read_arrays(name: str, items: Path | None = None, *, visual: str = "visual", text: str = "text",

@@ -8,7 +8,8 @@ import numpy as np
 from PIL import Image
 
 from cmcsl_lib.corpora import datasets, folder, load, subset
-from cmcsl_lib.features import Features, features_folder, write_features
+from cmcsl_lib.features import Features, write_features
+from cmcsl_lib.paths import features_folder
 from cmcsl_lib.ready_made import read_arrays
 
 #: Names of classes that spreadsheets, browsers, Markdown and Matplotlib would take for something else.

@@ -20,7 +20,7 @@ import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
-from ..paths import REPOSITORY, home, shipped
+from ..paths import REPOSITORY, features_folders, home, shipped
 from ..published import published_files
 from .pages import SOURCES, Page
 
@@ -161,7 +161,8 @@ def data_files(modules: Iterable[Path], corpus: str) -> list[Path]:
     ours = [path for path in shipped().rglob("*") if path.suffix not in NOT_DATA and cache_folder not in path.parents
             and all(imported(READ_BY[part]) for part in path.relative_to(shipped()).parts if part in READ_BY)]
     published = published_files() if imported("published") else []
-    own = [*(home() / "corpora" / corpus).glob("*"), *(home() / "features").glob(f"{corpus}*/*.parquet")]
+    own = [*(home() / "corpora" / corpus).glob("*"),
+           *(path for folder in features_folders(corpus) for path in folder.glob("*.parquet"))]
     return sorted(path for path in [*ours, *published, *own] if path.is_file())
 
 

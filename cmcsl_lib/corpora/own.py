@@ -1,6 +1,5 @@
 """Corpora that users bring: their names, labels and datasets, and how they are kept."""
 
-import glob
 import re
 import shutil
 from collections import Counter
@@ -9,7 +8,7 @@ from numbers import Real
 from typing import Any
 
 from ..errors import CmcslError, check_choice
-from ..paths import home
+from ..paths import features_folders
 from ..sealed import sealed_as, written_sealed
 from .base import Corpus, divide
 from .catalogue import DATASETS, description, write_description
@@ -156,9 +155,8 @@ def _described_items(corpus: str) -> str:
 
 def forget_features(corpus: str) -> None:
     """Delete the features of a user's corpus, since its items are no longer those that they were made from."""
-    for folder in (home() / "features").glob(f"{glob.escape(corpus)}*"):
-        if folder.name == corpus or folder.name.startswith(f"{corpus}, "):
-            shutil.rmtree(folder)
+    for folder in features_folders(corpus):
+        shutil.rmtree(folder)
 
 
 def _told(set_aside: list[tuple[str, str]]) -> str:
