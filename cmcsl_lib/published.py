@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from tqdm.auto import tqdm
 
 from .corpora.catalogue import MM_IMDB
 from .corpora.download import only_https
@@ -80,13 +81,8 @@ def available() -> bool:
     return all(path.is_file() for path in published_files())
 
 
-def fetch(progress: bool = True) -> Path:
+def fetch() -> Path:
     """Download the authors' arrays into CMCSL_HOME; files that are there and right are kept.
-
-    Parameters
-    ----------
-    progress : bool
-        Whether to show a progress bar per file.
 
     Returns
     -------
@@ -103,16 +99,18 @@ def fetch(progress: bool = True) -> Path:
 
     folder = home() / "published-scores"
     remove_stale(folder, "tmp*")
-    download = pooch.HTTPDownloader(progressbar=progress, hooks={"response": only_https})
     files = pooch.create(path=folder, base_url=BASE_URL, retry_if_failed=3,
                          registry={name: f"sha256:{known.sha256}" for name, known in REGISTRY.items()})
     with told_if_unwritable(folder):
         for name in REGISTRY:
-            try:
-                files.fetch(name, downloader=download)
-            except (requests.RequestException, ValueError) as error:
-                raise CmcslError(f"{BASE_URL}{name} can't be fetched ({type(error).__name__}): try again, or set "
-                                 "CMCSL_PUBLISHED_SCORES to a folder that holds the authors' arrays.") from error
+            # pooch sets the total, which makes the bar true; one of its own would be drawn once more below an error.
+            with tqdm(total=1, desc=name, unit="B", unit_scale=True, leave=False, disable=None) as bar:
+                download = pooch.HTTPDownloader(progressbar=bar, hooks={"response": only_https})
+                try:
+                    files.fetch(name, downloader=download)
+                except (requests.RequestException, ValueError) as error:
+                    raise CmcslError(f"{BASE_URL}{name} can't be fetched ({type(error).__name__}): try again, or set "
+                                     "CMCSL_PUBLISHED_SCORES to a folder that holds the authors' arrays.") from error
     return folder
 
 

@@ -154,7 +154,7 @@ def served(tmp_path, monkeypatch):
 
 def test_fetch(served, tmp_path):
     assert not available()
-    assert fetch(progress=False) == tmp_path / "home" / "published-scores"
+    assert fetch() == tmp_path / "home" / "published-scores"
     assert available()
     assert (load_published(1).balanced_accuracy == 0).all()
 
@@ -166,7 +166,7 @@ def test_fetch_leaves_nothing_wrong_behind(served, wrong):
     if wrong == "changed":
         np.save(file, np.ones(3))
     with pytest.raises(CmcslError, match="CMCSL_PUBLISHED_SCORES"):
-        fetch(progress=False)
+        fetch()
     assert not available()
 
 

@@ -70,7 +70,6 @@ def _starved(step: Step, home: Path, tree: Path, url: str, share: float | str, w
              disk: Path) -> dict[str, object]:
     process = step.start(home, tree, url)
     printed, told = process.communicate()
-    # A bar of progress may be drawn to its end below the sentence.
     lines = [line for line in told.splitlines() if line.startswith("cmcsl: ")]
     row = {"step": step.name, "place": share if share == "read-only" else f"room for {share:.0%}",
            "code": process.returncode, "lines": len(lines), "told": lines[-1] if lines else "",
