@@ -5,7 +5,7 @@ import pandas as pd
 from IPython.display import Markdown, display
 
 from . import facts
-from .corpora import Corpus, openclipart
+from .corpora import Corpus, Subset, openclipart
 from .features import Features
 from .figures import PageFigure, gallery, training_curves
 from .sensitivity import overlap, shared_items
@@ -88,12 +88,52 @@ def shapes_table(chosen: dict[str, Features]) -> pd.DataFrame:
     )
 
 
-def items_gallery(corpus: Corpus, ids: pd.Series, captions: list[str], columns: int = 6) -> PageFigure | None:
-    """Images of items by their ids with a caption below each; None if there are no images or no items."""
+def items_gallery(corpus: Corpus, ids: pd.Series, captions: list[str], *layout) -> PageFigure | None:
+    """Images of items by their ids with a caption below each; None if there are no images or no items.
+
+    Parameters
+    ----------
+    *layout
+        Columns and places, as `figures.gallery` takes them.
+    """
     if not corpus.has_images or not len(ids):
         return None
     rows = pd.Index(corpus.items.id).get_indexer(ids)
-    return gallery(corpus, rows, captions, columns)
+    return gallery(corpus, rows, captions, *layout)
+
+
+def finetuning_gallery(corpus: Corpus, divided: Subset) -> PageFigure | None:
+    """Images of some items that a dataset's visual encoder is fine-tuned on, with their classes."""
+    some = example_rows(len(divided.finetuning_rows))
+    captions = [divided.classes[label] for label in divided.finetuning_y[some]]
+    return items_gallery(corpus, corpus.items.id.iloc[divided.finetuning_rows[some]], captions)
+
+
+def seeds_gallery(corpus: Corpus, table: pd.DataFrame) -> PageFigure | None:
+    """Images of the seeds of `exchange.exchange_table`, one line for each class; None if there are no images."""
+    seeds = table[table.seed].sort_values("true", kind="stable")
+    within = seeds.groupby("true").cumcount()
+    columns = int(within.max()) + 1
+    places = seeds.groupby("true").ngroup() * columns + within
+    return items_gallery(corpus, seeds.id, seeds.true.tolist(), columns, places.tolist())
+
+
+def disagreements_gallery(corpus: Corpus, table: pd.DataFrame, *, right: bool, count: int = 6) -> PageFigure | None:
+    """Images whose modalities gave different labels, with both, who decided, and the label kept.
+
+    Parameters
+    ----------
+    table : DataFrame
+        From `exchange.exchange_table`.
+    right : bool
+        Whether the label kept is the true one.
+    count : int
+        Images at most for each modality that decided.
+    """
+    its = table[~table.agree & (table.right == right)].groupby("decided_by").head(count)
+    captions = [f"{row.visual_label} / {row.text_label}\n{row.decided_by} decides:\n{row.label}"
+                for row in its.itertuples()]
+    return items_gallery(corpus, its.id, captions)
 
 
 def _note(text: str) -> None:

@@ -87,3 +87,11 @@ def test_training_curves_and_class_bars():
     assert drawn(figures.training_curves({"AF": [1.0, 0.5]}, "Loss")).loss.tolist() == [1.0, 0.5]
     counts = pd.DataFrame({"dataset": "AF", "class": ["animal", "food"], "samples": [3, 4]})
     assert drawn(figures.class_bars(counts)).equals(counts)
+
+
+def test_captions_of_a_gallery_leave_the_images_free():
+    figure = figures.gallery(load("openclipart"), [1, 2, 3, 4], ["one\ntwo\nthree\nfour"] * 4, columns=2)
+    figure.canvas.draw()
+    above, below = figure.axes[0], figure.axes[2]
+    assert above.title.get_window_extent().y0 > below.get_window_extent().y1
+    assert below.title.get_window_extent().y0 >= 0

@@ -84,7 +84,8 @@ def training_curves(losses: dict[str, Sequence[float]], title: str) -> Figure:
     return figure
 
 
-def gallery(corpus: Corpus, rows: Sequence[int], captions: Sequence[str], columns: int = 6) -> Figure:
+def gallery(corpus: Corpus, rows: Sequence[int], captions: Sequence[str], columns: int = 6,
+            places: Sequence[int] | None = None) -> Figure:
     """Images of items with a caption below each.
 
     Parameters
@@ -93,18 +94,26 @@ def gallery(corpus: Corpus, rows: Sequence[int], captions: Sequence[str], column
         Row numbers of the corpus.
     captions : sequence of str
         One per row.
+    places : sequence of int, optional
+        Where each image stands, counted line by line from 0; default: one after the other.
     """
-    lines = max(1, -(-len(rows) // columns))
+    places = range(len(rows)) if places is None else places
+    lines = max(places, default=0) // columns + 1
     items = corpus.items.iloc[list(rows)]
-    figure, axes = subplots(lines, columns, figsize=(1.8 * columns, 2.6 * lines), squeeze=False)
+    wrapped = [[short for line in caption.splitlines() for short in wrap(line, 16)] for caption in captions]
+    # Inches: room for an image, and below it for the longest caption.
+    side, gap = 1.7, 0.15 + 0.2 * max(map(len, wrapped), default=0)
+    height = lines * (side + gap)
+    room = {"left": 0, "right": 1, "bottom": gap / height, "top": 1, "wspace": 0.06, "hspace": gap / side}
+    figure, axes = subplots(lines, columns, figsize=(1.8 * columns, height), squeeze=False, gridspec_kw=room)
     figure.data = pd.DataFrame({"id": items.id.to_numpy(), "caption": list(captions)})
     for place in axes.flat:
         place.axis("off")
-    for place, content, caption in zip(axes.flat, items.image, captions, strict=False):
+        place.set_anchor("S")
+    for number, content, caption in zip(places, items.image, wrapped, strict=True):
+        place = axes.flat[number]
         place.imshow(decoded(content))
-        wrapped = [short for line in caption.splitlines() for short in wrap(line, 16)]
-        place.set_title(figure_safe("\n".join(wrapped)), fontsize=12, y=-0.02, va="top", pad=0)
-    figure.tight_layout()
+        place.set_title(figure_safe("\n".join(caption)), fontsize=12, y=-0.02, va="top", pad=0)
     return figure
 
 
