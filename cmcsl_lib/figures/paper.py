@@ -100,7 +100,8 @@ def gallery(corpus: Corpus, rows: Sequence[int], captions: Sequence[str], column
     places = range(len(rows)) if places is None else places
     lines = max(places, default=0) // columns + 1
     items = corpus.items.iloc[list(rows)]
-    wrapped = [[short for line in caption.splitlines() for short in wrap(line, 16)] for caption in captions]
+    wrapped = [[short for line in caption.splitlines() for short in wrap(line, 16, max_lines=3, placeholder=" …")]
+               for caption in captions]
     # Inches: room for an image, and below it for the longest caption.
     side, gap = 1.7, 0.15 + 0.2 * max(map(len, wrapped), default=0)
     height = lines * (side + gap)
@@ -136,7 +137,7 @@ def distances(labeled: pd.DataFrame) -> Figure:
     ends = [both.min(), both.max()]
     axes.plot(ends, ends, color="black", linewidth=0.8)
     axes.set(xlabel="Distance to the nearest seed, visual", ylabel="Distance to the nearest seed, text")
-    axes.legend(frameon=False, title=None)
+    axes.legend(frameon=False, title=None, loc="lower left", bbox_to_anchor=(0, 1))
     sns.despine(figure)
     return figure
 
