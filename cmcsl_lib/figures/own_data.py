@@ -30,7 +30,8 @@ def margin_histogram(labels: pd.DataFrame) -> Figure:
         drawn.append(pd.DataFrame({"modality": modality, "from": edges[:-1], "to": edges[1:], "items": counts}))
     figure.data = pd.concat(drawn, ignore_index=True)
     axes.set(xlabel="Margin", ylabel="Items")
-    axes.legend(frameon=False)
+    axes.yaxis.get_major_locator().set_params(integer=True)
+    axes.legend(frameon=False, ncols=2, loc="lower left", bbox_to_anchor=(0, 1))
     sns.despine(figure)
     return figure
 
