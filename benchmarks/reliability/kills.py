@@ -1,6 +1,7 @@
 """Kills at random moments: what a step leaves is whole or absent, what was done stays, the end is the same."""
 
 import random
+import re
 import shutil
 import tempfile
 import time
@@ -13,6 +14,8 @@ from steps import FILMS, STEPS, Step, broken, end, finished, forget_pages
 
 #: Share of the good answers of the server during kills.
 HONEST = 0.5
+#: How a build of the book marks a step that an earlier build has done.
+DONE_BEFORE = re.compile("^-- ", re.MULTILINE)
 
 
 def unbroken(step: Step, home: Path, repository: Path, url: str) -> tuple[dict[str, str], str, float]:
@@ -22,7 +25,8 @@ def unbroken(step: Step, home: Path, repository: Path, url: str) -> tuple[dict[s
     printed, told = process.communicate()
     if process.returncode:
         raise RuntimeError(f"{step.name} ended with {process.returncode}: {told[-2000:]}")
-    return step.outputs(home, repository), printed.replace(str(home), "HOME"), time.perf_counter() - started
+    printed = DONE_BEFORE.sub(".  ", printed.replace(str(home), "HOME"))
+    return step.outputs(home, repository), printed, time.perf_counter() - started
 
 
 def killed(name: str, kills: int, seed: int = 0) -> dict[str, object]:
