@@ -171,7 +171,7 @@ def label(arguments: argparse.Namespace) -> None:
     labels = pseudo_labels(features, preprocessing=arguments.preprocessing, min_margin=arguments.min_margin)
     path = arguments.to or labels_path(features.corpus, features.dataset)
     write_labels(with_finetuning_items(labels, features.corpus, features.dataset), path)
-    print(told(labels, terminal_safe))
+    print(terminal_safe(told(labels)))
     print(readable_path(path))
 
 

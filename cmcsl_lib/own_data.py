@@ -183,7 +183,7 @@ def told(labels: pd.DataFrame, written: Callable[[str], str] = str) -> str:
     Parameters
     ----------
     written : callable
-        How the name of a class is written: by `escaping.markdown_safe` on a page, by `terminal_safe` on a terminal.
+        How the name of a class is written: by `escaping.markdown_safe` on a page.
     """
     made = labels[labels.given == ""]
     kept = made[made.label != ""]

@@ -1,9 +1,7 @@
-import io
-
 import numpy as np
 import pandas as pd
 import pytest
-from PIL import Image
+from own_corpora import picture
 
 from cmcsl_lib import corpus_page
 from cmcsl_lib.corpora import Corpus, Subset
@@ -11,10 +9,8 @@ from cmcsl_lib.corpora import Corpus, Subset
 
 @pytest.fixture
 def corpus():
-    content = io.BytesIO()
-    Image.new("RGB", (4, 6), "red").save(content, "PNG")
     items = pd.DataFrame({"id": list("abcdef"), "title": "", "text": "", "labels": [["x"]] * 6,
-                          "image": content.getvalue()})
+                          "image": picture(0)})
     return Corpus("made-up", items)
 
 

@@ -30,6 +30,9 @@ def test_markdown_shows_a_text_as_it_stands(text):
 def test_a_terminal_obeys_no_text(text):
     shown = terminal_safe(text)
     assert shown.isprintable() and (shown == text or not text.isprintable())
+
+
+def test_commands_of_a_terminal_are_written_as_in_python():
     assert terminal_safe("\x1b[2J\n") == r"\x1b[2J\n"
 
 

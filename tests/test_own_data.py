@@ -4,7 +4,6 @@ import base64
 import csv
 import dataclasses
 import io
-import re
 
 import nbformat
 import numpy as np
@@ -17,6 +16,7 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold
 
 from cmcsl_lib import own_data
 from cmcsl_lib.book import execution, source_notebooks
+from cmcsl_lib.book.page_files import CARRIED
 from cmcsl_lib.book.pages import Page
 from cmcsl_lib.cli import main
 from cmcsl_lib.errors import CmcslError
@@ -214,9 +214,10 @@ def assert_names_are_escaped(outputs):
     for data in outputs:
         assert "<img src=x" not in data.get("text/html", "") and "<!--" not in data.get("text/html", "")
         assert not any(name in data.get("text/markdown", "") for name in HOSTILE)
-        for content in re.findall(r'href="data:text/csv;base64,([^"]+)', data.get("text/html", "")):
-            for row in csv.reader(io.StringIO(base64.b64decode(content).decode())):
-                assert not any(cell.startswith("=") for cell in row)
+        for name, content in CARRIED.findall(data.get("text/html", "")):
+            if name.endswith(".csv"):
+                for row in csv.reader(io.StringIO(base64.b64decode(content).decode())):
+                    assert not any(cell.startswith("=") for cell in row)
 
 
 @pytest.mark.slow
