@@ -1,12 +1,14 @@
 """Scores by the name of where they come from: a corpus, or the authors' published arrays."""
 
+from collections.abc import Sequence
+
 import pandas as pd
 
 from .corpora.catalogue import datasets as catalogue
 from .corpora.catalogue import known_corpora
 from .errors import check_choice
 from .experiments import experiment
-from .protocol import BUDGETS, Protocol, protocol
+from .protocol import BUDGETS, Protocol, drawable_budgets, protocol
 from .published import load_published
 from .runs import load_scores
 
@@ -45,3 +47,18 @@ def source_scores(source: str, number: int, chosen: Protocol | str = "strict", *
     scores = load_published(number)
     return scores[scores.dataset.isin(catalogue("mm-imdb", datasets)) & scores.budget.isin([0, *budgets])
                   & scores.classifier.isin(classifiers or experiment(number).classifiers)].reset_index(drop=True)
+
+
+def source_budgets(source: str, names: list[str] | str | None = None,
+                   budgets: Sequence[int] = BUDGETS) -> tuple[int, ...]:
+    """Those budgets that the datasets of a source can give: no more seeds than the smallest class has training rows.
+
+    Parameters
+    ----------
+    source : str
+        A corpus, or ``published``, which has them all.
+    names : list of str or str, optional
+        Datasets; default: all.
+    budgets : sequence of int
+    """
+    return tuple(budgets) if source == PUBLISHED else drawable_budgets(source, names, budgets)

@@ -166,6 +166,21 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     return adjusted
 
 
+def can_be_significant(rows: int, comparisons: int) -> bool:
+    """Whether a two-sided Wilcoxon test over so many rows can be significant after Holm's correction.
+
+    The smallest p-value, where all differences have one sign, is 2^(1 - rows).
+
+    Parameters
+    ----------
+    rows : int
+        Usually datasets.
+    comparisons : int
+        Number of tests in the family that is corrected: for all pairs of m methods, m (m - 1) / 2.
+    """
+    return comparisons * 2.0 ** (1 - rows) < ALPHA
+
+
 def wilcoxon_p_values(values: np.ndarray, statistics: str | Statistics = "corrected") -> np.ndarray:
     """Wilcoxon signed-rank tests of every method with every other, over rows.
 
