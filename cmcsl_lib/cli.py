@@ -277,6 +277,27 @@ def study(arguments: argparse.Namespace) -> None:
     print(means.to_string(float_format="{:.3f}".format, na_rep=""))
 
 
+def notebooks(arguments: argparse.Namespace) -> None:
+    """Execute notebooks over a grid of corpora, protocols and statistics; only what is missing."""
+    from .book.batch import FAILED, LEFT_OUT, STATES, run_notebooks
+
+    outcomes = []
+    for outcome in run_notebooks(arguments.names, arguments.to, corpora=arguments.corpus, protocols=arguments.protocol,
+                                 statistics=arguments.statistics, datasets=arguments.datasets,
+                                 budgets=arguments.budgets, workers=arguments.workers):
+        print(f"{outcome.state:10} {outcome.page.name}", flush=True)
+        outcomes.append(outcome)
+    for outcome in outcomes:
+        if outcome.reason:
+            print(f"\n{outcome.page.name}: {outcome.reason}" if outcome.state == LEFT_OUT else f"\n{outcome.reason}")
+    counts = {state: sum(outcome.state == state for outcome in outcomes) for state in STATES}
+    print("\n" + ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+          + f": {readable_path(arguments.to)}")
+    if counts[FAILED] or (arguments.names and counts[LEFT_OUT]):
+        raise CmcslError(f"Not executed: {counts[FAILED]} failed and {counts[LEFT_OUT]} were left out of "
+                         f"{len(outcomes)} notebooks, for the reasons above.")
+
+
 def book(arguments: argparse.Namespace) -> None:
     """Execute the notebooks that changed and build the HTML book."""
     from .book import build
@@ -368,6 +389,17 @@ def parser() -> argparse.ArgumentParser:
     studying.add_argument("--workers", type=int, default=1, help="processes")
     studying.add_argument("--scheduler", metavar="ADDRESS", help="of a dask.distributed cluster, instead of --workers")
     studying.add_argument("--to", type=Path, metavar="FILE", help="of simulation and drift; default: in CMCSL_HOME")
+
+    batch = command(notebooks, "notebooks")
+    batch.add_argument("names", nargs="*", metavar="NOTEBOOK", help="numbers or names, for example 06 08; default: all")
+    batch.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="of the executed copies")
+    batch.add_argument("--corpus", nargs="+", default=["openclipart"], help="one or several; also published, of the "
+                       "experiments")
+    batch.add_argument("--protocol", nargs="+", default=["strict"], help="one or both of " + ", ".join(PROTOCOLS))
+    batch.add_argument("--statistics", nargs="+", default=["corrected"], help="one or both of corrected, published")
+    batch.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of each corpus")
+    batch.add_argument("--budgets", nargs="+", type=int, help="seeds per class; default: each notebook's own")
+    batch.add_argument("--workers", type=int, default=2, help="notebooks executed at the same time")
 
     building = command(book, "book")
     building.add_argument("--corpus", default="openclipart", help="what its pages show")

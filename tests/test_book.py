@@ -1,4 +1,3 @@
-import ast
 import re
 import subprocess
 import sys
@@ -6,38 +5,17 @@ from importlib import metadata
 from pathlib import Path
 
 import nbformat
-import papermill
+import pandas as pd
 import pytest
 from sphinx.errors import ExtensionError, SphinxError
 
 from cmcsl_lib import book
 from cmcsl_lib.book import execution, freshness, mathematics, schedule, site
-from cmcsl_lib.book.pages import ALSO_PUBLISHED, Page, check_parameters
+from cmcsl_lib.book.pages import Page, check_parameters
 from cmcsl_lib.cli import main
 from cmcsl_lib.errors import CmcslError
 from cmcsl_lib.paths import REPOSITORY
-
-NOTEBOOKS = book.source_notebooks()
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_source_notebooks_carry_no_outputs_and_declare_their_parameters(path):
-    notebook = nbformat.read(path, as_version=4)
-    code = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    assert all(not cell.outputs and cell.execution_count is None for cell in code)
-    check_parameters(path)
-    assert len({cell.id for cell in notebook.cells}) == len(notebook.cells)
-    assert all(cell.id.startswith(path.stem[:2]) for cell in notebook.cells)
-    tagged = next(cell for cell in code if "parameters" in cell.metadata.get("tags", []))
-    assert all(f"{name} =" in tagged.source for name in ("corpus", "protocol", "datasets", "budgets"))
-    assert all(len(line) <= 120 for cell in notebook.cells for line in cell.source.splitlines())
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_each_notebook_runs_alone_with_other_parameters(path, tmp_path, monkeypatch):
-    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
-    given = {"corpus": "openclipart", "datasets": "PT AFP", "protocol": "paper", "budgets": [1, 3]}
-    papermill.execute_notebook(path, tmp_path / "out.ipynb", given, progress_bar=False, cwd=tmp_path)
+from cmcsl_lib.published import published_files
 
 
 @pytest.fixture
@@ -59,6 +37,14 @@ def make_page(tmp_path, monkeypatch):
         return Page(path, tmp_path / "executed" / path.name, {"corpus": "openclipart"})
 
     return make
+
+
+def pretend_published_scores(folder, monkeypatch):
+    """Files by the names of the authors' arrays, which is all that a page asks for before it is executed."""
+    folder.mkdir()
+    for path in published_files():
+        (folder / path.name).write_bytes(b"scores")
+    monkeypatch.setenv("CMCSL_PUBLISHED_SCORES", str(folder))
 
 
 def test_what_some_packages_put_on_the_path_is_not_the_environment(tmp_path, monkeypatch):
@@ -137,8 +123,9 @@ def test_an_executed_page_tells_what_it_was_run_with_and_when(make_page):
         assert told in last.source
 
 
-def test_readers_see_the_record_instead_of_the_parameters_and_which_pages_show_published_scores(make_page):
+def test_readers_see_the_record_and_which_pages_show_published_scores(make_page, tmp_path, monkeypatch):
     page = make_page()
+    pretend_published_scores(tmp_path / "authors", monkeypatch)
     for corpus, title in (("openclipart", "# Made"), ("published", "# Made, published scores")):
         notebook = nbformat.read(page.notebook, as_version=4)
         notebook.cells[0] = nbformat.v4.new_markdown_cell("# Made\n\nText.", id="20-00")
@@ -266,32 +253,37 @@ def test_a_notebook_without_parameters_is_told(tmp_path):
         check_parameters(tmp_path / "bare.ipynb")
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_figure_has_a_caption_a_text_alternative_and_a_link_to_its_data(path):
-    cells = nbformat.read(path, as_version=4).cells
-    nodes = {cell.id: list(ast.walk(ast.parse(cell.source))) for cell in cells if cell.cell_type == "code"}
-    draws = {alias.name for its in nodes.values() for node in its if isinstance(node, ast.ImportFrom)
-             for alias in node.names if f"{node.module}.{alias.name}".startswith("cmcsl_lib.figures")}
-    for cell, following in zip(cells, [*cells[1:], None], strict=True):
-        lines = cell.source.splitlines()
-        used = {node.id for node in nodes.get(cell.id, []) if isinstance(node, ast.Name)}
-        if used & draws and "mystnb" not in cell.metadata:
-            pytest.fail(f"{cell.id} draws a figure without a caption")
-        if "mystnb" in cell.metadata:
-            told = cell.metadata["mystnb"]
-            assert len(told["figure"]["caption"]) > 10 and len(told["image"]["alt"]) > 20
-            assert following.source.startswith(f"data_link({lines[-1]}, ")
-
-
-@pytest.mark.parametrize("name", ALSO_PUBLISHED)
-def test_pages_of_published_scores_stay_whole_without_them(name, tmp_path, monkeypatch):
-    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+def test_a_page_whose_source_is_absent_is_one_paragraph_until_it_is_there(make_page, tmp_path, monkeypatch):
     monkeypatch.delenv("CMCSL_PUBLISHED_SCORES", raising=False)
-    done = papermill.execute_notebook(REPOSITORY / "notebooks" / f"{name}.ipynb", tmp_path / "out.ipynb",
-                                      {"corpus": "published"}, progress_bar=False, cwd=tmp_path)
-    told = [output.data.get("text/markdown", "") for cell in done.cells if cell.cell_type == "code"
-            for output in cell.outputs if "data" in output]
-    assert sum("cmcsl fetch published-scores" in text for text in told) == 1
+    page = make_page("from cmcsl_lib.published import load_published\n1 / 0", "10_published_numbers")
+    notebook = nbformat.read(page.notebook, as_version=4)
+    notebook.cells.insert(0, nbformat.v4.new_markdown_cell("# Are they right?\n\nA text.", id="10-02"))
+    nbformat.write(notebook, page.notebook)
+    assert "`cmcsl fetch published-scores`" in page.absence
+    assert execution.execute(page) is None
+    first, record = nbformat.read(page.output, as_version=4).cells
+    assert first.source == f"# Are they right?\n\n{page.absence}"
+    assert "without the authors' published scores" in record.source
+    assert freshness.stale(page) == []
+    pretend_published_scores(tmp_path / "authors", monkeypatch)
+    assert page.absence == "" and freshness.stale(page) == ["data"]
+    assert "ZeroDivisionError" in execution.execute(page).get_msg()
+
+
+def test_a_corpus_that_is_not_on_this_machine_stops_the_book_before_any_notebook(tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    monkeypatch.setattr(schedule, "pages", lambda *given, **further: pytest.fail("too late"))
+    assert main(["book", "--corpus", "mm-imdb"]) == 2
+    assert "cmcsl fetch mm-imdb" in capsys.readouterr().err
+
+
+def test_tables_of_pandas_get_the_frame_of_the_books_tables():
+    table = pd.DataFrame({"gain": [0.1] * 40, "<b>": "x"}, index=pd.RangeIndex(40, name="row"))
+    body = f"<p>before</p><div>{table._repr_html_()}</div><p>after</p>"
+    framed = site.PANDAS_TABLE.sub(site.frame_table, body)
+    assert framed.count('role="group" tabindex="0"') == 1 and 'aria-label="Table: gain, &lt;b&gt;, row"' in framed
+    assert "cmcsl-long" in framed and "<style" not in framed and '<th scope="col">' in framed
+    assert framed.startswith("<p>before</p>") and framed.endswith("<p>after</p>")
 
 
 @pytest.mark.slow

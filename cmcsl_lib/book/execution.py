@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,7 +14,7 @@ from doit.exceptions import TaskFailed
 from nbformat import NotebookNode
 
 from .. import __version__
-from ..paths import REPOSITORY, readable_path
+from ..paths import REPOSITORY, readable_path, written_whole
 from ..published import available
 from ..sources import PUBLISHED
 from .freshness import RECORD, content_digest, made_from
@@ -37,6 +38,8 @@ def scratch() -> Iterator[Path]:
 def execute(page: Page) -> TaskFailed | None:
     """Execute one notebook; its output appears only if every cell succeeds, else the failed copy is kept.
 
+    Where a page needs what is not on this machine, its output is one paragraph that says how to get it.
+
     Returns
     -------
     TaskFailed or None
@@ -44,18 +47,33 @@ def execute(page: Page) -> TaskFailed | None:
     """
     # Before the run: what changes meanwhile makes the page stale.
     origin = made_from(page)
+    if page.absence:
+        write_page(placeholder(page), page, origin)
+        return None
     with scratch() as folder:
         running = folder / page.notebook.name
         done = subprocess.run(papermill_command(page, running), capture_output=True, text=True)
         if done.returncode:
-            told = failure(running, done.stderr)
-            return TaskFailed(f"{page.name} failed {told}\n{keep_failed(page, running)}")
+            return TaskFailed(f"{page.name} failed {failure(running, done.stderr)}\n{keep_failed(page, running)}")
         executed = nbformat.read(running, as_version=4)
-        add_record(executed, page, origin)
-        nbformat.write(executed, running)
-        page.output.parent.mkdir(parents=True, exist_ok=True)
-        running.replace(page.output)
+        write_page(executed, page, origin)
     return None
+
+
+def write_page(executed: NotebookNode, page: Page, origin: dict[str, object]) -> None:
+    """Write an executed notebook with the record of its run, whole or not at all."""
+    add_record(executed, page, origin)
+    with written_whole(page.output) as temporary:
+        nbformat.write(executed, temporary)
+
+
+def placeholder(page: Page) -> NotebookNode:
+    """What stands for a page that can't be executed on this machine: its title, and how to get what it needs."""
+    first = nbformat.read(page.notebook, as_version=4).cells[0]
+    first.source = f"{first.source.splitlines()[0]}\n\n{page.absence}"
+    made = nbformat.v4.new_notebook(cells=[first])
+    made.metadata["papermill"] = {"start_time": datetime.now(UTC).isoformat()}
+    return made
 
 
 def papermill_command(page: Page, running: Path) -> list[str]:

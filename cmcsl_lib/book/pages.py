@@ -1,16 +1,22 @@
 """Which pages of the book are notebooks, and with which parameters each is run."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import nbformat
 
+from ..corpora import datasets, load
 from ..errors import CmcslError
+from ..features import load_features
 from ..paths import REPOSITORY
+from ..published import available
 from ..sources import PUBLISHED
 
 #: Notebooks that show one source and are executed for the published scores as well.
 ALSO_PUBLISHED = ("04_experiment_1", "05_experiment_2", "06_experiment_3")
+#: Notebooks that show nothing but the published scores.
+ONLY_PUBLISHED = ("10_published_numbers",)
 SOURCES = REPOSITORY / "notebooks"
 EXECUTED = REPOSITORY / "book" / "notebooks"
 
@@ -24,22 +30,58 @@ class Page(NamedTuple):
         The source, and the executed copy that the book takes.
     parameters : dict
         Values for the notebook's cell tagged "parameters".
+    folder : Path
+        What names of pages are counted from.
     """
 
     notebook: Path
     output: Path
     parameters: dict[str, object]
+    folder: Path = EXECUTED
 
     @property
     def name(self) -> str:
-        """The page as messages tell it, for example ``published/04_experiment_1``."""
-        inside = self.output.is_relative_to(EXECUTED)
-        return (self.output.relative_to(EXECUTED) if inside else Path(self.output.name)).with_suffix("").as_posix()
+        """The page as messages call it, for example ``published/04_experiment_1``."""
+        inside = self.output.is_relative_to(self.folder)
+        return (self.output.relative_to(self.folder) if inside else Path(self.output.name)).with_suffix("").as_posix()
+
+    @property
+    def absence(self) -> str:
+        """What a page would need to be executed on this machine, as a sentence of the page; empty where it can be."""
+        published = self.parameters.get("corpus") == PUBLISHED or self.notebook.stem in ONLY_PUBLISHED
+        if published and not available():
+            return ("This page shows the authors' published scores, which are not on this machine: `cmcsl fetch "
+                    "published-scores` downloads them (2 MB), and the next run fills the page.")
+        return ""
 
 
 def source_notebooks() -> list[Path]:
     """The notebooks of the repository, in reading order."""
     return sorted(SOURCES.glob("[0-9]*.ipynb"))
+
+
+def check_corpus(corpus: str, names: Sequence[str] | str | None = None) -> None:
+    """Raise unless the items and features of a corpus are on this machine, before any notebook is executed.
+
+    Parameters
+    ----------
+    corpus : str
+        ``published`` needs nothing: its pages say how to get what they need.
+    names : sequence of str or str, optional
+        Datasets; default: all.
+
+    Raises
+    ------
+    CmcslError
+        If a name is unknown.
+    Absent
+        If something is missing; the message says how to get it.
+    """
+    if corpus == PUBLISHED:
+        return
+    load(corpus)
+    for name in datasets(corpus, names):
+        load_features(corpus, name)
 
 
 def pages(corpus: str = "openclipart", **chosen: object) -> list[Page]:

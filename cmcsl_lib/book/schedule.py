@@ -14,12 +14,11 @@ from doit.doit_cmd import DoitMain
 from doit.exceptions import TaskFailed
 from doit.tools import config_changed
 
-from ..corpora import datasets
 from ..errors import CmcslError
 from ..paths import REPOSITORY, locked, readable_path
 from .execution import BUILD, RUNNING, execute, scratch
 from .freshness import stale
-from .pages import EXECUTED, Page, pages
+from .pages import EXECUTED, Page, check_corpus, pages
 from .pdf import PDF, print_book
 
 INDEX = BUILD / "html" / "index.html"
@@ -116,10 +115,10 @@ def build(corpus: str = "openclipart", workers: int = 2, *, names: Sequence[str]
     Raises
     ------
     CmcslError
-        If the corpus is unknown, a notebook failed or the HTML could not be built; the other notebooks were executed
-        all the same.
+        If the corpus is unknown or not on this machine, a notebook failed or the HTML could not be built; the other
+        notebooks were executed all the same.
     """
-    datasets(corpus, names)
+    check_corpus(corpus, names)
     chosen = {"datasets": " ".join(names)} if names else {}
     chosen |= {"budgets": list(budgets)} if budgets else {}
     check_settings()

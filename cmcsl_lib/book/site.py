@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from html import unescape
 from pathlib import Path
 
 import nbformat
@@ -13,6 +14,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx_book_theme.header_buttons.launch import add_launch_buttons
 
+from ..display import LONG, framed
 from .execution import BUILD
 from .freshness import executed_page, stale
 from .pages import EXECUTED
@@ -28,6 +30,9 @@ if "google.colab" in sys.modules:
     !git clone --quiet --depth 1 {url} cmcsl
     %cd cmcsl
     %pip install --quiet --editable ."""
+#: How pandas shows a table in a notebook; its own style and the count of its rows are left out.
+PANDAS_TABLE = re.compile(r'<div>\s*<style scoped>.*?</style>\s*(<table [^>]*class="dataframe">.*?</table>)\s*'
+                          r"(?:<p>[^<]*rows × [^<]*</p>\s*)?</div>", re.DOTALL)
 #: What axe-core finds in the theme's and docutils' HTML, and what should stand there.
 REPAIRS = {
     '<div role="list" class="citation-list">': '<div class="citation-list">',
@@ -70,10 +75,18 @@ def refuse_stale(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> Non
         raise ExtensionError(f"These executed notebooks are not what lies there now; run `cmcsl book`:\n{told}")
 
 
+def frame_table(found: re.Match) -> str:
+    """A table as pandas shows it, in the frame of the book's other tables."""
+    table = found[1].replace("<th>", '<th scope="col">')
+    heads = [text for text in re.findall("<th[^>]*>([^<]*)</th>", table) if text]
+    return framed(table, ", ".join(map(unescape, heads[:3])), long=table.count("<tr") > LONG)
+
+
 def complete_page(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: document | None) -> None:
     """Repair a page's HTML; give the front page its badges and the link to the PDF."""
     for wrong, right in REPAIRS.items():
         context["body"] = context.get("body", "").replace(wrong, right)
+    context["body"] = PANDAS_TABLE.sub(frame_table, context["body"])
     navigation = context.get("generate_toctree_html")
     if navigation:
         context["generate_toctree_html"] = lambda *told, **options: re.sub(

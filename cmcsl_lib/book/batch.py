@@ -1,0 +1,142 @@
+"""Execute notebooks over a grid of parameters, outside the book: in parallel, and only what is missing."""
+
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from itertools import product
+from pathlib import Path
+from typing import NamedTuple
+
+import papermill
+
+from ..errors import check_choice
+from ..paths import locked
+from ..protocol import protocol
+from ..sources import PUBLISHED
+from ..statistics import VARIANTS
+from .execution import execute
+from .freshness import stale
+from .pages import ALSO_PUBLISHED, ONLY_PUBLISHED, Page, check_corpus, check_parameters, source_notebooks
+
+UP_TO_DATE, EXECUTED, LEFT_OUT, FAILED = STATES = ("up to date", "executed", "left out", "failed")
+
+
+class Outcome(NamedTuple):
+    """What became of one notebook with one set of parameters.
+
+    Attributes
+    ----------
+    page : Page
+    state : {"up to date", "executed", "left out", "failed"}
+    reason : str
+        The cell that failed with its error; of a notebook that is left out, what is not on this machine.
+    """
+
+    page: Page
+    state: str
+    reason: str = ""
+
+
+def chosen_notebooks(names: Sequence[str] | None = None) -> list[Path]:
+    """Source notebooks by their numbers or names, for example ``06`` or ``06_experiment_3``; default: all.
+
+    Raises
+    ------
+    CmcslError
+        If there is no such notebook.
+    """
+    notebooks = {path.stem: path for path in source_notebooks()}
+    numbers = {stem.partition("_")[0]: stem for stem in notebooks}
+    stems = [numbers.get(name, name) for name in names or notebooks]
+    return [notebooks[check_choice(stem, notebooks, "notebook")] for stem in dict.fromkeys(stems)]
+
+
+def batch_pages(notebooks: Iterable[Path], to: Path, corpora: Sequence[str] = ("openclipart",),
+                protocols: Sequence[str] = ("strict",), statistics: Sequence[str] = ("corrected",),
+                **further: object) -> list[Page]:
+    """Every notebook with every combination of parameters.
+
+    Parameters
+    ----------
+    notebooks : iterable of Path
+    to : Path
+        Folder of the executed copies: each combination has a folder of its own in it, named by its parameters.
+    corpora : sequence of str
+        ``published`` goes with the notebooks that can show the authors' scores by themselves.
+    protocols, statistics : sequence of str
+        Those that a notebook does not have among its parameters make no difference to it.
+    **further
+        Parameters with one value: datasets, budgets.
+
+    Returns
+    -------
+    list of Page
+        Combinations that differ only in what a notebook does not have among its parameters are there once.
+    """
+    made = {}
+    for notebook, corpus, protocol_name, variant in product(notebooks, corpora, protocols, statistics):
+        if corpus == PUBLISHED and notebook.stem not in (*ALSO_PUBLISHED, *ONLY_PUBLISHED):
+            continue
+        declared = papermill.inspect_notebook(str(notebook))
+        varied = {"corpus": corpus, "protocol": protocol_name, "statistics": variant}
+        varied = {name: value for name, value in varied.items() if name in declared}
+        output = to / ", ".join(varied.values()) / notebook.name
+        made[output] = Page(notebook, output, varied | further, to)
+    return list(made.values())
+
+
+def run_notebooks(names: Sequence[str] | None, to: Path, *, corpora: Sequence[str] = ("openclipart",),
+                  protocols: Sequence[str] = ("strict",), statistics: Sequence[str] = ("corrected",),
+                  datasets: Sequence[str] | None = None, budgets: Sequence[int] | None = None,
+                  workers: int = 2) -> Iterable[Outcome]:
+    """Execute notebooks over a grid of corpora, protocols and variants of the statistics.
+
+    A copy that is there and was made from the same notebook, parameters, library, data and packages is not made
+    again; one that fails does not keep the others from being executed.
+
+    Parameters
+    ----------
+    names : sequence of str or None
+        Numbers or names of notebooks; None: all.
+    to : Path
+        Folder of the executed copies.
+    corpora, protocols, statistics : sequence of str
+    datasets : sequence of str, optional
+        Of each corpus; default: all.
+    budgets : sequence of int, optional
+        Seeds per class; default: each notebook's own.
+    workers : int
+        Notebooks executed at the same time, each in its own process.
+
+    Yields
+    ------
+    Outcome
+        In the order of the grid, as they are finished.
+
+    Raises
+    ------
+    CmcslError
+        Before any notebook is executed, if a name is unknown or a corpus is not on this machine.
+    """
+    notebooks = chosen_notebooks(names)
+    for notebook in notebooks:
+        check_parameters(notebook)
+    for name in protocols:
+        protocol(name)
+    for name in statistics:
+        check_choice(name, VARIANTS, "statistics")
+    for corpus in corpora:
+        check_corpus(corpus, datasets)
+    further = {"datasets": " ".join(datasets)} if datasets else {}
+    further |= {"budgets": list(budgets)} if budgets else {}
+    work = batch_pages(notebooks, to, corpora, protocols, statistics, **further)
+    with locked(to), ThreadPoolExecutor(workers) as pool:
+        yield from pool.map(_outcome, work)
+
+
+def _outcome(page: Page) -> Outcome:
+    if page.absence:
+        return Outcome(page, LEFT_OUT, page.absence)
+    if not stale(page):
+        return Outcome(page, UP_TO_DATE)
+    failure = execute(page)
+    return Outcome(page, FAILED, failure.get_msg().strip()) if failure else Outcome(page, EXECUTED)
