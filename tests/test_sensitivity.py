@@ -1,5 +1,9 @@
+import re
+import time
 from itertools import combinations
 
+import matplotlib.pyplot as plt
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,10 +15,11 @@ from scipy import stats
 from cmcsl_lib import corpora, sensitivity
 from cmcsl_lib.corpora import Corpus
 from cmcsl_lib.errors import Absent, CmcslError
-from cmcsl_lib.figures.sensitivity import forest, shared_items_map
+from cmcsl_lib.figures.sensitivity import forest
+from cmcsl_lib.paths import REPOSITORY
 from cmcsl_lib.protocol import PROTOCOLS
 from cmcsl_lib.scores import COLUMNS
-from cmcsl_lib.sensitivity import mean_interval
+from cmcsl_lib.sensitivity import mean_interval, registry
 
 NAMES = ["PT", "AF", "CO", "MO", "HP", "CT"]  # not in alphabetical order
 APART = pd.DataFrame(np.eye(len(NAMES)), NAMES, NAMES)
@@ -48,24 +53,31 @@ def both(name, added, **options):
     return pd.concat([made_up(**options), made_up(name, added, **options)], ignore_index=True)
 
 
-def test_changes_are_told_and_each_differs_from_strict_in_what_it_names():
+def test_each_change_differs_from_strict_in_what_it_names():
     strict = PROTOCOLS["strict"].described()
     for change in sensitivity.CHANGES:
         differs = {name for name, value in change.protocol.described().items() if value != strict[name]} - {"name"}
         assert len(differs) == (4 if change.protocol.name == "paper" else 1)
-        assert change.meaning.endswith((".", "?"))
     single = {name for change in sensitivity.CHANGES for name, value in change.protocol.described().items()
               if value != strict[name] and change.protocol.name != "paper"} - {"name"}
     assert single == set(strict) - {"name"}
-    told = sensitivity.changes_table()
-    assert len(told) == len(set(told.change)) == 11
-    assert list(told.change[:2]) == ["seeds=replacement", "scaling=each half"]
+    labels = [sensitivity.change_label(change.protocol.name) for change in sensitivity.CHANGES]
+    assert len(labels) == len(set(labels)) == 11
+    assert labels[:2] == ["seeds=replacement", "scaling=each half"]
+
+
+def test_the_page_explains_every_change():
+    cells = nbformat.read(REPOSITORY / "notebooks" / "11_sensitivity.ipynb", as_version=4).cells
+    words = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    explained = dict(re.findall(r"^\| `(.+?)` \| (.+?) \|$", words, re.MULTILINE))
+    assert list(explained) == [sensitivity.change_label(change.protocol.name) for change in sensitivity.CHANGES]
+    assert all(len(meaning.split()) > 4 for meaning in explained.values())
 
 
 def test_effects_are_those_put_in():
     put_in = [0.02, 0.03, 0.04, 0.05, 0.06, -0.02]
     scores = both("strict, seeds=replacement", {("CMCSL", "text"): put_in})
-    made = sensitivity.effects(scores, APART)
+    made = sensitivity.change_effects(scores, APART)
     assert len(made) == 8 and set(made.change) == {"seeds=replacement"}
     its = made.set_index(["method", "modality"])
     row = its.loc["CMCSL", "text"]
@@ -78,7 +90,7 @@ def test_effects_are_those_put_in():
 
 
 def test_effects_in_other_folds_have_no_verdicts_within_datasets():
-    made = sensitivity.effects(both("strict, folds=creators apart", {("FULL", "text"): [-0.1] * 6}), APART)
+    made = sensitivity.change_effects(both("strict, folds=creators apart", {("FULL", "text"): [-0.1] * 6}), APART)
     assert made.significant.isna().all()
     assert made.set_index(["method", "modality"]).effect["FULL", "text"] == pytest.approx(-0.1)
 
@@ -88,7 +100,7 @@ def test_effects_take_the_shares_of_the_right_datasets():
     scores = both("strict, seeds=replacement", {("UNI", "text"): list(put_in.values())}, names=list(put_in))
     shared = pd.DataFrame([[1, 0.9, 0], [0.9, 1, 0.1], [0, 0.1, 1]], ["AF", "CO", "PT"], ["AF", "CO", "PT"])
     expected = mean_interval([put_in[name] for name in shared.index], shared)
-    row = sensitivity.effects(scores, shared).set_index(["method", "modality"]).loc["UNI", "text"]
+    row = sensitivity.change_effects(scores, shared).set_index(["method", "modality"]).loc["UNI", "text"]
     assert (row.effect, row.low, row.high) == pytest.approx(expected[:3])
     assert row.low != pytest.approx(mean_interval(list(put_in.values())).low)
 
@@ -102,28 +114,20 @@ def test_levels():
 
 def test_an_answer_that_turns_and_one_that_stays():
     # In the text modality the change takes CMCSL below UNI on all six datasets, with the gain the same everywhere.
-    answered = sensitivity.answers_by_budget(
-        both("strict, distances=scaled by width", {("CMCSL", "text"): [-0.1] * 6}), APART)
-    made = answered[answered.budgets == "mean of 1 to 2 seeds per class"].set_index(["protocol", "modality"])
-    assert list(made.better) == ["too few datasets"] * 4, "six datasets can't be significant after Holm's correction"
+    answered = sensitivity.answers(both("strict, distances=scaled by width", {("CMCSL", "text"): [-0.1] * 6}), APART)
+    # Six datasets can't be significant after Holm's correction.
+    assert list(answered.verdict) == ["too few datasets"] * 4
     names = list(corpora.datasets("openclipart"))
     scores = both("strict, distances=scaled by width", {("CMCSL", "text"): [-0.1] * 20}, names=names)
     shared = pd.DataFrame(np.eye(20), names, names)
-    answered = sensitivity.answers_by_budget(scores, shared)
-    made = answered[answered.budgets == "1 seed per class"].set_index(["protocol", "modality"])
-    assert list(made.better) == ["CMCSL", "CMCSL", "CMCSL", "UNI"]
+    made = sensitivity.answers(scores[scores.budget == 1], shared).set_index(["protocol", "modality"])
+    assert list(made.index) == [(protocol, modality) for protocol in ("strict", "distances=scaled by width")
+                                for modality in ("visual", "text")]
+    assert list(made.verdict) == ["better", "better", "better", "worse"]
+    assert list(made.above) == [20, 20, 20, 0] and (made.datasets == 20).all() and (made.p_value < 0.05).all()
     assert list(made.loc[("strict", "text"), ["PRE", "UNI", "CMCSL"]]) == [1, 2, 3]
     assert list(made.loc[("distances=scaled by width", "text"), ["PRE", "UNI", "CMCSL"]]) == [1, 3, 2]
     assert made.gain["distances=scaled by width", "text"] == pytest.approx(-0.05, abs=0.002)
-    text = sensitivity.readable_answers(answered)
-    assert text.shape == (8, 5) and list(text.better) == list(answered.better)
-    assert text["CMCSL - UNI"].iloc[3].startswith("-0.0") and text["CMCSL - UNI"].iloc[0].startswith("+0.0")
-    told = sensitivity.summary(answered).splitlines()
-    assert len(told) == 4 and all(each.startswith("- **") for each in told)
-    visual, text = told[:2]
-    assert "Changes that turn this answer, of 1: none." in visual
-    assert "Changes that turn this answer, of 1: `distances=scaled by width` (UNI is better than CMCSL (-0.05" in text
-    assert "leaves out 0 under 2 of 2 protocols" in text
 
 
 def test_shared_items_of_a_tiny_corpus():
@@ -151,15 +155,25 @@ def test_largest_apart_of_a_chain():
 
 
 @given(arrays(np.float64, (6, 6), elements=st.sampled_from([0.0, 0.3, 0.6])), st.sampled_from([0.0, 0.3]))
-def test_no_larger_set_is_apart(upper, allowed):
+def test_no_larger_set_is_apart_and_none_comes_before_it(upper, allowed):
     shared = np.triu(upper, k=1) + np.triu(upper, k=1).T + np.eye(6)
-    found = sensitivity.largest_apart(pd.DataFrame(shared, NAMES, NAMES), allowed)
+    largest = sensitivity.largest_apart(pd.DataFrame(shared, NAMES, NAMES), allowed)
 
     def apart(rows):
         return all(shared[first, second] <= allowed for first, second in combinations(rows, 2))
 
-    assert apart([NAMES.index(name) for name in found])
-    assert not any(apart(rows) for rows in combinations(range(6), len(found) + 1))
+    # Combinations come in the order of their rows.
+    assert [NAMES.index(name) for name in largest] == list(next(filter(apart, combinations(range(6), len(largest)))))
+    assert not any(apart(rows) for rows in combinations(range(6), len(largest) + 1))
+
+
+def test_the_largest_set_apart_of_many_datasets_is_known_at_once():
+    began = time.process_time()
+    assert sensitivity.largest_apart(pd.DataFrame(np.eye(60))) == list(range(60))
+    # Ten threes that share everything: one of each is apart from the others.
+    shared = pd.DataFrame(np.kron(np.eye(10), np.ones((3, 3))))
+    assert sensitivity.largest_apart(shared) == list(range(0, 30, 3))
+    assert time.process_time() - began < 10, "sets are not tried one after the other"
 
 
 @given(arrays(np.float64, 7, elements=st.floats(-1, 1), unique=True))
@@ -220,30 +234,24 @@ def test_coverage_under_the_very_model():
     assert (standard_errors**2).mean() == pytest.approx((found.mean**2).mean(), rel=0.08)
 
 
-def test_analysis_takes_the_shared_items_of_the_datasets_in_scores():
-    made = sensitivity.analyse(both("strict, seeds=replacement", {}, names=["MO", "AF"]), budgets=(2,))
-    assert list(made.shared.index) == list(made.shared.columns) == ["AF", "MO"]
-    assert 0 < made.shared.loc["AF", "MO"] < 0.01
-    assert [len(table) for table in made[1:]] == [8, 8, 6, 1]
-
-
-def test_gains_with_both_intervals():
+def test_gains_with_all_intervals():
     shared = APART.copy()
     shared.loc["PT", "AF"] = shared.loc["AF", "PT"] = 0.8
     spread = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06]
-    made = sensitivity.gains_with_intervals(made_up(added={("CMCSL", "visual"): spread}), shared, (1, 2, 7))
-    assert list(made.interval.unique()) == ["all 6, taken for independent", "all 6, allowing for shared items",
-                                            "PT, CO, MO, HP, CT, which share next to nothing"]
+    other = made_up("strict, seeds=replacement", {("CMCSL", "visual"): [1.0] * 6})
+    scores = pd.concat([made_up(added={("CMCSL", "visual"): spread}), other], ignore_index=True)
+    made = sensitivity.gains_with_intervals(scores, shared)
+    assert list(made.interval.unique()) == ["independent", "shared items", "nearly apart"]
+    assert list(made.modality[:4]) == ["visual"] * 2 + ["text"] * 2
     assert list(made.budget.unique()) == [1, 2] and len(made) == 12
     naive, allowing, apart = made[(made.modality == "visual") & (made.budget == 1)].itertuples()
     assert naive.gain == allowing.gain == pytest.approx(0.05 + np.mean(spread), abs=0.003)
     assert apart.gain == pytest.approx(0.05 + np.mean([0.01, 0.03, 0.04, 0.05, 0.06]), abs=0.003)
     assert (naive.effective, allowing.effective, apart.effective) == pytest.approx((6, 36 / 7.6, 5))
+    assert (naive.datasets, allowing.datasets, apart.datasets) == (6, 6, 5)
     assert allowing.high - allowing.low > naive.high - naive.low
-    assert sensitivity.gains_with_intervals(made_up(), APART * 0 + 1, (1,)).interval.nunique() == 2
-    text = sensitivity.readable(made, ["modality", "budget"], "interval", "gain")
-    assert text.shape == (4, 3)
-    assert text.iloc[0, 0] == f"+{naive.gain:.3f} (+{naive.low:.3f} to +{naive.high:.3f})"
+    only = made_up()
+    assert sensitivity.gains_with_intervals(only[only.budget == 1], APART * 0 + 1).interval.nunique() == 2
 
 
 def test_likeness_compares_pairs_by_what_they_share():
@@ -257,13 +265,8 @@ def test_likeness_compares_pairs_by_what_they_share():
     assert (made.limit > made.expected).all()
     # Of 15 pairs, eight differ by 0.3; PT and AF do not.
     assert list(made.text) == pytest.approx([15 / 14, 0], abs=0.01)
-    told = sensitivity.likeness_told(made.assign(visual=[0.9, 1.1], limit=0.6))
-    assert "no more than 0.60 times" in told and "1.10 (visual) and 0.00 (text)" in told
-    assert "speaks against the supposition (visual):" in told
-    assert "(visual and text):" in sensitivity.likeness_told(made.assign(visual=1.0, text=0.9, limit=0.6))
-    assert "does not speak against" in sensitivity.likeness_told(made.assign(visual=0.5, limit=0.6))
-    for few in (["AF"], ["PT", "AF"]):
-        assert "too few datasets" in sensitivity.likeness_told(sensitivity.likeness(made_up(names=few), shared))
+    assert sensitivity.likeness(made_up(names=["AF"]), shared).empty
+    assert len(sensitivity.likeness(made_up(names=["PT", "AF"]), shared)) == 1
 
 
 def test_likeness_does_not_speak_against_results_that_correlate_as_supposed():
@@ -288,30 +291,39 @@ def test_overlap_is_told():
     assert "is a single one" in sensitivity.overlap(APART * 0 + 1)
 
 
-def test_what_is_absent_is_told_and_the_rest_is_shown(monkeypatch):
+def test_what_is_missing_is_listed_with_its_commands_and_the_rest_is_loaded(monkeypatch):
     computed = []
 
-    def load(corpus, protocol, number, *, datasets, budgets, compute=True):
+    def load_scores(corpus, protocol, number, *, datasets, budgets, compute=True):
         assert (corpus, number, datasets, budgets) == ("openclipart", 3, "AF PT", (1,))
         computed.extend([protocol.name] if compute else [])
         if protocol.features != "default":
             raise Absent("There are no such features.")
         return made_up(protocol.name)
 
-    monkeypatch.setattr(sensitivity, "load_scores", load)
-    scores = sensitivity.load_changes("openclipart", datasets="AF PT", budgets=(1,))
+    monkeypatch.setattr(registry, "load_scores", load_scores)
+    scores = sensitivity.load_changes("openclipart", datasets="AF PT", budgets=[1])
     assert scores.protocol.iloc[0] == "strict" and scores.protocol.nunique() == 8
-    told = sensitivity.absent_changes(scores).splitlines()
-    assert len(told) == 4
-    assert told[3] == (
-        '- `features=split seed 1412` is not shown, since its scores are not here: make them with `cmcsl extract '
-        'openclipart --name "split seed 1412" --start pooled --precision single --split-seed 1412`, then `cmcsl run 3 '
-        '--corpus openclipart --change "features=split seed 1412"`.')
-    *_, fifth = sensitivity.absent_changes(made_up()).splitlines()[:5]
-    assert "`cmcsl run 3 --corpus openclipart --protocol paper`" in fifth
+    missing = sensitivity.missing_changes(scores)
+    assert list(missing.columns) == ["corpus", "change", "reason", "commands"] and len(missing) == 4
+    assert list(missing.iloc[3]) == [
+        "openclipart", "features=split seed 1412", "not computed",
+        'cmcsl extract openclipart --name "split seed 1412" --start pooled --precision single --split-seed 1412 && '
+        'cmcsl run 3 --corpus openclipart --change "features=split seed 1412"']
+    paper = sensitivity.missing_changes(made_up()).set_index("change").loc["paper"]
+    assert paper.commands == "cmcsl run 3 --corpus openclipart --protocol paper"
     from_paper = sensitivity.load_changes("openclipart", "paper", datasets="AF PT", budgets=(1,))
     assert from_paper.protocol.iloc[0] == "paper" and from_paper.protocol.nunique() == 7
     assert computed == ["strict", "paper"], "only the reference's scores are computed"
+
+
+def test_what_a_corpus_cannot_show_has_a_reason_and_no_command(monkeypatch):
+    items = pd.DataFrame({"id": ["1"], "labels": [["a"]], "image": [None]})
+    monkeypatch.setattr(registry, "load", lambda name: Corpus(name, items))
+    missing = sensitivity.missing_changes(made_up()).set_index("change")
+    assert (missing.loc["folds=creators apart"] == ["openclipart", "no creators", ""]).all()
+    assert (missing.filter(like="features=", axis=0).reason == "no pictures").all()
+    assert ((missing.reason == "not computed") == (missing.commands != "")).all()
 
 
 def test_a_wrong_name_is_not_taken_for_absence():
@@ -321,32 +333,40 @@ def test_a_wrong_name_is_not_taken_for_absence():
         sensitivity.load_changes("openclipart", "loose")
 
 
-def test_figures_draw_each_mark_once():
-    answered = sensitivity.answers_by_budget(both("strict, seeds=replacement", {}), APART)
-    figure = forest(answered, "protocol", "budgets", "gain", xlabel="CMCSL - UNI", ylabel="Protocol")
-    assert figure.data.equals(answered)
-    for place in figure.axes:
-        marks = [line for line in place.lines if line.get_label() in set(answered.budgets)]
+def test_the_figure_draws_each_mark_once():
+    answered = pd.concat([sensitivity.answers(both("strict, seeds=replacement", {}), APART).assign(budgets=name)
+                          for name in ("all", "one")])
+    drawn = forest(answered, "protocol", "budgets", "gain", xlabel="CMCSL - UNI", ylabel="Protocol")
+    assert drawn.equals(answered)
+    axes = plt.gcf().axes
+    for axis in axes:
+        marks = [line for line in axis.lines if line.get_label() in ("all", "one")]
         assert [len(line.get_xdata()) for line in marks] == [2, 2]
-    assert figure.axes[0].get_ylabel() == "Protocol"
-    assert [text.get_text() for text in figure.axes[0].get_yticklabels()] == ["strict", "seeds=replacement"]
-    assert len(shared_items_map(APART).data) == 36
+        low, high = sorted(axis.get_ylim())
+        assert all(low < y < high for line in marks for y in line.get_ydata()), "marks are not cut"
+    assert axes[0].get_ylabel() == "Protocol"
+    assert [text.get_text() for text in axes[0].get_yticklabels()] == ["strict", "seeds=replacement"]
+    assert axes[0].yaxis_inverted(), "the first line is on top"
+    plt.close()
 
 
 def test_what_belongs_to_both_modalities_is_not_drawn():
     made = pd.DataFrame({"change": "one", "method": ["FULL", "EF", "UNI"], "modality": ["visual", "both", "text"],
                          "effect": 0.1, "low": 0.0, "high": 0.2})
-    figure = forest(made, "change", "method", "effect", xlabel="Effect")
-    assert list(figure.data.method) == ["FULL", "UNI"]
-    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["FULL", "UNI"]
+    drawn = forest(made, "change", "method", "effect", xlabel="Effect")
+    assert list(drawn.method) == ["FULL", "UNI"]
+    assert [text.get_text() for text in plt.gcf().legends[0].get_texts()] == ["FULL", "UNI"]
+    plt.close()
+    assert forest(made[:0], "change", "method", "effect", xlabel="Effect").empty
+    plt.close()
 
 
-def test_one_dataset_alone_is_told_without_intervals_and_verdicts():
-    scores = made_up(names=NAMES[:1])
+def test_one_dataset_alone_has_no_intervals_and_no_verdicts():
+    scores = both("strict, seeds=replacement", {}, names=NAMES[:1])
     shared = pd.DataFrame(np.eye(1), NAMES[:1], NAMES[:1])
-    answered = sensitivity.answers_by_budget(scores, shared)
-    told = sensitivity.summary(answered)
-    assert told.count("too few datasets for a verdict") == 4
-    assert "nan" not in told and "Allowing for" not in told
+    answered = sensitivity.answers(scores, shared)
+    assert (answered.verdict == "too few datasets").all() and answered[["low", "high"]].isna().all(axis=None)
+    assert sensitivity.gains_with_intervals(scores, shared).low.isna().all()
+    assert sensitivity.change_effects(scores, shared).low.isna().all()
     assert sensitivity.overlap(shared) == (
         f"There is one dataset, {NAMES[0]}, and nothing that it could share items with.")
