@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: book pdf scores test test-oldest newest sums clean
+.PHONY: book pdf scores test quick weekly test-oldest newest sums clean
 
 book: .venv/installed-book
 	@$(BIN)/cmcsl book
@@ -16,7 +16,15 @@ scores: .venv/installed-book
 	@$(BIN)/cmcsl fetch published-scores
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+# The tests of daily work: those that take seconds.
+quick: .venv/installed-test
+	$(BIN)/python -m pytest --numprocesses 2 -m "not slow and not weekly"
+
+# What trains for minutes.
+weekly: .venv/installed-test
+	$(BIN)/python -m pytest -m weekly
 
 # The same tests with the oldest versions that pyproject.toml allows, in an environment of its own.
 test-oldest: .venv-oldest/installed

@@ -1,11 +1,17 @@
 """Small hand-made data with known answers."""
 
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from cmcsl_lib.features import Features
+
+
+if "PYTEST_XDIST_WORKER" in os.environ:
+    # Tests run side by side, one on each core: PyTorch's and OpenMP's threads would fight over them.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture

@@ -723,7 +723,7 @@ def accuracy(X, y):
     return np.mean(scores)
 
 
-@pytest.mark.slow
+@pytest.mark.weekly
 def test_shipped_visual_features_can_be_made_again_with_about_the_same_accuracy(torch, tmp_path):
     path, = extraction.extract("openclipart", ["AF"], start="pooled", folder=tmp_path, device="cpu", precision="single")
     again, features = read_features(path), read_features(SHIPPED / "AF.parquet")
