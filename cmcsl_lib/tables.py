@@ -28,6 +28,8 @@ VERDICT = "_better_than"
 EXPERIMENTS = {"2": 1, "3": 2, "4": 2, "5": 3, "6": 3, "7": 3, "8": 3, "9": 3}
 #: Classifiers that a table shows where they are not its experiment's own.
 CLASSIFIERS_SHOWN = {"7": ("LR", "CART")}
+#: How the paper writes the numbers of its tables.
+ROMAN = dict(zip("123456789", "I II III IV V VI VII VIII IX".split(), strict=True))
 
 
 def classes_table(counts: pd.DataFrame) -> pd.DataFrame:
@@ -87,10 +89,10 @@ def classifiers_table(scores: pd.DataFrame, statistics: str | Statistics = "corr
     DataFrame
         group, then as `methods_table`, with columns GNB, LR, CART. The paper prints the averaged ranks only.
     """
-    chosen = _chosen(scores, "Table 2", method="FULL", preprocessing="RAW")
+    rows = _selected(scores, "Table 2", method="FULL", preprocessing="RAW")
     return pd.concat([
-        _comparison(chosen, group, "classifier", CLASSIFIERS, statistics).assign(group=group)
-        for group in groups_of(chosen)
+        _comparison(rows, group, "classifier", CLASSIFIERS, statistics).assign(group=group)
+        for group in groups_of(rows)
     ], ignore_index=True).pipe(_first, "group")
 
 
@@ -109,8 +111,8 @@ def preprocessing_table(scores: pd.DataFrame, group: str, statistics: str | Stat
     DataFrame
         As `methods_table`, with columns RAW, L2, STD, MM, L2STD. Table IV prints the averaged ranks only.
     """
-    chosen = _chosen(scores, f"Table {'3' if group == 'binary' else '4'}", method="CMCSL", classifier="GNB")
-    return _comparison(chosen, group, "preprocessing", PREPROCESSINGS, statistics)
+    rows = _selected(scores, f"Table {'3' if group == 'binary' else '4'}", method="CMCSL", classifier="GNB")
+    return _comparison(rows, group, "preprocessing", PREPROCESSINGS, statistics)
 
 
 def methods_table(scores: pd.DataFrame, group: str, statistics: str | Statistics = "corrected",
@@ -142,13 +144,15 @@ def methods_table(scores: pd.DataFrame, group: str, statistics: str | Statistics
     CmcslError
         If no dataset of the group is in the scores, or a compared method, a budget or a fold is missing somewhere.
     """
-    chosen = _chosen(scores, f"Table {'5' if group == 'binary' else '6'}", preprocessing="L2STD", classifier=classifier)
-    made = _comparison(chosen, group, "method", COMPARED, statistics, other_rows=True)
+    rows = _selected(scores, f"Table {'5' if group == 'binary' else '6'}", preprocessing="L2STD", classifier=classifier)
+    comparison = _comparison(rows, group, "method", COMPARED, statistics, other_rows=True)
     for place, method in enumerate(SUPERVISED, start=2):
-        its = chosen[chosen.method == method].groupby(["dataset", "modality"]).balanced_accuracy.mean()
-        made.insert(place, method, [its.get((dataset, modality), its.get((dataset, "both"), np.nan))
-                                    for dataset, modality in zip(made.dataset, made.modality, strict=True)])
-    return made
+        means = rows[rows.method == method].groupby(["dataset", "modality"]).balanced_accuracy.mean()
+        comparison.insert(place, method, [
+            means.get((dataset, modality), means.get((dataset, "both"), np.nan))
+            for dataset, modality in zip(comparison.dataset, comparison.modality, strict=True)
+        ])
+    return comparison
 
 
 def other_classifiers_table(scores: pd.DataFrame, statistics: str | Statistics = "corrected") -> pd.DataFrame:
@@ -166,11 +170,11 @@ def other_classifiers_table(scores: pd.DataFrame, statistics: str | Statistics =
         group, classifier, then as `methods_table`, without the methods that know all labels. The paper prints the
         averaged ranks only.
     """
-    chosen = _chosen(scores, "Table 7", preprocessing="L2STD")
+    rows = _selected(scores, "Table 7", preprocessing="L2STD")
     parts = []
-    for group in groups_of(chosen):
+    for group in groups_of(rows):
         for classifier in ("CART", "LR"):
-            part = _comparison(_chosen(chosen, "Table 7", classifier=classifier), group, "method", COMPARED, statistics,
+            part = _comparison(_selected(rows, "Table 7", classifier=classifier), group, "method", COMPARED, statistics,
                                other_rows=True)
             parts.append(part.assign(group=group, classifier=classifier))
     return pd.concat(parts, ignore_index=True).pipe(_first, "group", "classifier")
@@ -194,17 +198,16 @@ def budgets_table(scores: pd.DataFrame, group: str, statistics: str | Statistics
         "average_rank": mean ranks over budgets, and verdicts by Wilcoxon tests over budgets. Budgets of one dataset
         are far from independent, so these verdicts say little.
     """
-    chosen = _chosen(scores, f"Table {'8' if group == 'binary' else '9'}", preprocessing="L2STD", classifier="GNB")
-    values, budgets = _values(chosen, datasets_of(chosen, group), "method", COMPARED)
+    rows = _selected(scores, f"Table {'8' if group == 'binary' else '9'}", preprocessing="L2STD", classifier="GNB")
+    values, budgets = _values(rows, datasets_of(rows, group), "method", COMPARED)
     folds = values.mean(axis=0).swapaxes(1, 2)
     means = _fold_means(folds)
     parts = [pd.DataFrame({"budget": [*map(str, budgets), AVERAGE_RANK]})]
     verdicts = []
-    for modality, its, mean in zip(MODALITIES, folds, means, strict=True):
+    for modality, tested, mean in zip(MODALITIES, folds, means, strict=True):
         names = [f"{modality}_{method}" for method in COMPARED]
-        rows = np.vstack([mean, ranks(mean).mean(axis=0)])
-        better = [*better_by_f_test(its, statistics), better_by_wilcoxon(mean, statistics)]
-        parts.append(pd.DataFrame(rows, columns=names))
+        better = [*better_by_f_test(tested, statistics), better_by_wilcoxon(mean, statistics)]
+        parts.append(pd.DataFrame(np.vstack([mean, ranks(mean).mean(axis=0)]), columns=names))
         verdicts.append(pd.DataFrame([_verdicts(each, names, COMPARED) for each in better]))
     return pd.concat([*parts, *verdicts], axis=1)
 
@@ -242,12 +245,12 @@ def table(number: int | str, scores: pd.DataFrame, statistics: str | Statistics 
     return TABLES[check_choice(str(number), TABLES, "table")](scores, variant(statistics))
 
 
-def readable(made: pd.DataFrame) -> pd.DataFrame:
+def readable(table: pd.DataFrame) -> pd.DataFrame:
     """A table for reading: three decimals, and each verdict beside the value it belongs to.
 
     Parameters
     ----------
-    made : DataFrame
+    table : DataFrame
         A table of this module, II to IX, or one that `published.printed_table` gives.
 
     Returns
@@ -256,7 +259,7 @@ def readable(made: pd.DataFrame) -> pd.DataFrame:
         Indexed by what names a row, for example dataset and modality; "0.632 > PRE" is a value that is significantly
         better than PRE's.
     """
-    shown = made.set_index([key for key in KEYS if key in made])
+    shown = table.set_index([key for key in KEYS if key in table])
     values = [name for name in shown if not name.endswith(VERDICT)]
     text = pd.DataFrame({name: shown[name].map("{:.3f}".format, na_action="ignore") for name in values})
     for name in values:
@@ -266,28 +269,19 @@ def readable(made: pd.DataFrame) -> pd.DataFrame:
     return text.fillna("")
 
 
-def table_or_note(number: int | str, scores: pd.DataFrame,
-                  statistics: str | Statistics = "corrected") -> pd.DataFrame | str:
-    """A table for reading, or the sentence that says why these scores can't fill it."""
-    try:
-        return readable(table(number, scores, statistics))
-    except CmcslError as error:
-        return str(error)
-
-
-def csv_text(made: pd.DataFrame) -> str:
+def csv_text(table: pd.DataFrame) -> str:
     """Comma-separated values with the paper's three decimals."""
-    return made.to_csv(index=False, float_format="%.3f", lineterminator="\n").rstrip("\n")
+    return table.to_csv(index=False, float_format="%.3f", lineterminator="\n").rstrip("\n")
 
 
-def count_better(made: pd.DataFrame, column: str, than: str) -> tuple[int, int]:
+def count_better(table: pd.DataFrame, column: str, than: str) -> tuple[int, int]:
     """In how many rows of a table a column is significantly better than another, and how many rows there are.
 
     Rows of averaged ranks are not counted.
 
     Parameters
     ----------
-    made : DataFrame
+    table : DataFrame
         A table of this module.
     column : str
         A compared column, for example ``"CMCSL"`` or in Tables VIII and IX ``"visual_CMCSL"``.
@@ -299,20 +293,20 @@ def count_better(made: pd.DataFrame, column: str, than: str) -> tuple[int, int]:
     CmcslError
         If the column has no verdicts.
     """
-    check_choice(column, [name.removesuffix(VERDICT) for name in made if name.endswith(VERDICT)], "compared column")
-    rows = made[made["budget" if "budget" in made else "dataset"] != AVERAGE_RANK]
+    check_choice(column, [name.removesuffix(VERDICT) for name in table if name.endswith(VERDICT)], "compared column")
+    rows = table[table["budget" if "budget" in table else "dataset"] != AVERAGE_RANK]
     wins = rows[column + VERDICT].map(lambda names: names == "all" or than in names.split())
     return int(wins.sum()), len(rows)
 
 
-def compare_with_printed(number: int | str, made: pd.DataFrame) -> pd.DataFrame:
+def compare_with_printed(number: int | str, table: pd.DataFrame) -> pd.DataFrame:
     """Numbers of a table beside those that the paper prints.
 
     Parameters
     ----------
     number : int or str
         1 to 9.
-    made : DataFrame
+    table : DataFrame
         That table from scores on MM-IMDb.
 
     Returns
@@ -321,18 +315,18 @@ def compare_with_printed(number: int | str, made: pd.DataFrame) -> pd.DataFrame:
         One row per number that both tables hold: the keys of its row, column, printed, ours (not rounded), and
         difference (ours, rounded to the printed precision, minus printed).
     """
-    pairs = _beside_printed(number, made, lambda column, name: pd.api.types.is_numeric_dtype(column))
+    pairs = _pairs(table, printed_table(number), lambda column, name: pd.api.types.is_numeric_dtype(column))
     return pairs.assign(difference=(pairs.ours.round(3) - pairs.printed).round(3))
 
 
-def compare_verdicts(number: int | str, made: pd.DataFrame) -> pd.DataFrame:
+def compare_verdicts(number: int | str, table: pd.DataFrame) -> pd.DataFrame:
     """Verdicts of a table beside those that could be read in the paper.
 
     Parameters
     ----------
     number : int or str
         2 to 9.
-    made : DataFrame
+    table : DataFrame
         That table from scores on MM-IMDb.
 
     Returns
@@ -340,7 +334,7 @@ def compare_verdicts(number: int | str, made: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row per verdict that both tables hold: the keys of its row, column, printed, ours, same.
     """
-    pairs = _beside_printed(number, made, lambda column, name: name.endswith(VERDICT))
+    pairs = _pairs(table, printed_table(number), lambda column, name: name.endswith(VERDICT))
     return pairs.assign(same=pairs.ours == pairs.printed)
 
 
@@ -360,85 +354,59 @@ def beside_paper(number: int | str, scores: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per number: the keys of its row (dataset is "mean" for a mean over datasets), column, paper, ours and
-        difference (ours, rounded to the printed precision, minus the paper's), all with three decimals.
+        One row per number: table ("V"), the keys of its row (dataset is "mean" for a mean over datasets), column,
+        paper, ours and difference (ours, rounded to the printed precision, minus the paper's), all with three decimals.
 
     Raises
     ------
     CmcslError
         As `table`.
     """
-    made, printed = table(number, scores, "published"), printed_table(number)
+    # Of all slips only this one changes numbers and not verdicts alone.
+    ours, printed = table(number, scores, Statistics(modalities_apart=False)), printed_table(number)
     if set(scores.corpus) != {"mm-imdb"}:
-        made, printed = _averages(made), _averages(printed)
-    pairs = _pairs(made, printed, lambda column, name: pd.api.types.is_numeric_dtype(column)).round(3)
+        ours, printed = _averages(ours), _averages(printed)
+    pairs = _pairs(ours, printed, lambda column, name: pd.api.types.is_numeric_dtype(column)).round(3)
     row = pairs.groupby([key for key in KEYS if key in pairs], sort=False).ngroup()
     pairs = pairs.iloc[row.argsort(kind="stable")].rename(columns={"printed": "paper"}).reset_index(drop=True)
+    pairs.insert(0, "table", ROMAN[str(number)])
     return pairs.assign(difference=(pairs.ours - pairs.paper).round(3))
 
 
-def _averages(made: pd.DataFrame) -> pd.DataFrame:
+def _averages(values: pd.DataFrame) -> pd.DataFrame:
     """A table with means over datasets in the place of its datasets' rows."""
-    if "dataset" not in made:
-        return made
-    ranks = made.dataset == AVERAGE_RANK
-    keys = [key for key in KEYS if key in made and key != "dataset"]
-    means = made[~ranks].groupby(keys, sort=False).mean(numeric_only=True).reset_index()
-    return pd.concat([means.assign(dataset="mean"), made[ranks]], ignore_index=True)
+    if "dataset" not in values:
+        return values
+    ranks = values.dataset == AVERAGE_RANK
+    keys = [key for key in KEYS if key in values and key != "dataset"]
+    means = values[~ranks].groupby(keys, sort=False).mean(numeric_only=True).reset_index()
+    return pd.concat([means.assign(dataset="mean"), values[ranks]], ignore_index=True)
 
 
-def beside_paper_or_note(number: int | str, scores: pd.DataFrame) -> pd.DataFrame | str:
-    """`beside_paper`, or the sentence that says why these scores can't fill the table."""
-    try:
-        return beside_paper(number, scores)
-    except CmcslError as error:
-        return str(error)
-
-
-def beside_paper_told(number: int | str, scores: pd.DataFrame) -> str:
-    """In a sentence: how `beside_paper` comes out. Nothing where the scores can't fill the table."""
-    made = beside_paper_or_note(number, scores)
-    if isinstance(made, str):
-        return ""
-    difference = made.difference
-    ranked = (made.filter(["dataset", "budget"]) == AVERAGE_RANK).any(axis=1)
-    largest = [f"{difference[rows].abs().max():.3f} in {name}"
-               for name, rows in (("balanced accuracy", ~ranked), ("average rank", ranked)) if rows.any()]
-    what = ("The datasets are the paper's, so every number can be compared" if set(scores.corpus) == {"mm-imdb"} else
-            "The datasets are others than the paper's, so only averages are compared")
-    return (f"{what}. Of {len(made)} numbers, higher here: {(difference > 0).sum()}, lower: {(difference < 0).sum()}, "
-            f"equal at the printed precision: {(difference == 0).sum()}; the largest difference is "
-            f"{' and '.join(largest)}.")
-
-
-def _beside_printed(number: int | str, made: pd.DataFrame, wanted: Callable[[pd.Series, str], bool]) -> pd.DataFrame:
-    return _pairs(made, printed_table(number), wanted)
-
-
-def _pairs(made: pd.DataFrame, printed: pd.DataFrame, wanted: Callable[[pd.Series, str], bool]) -> pd.DataFrame:
+def _pairs(ours: pd.DataFrame, printed: pd.DataFrame, wanted: Callable[[pd.Series, str], bool]) -> pd.DataFrame:
     """What stands in both tables, in long form."""
     keys = [key for key in KEYS if key in printed]
-    columns = [name for name in printed if name not in keys and name in made and wanted(printed[name], name)]
-    ours, theirs = (
-        each.melt(keys, columns, var_name="column", value_name=name).dropna(subset=name)
-        for each, name in ((made, "ours"), (printed, "printed"))
+    columns = [name for name in printed if name not in keys and name in ours and wanted(printed[name], name)]
+    left, right = (
+        table.melt(keys, columns, var_name="column", value_name=name).dropna(subset=name)
+        for table, name in ((printed, "printed"), (ours, "ours"))
     )
-    return theirs.merge(ours, on=[*keys, "column"])
+    return left.merge(right, on=[*keys, "column"])
 
 
-def _chosen(scores: pd.DataFrame, title: str, **values: str) -> pd.DataFrame:
+def _selected(scores: pd.DataFrame, title: str, **values: str) -> pd.DataFrame:
     """Rows that hold the given values, of one corpus and protocol."""
     for column in ("corpus", "protocol"):
-        found = scores[column].unique()
-        if len(found) > 1:
-            raise CmcslError(f"A table shows one {column}, but the scores hold {', '.join(found)}.")
-    chosen = scores
+        names = scores[column].unique()
+        if len(names) > 1:
+            raise CmcslError(f"A table shows one {column}, but the scores hold {', '.join(names)}.")
+    rows = scores
     for column, value in values.items():
-        chosen = chosen[chosen[column] == value]
-    if chosen.empty:
+        rows = rows[rows[column] == value]
+    if rows.empty:
         wanted = ", ".join(f"{column} {value}" for column, value in values.items())
         raise CmcslError(f"{title} needs scores with {wanted}, but there are none.")
-    return chosen
+    return rows
 
 
 def groups_of(scores: pd.DataFrame) -> list[str]:
@@ -460,11 +428,24 @@ def datasets_of(scores: pd.DataFrame, group: str) -> list[str]:
     present = set(scores.dataset)
     names = [name for name, classes in catalogue.items() if name in present and kind(classes) == group]
     if not names:
-        there = [name for name, classes in catalogue.items() if kind(classes) == group]
-        if not there:
+        possible = [name for name, classes in catalogue.items() if kind(classes) == group]
+        if not possible:
             raise CmcslError(f"The corpus {scores.corpus.iloc[0]} has no {group} dataset.")
-        raise CmcslError(f"There are no scores of any {group} dataset: run some of {', '.join(there)}.")
+        raise CmcslError(f"There are no scores of any {group} dataset: run some of {', '.join(possible)}.")
     return names
+
+
+def example_datasets(scores: pd.DataFrame, each: int = 2) -> list[str]:
+    """The first datasets of each group in the scores, binary ones first, in the catalogue's order.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table of one corpus.
+    each : int
+        How many of a group, at most.
+    """
+    return [name for group in groups_of(scores) for name in datasets_of(scores, group)[:each]]
 
 
 def _values(scores: pd.DataFrame, names: list[str], column: str, compared: tuple[str, ...]) -> tuple[np.ndarray, list]:
@@ -479,21 +460,21 @@ def _values(scores: pd.DataFrame, names: list[str], column: str, compared: tuple
     rows = rows.drop_duplicates([*keys, "balanced_accuracy"])
     twice = rows.duplicated(keys)
     if twice.any():
-        raise CmcslError(f"The scores hold two balanced accuracies for {_told(keys, rows[twice][keys].iloc[0])}: "
+        raise CmcslError(f"The scores hold two balanced accuracies for {_in_words(keys, rows[twice][keys].iloc[0])}: "
                          "give the scores of one run.")
     budgets = sorted(rows.budget.unique())
     axes = [names, MODALITIES, compared, budgets, range(5), range(2)]
     values = rows.set_index(keys).balanced_accuracy.reindex(pd.MultiIndex.from_product(axes, names=keys))
     missing = values.isna()
     if missing.any():
-        raise CmcslError(f"The scores lack the balanced accuracy of {_told(keys, values.index[missing][0])}: "
+        raise CmcslError(f"The scores lack the balanced accuracy of {_in_words(keys, values.index[missing][0])}: "
                          f"a table needs every {column}, budget and fold for all of its datasets.")
     if len(rows) > len(values):
         raise CmcslError("The scores hold more than the 5 repetitions (0 to 4) of 2 folds that the F test takes.")
     return values.to_numpy().reshape([len(axis) for axis in axes]), budgets
 
 
-def _told(keys: list[str], values: tuple) -> str:
+def _in_words(keys: list[str], values: tuple) -> str:
     return ", ".join(f"{key} {value}" for key, value in zip(keys, values, strict=True))
 
 
@@ -510,34 +491,35 @@ def _comparison(scores: pd.DataFrame, group: str, column: str, compared: tuple[s
     other_rows : bool
         Whether the paper takes the verdicts of this multiclass table from the binary datasets by a slip.
     """
-    chosen = variant(statistics)
+    statistics = variant(statistics)
     names = datasets_of(scores, group)
     folds = _values(scores, names, column, compared)[0].mean(axis=3)
     means = tested = _fold_means(folds)
-    if other_rows and not chosen.own_rows and group == "multiclass":
+    if other_rows and not statistics.own_rows and group == "multiclass":
         tested = _fold_means(_values(scores, datasets_of(scores, "binary"), column, compared)[0].mean(axis=3))
-    better = better_by_f_test(folds, chosen)
+    better = better_by_f_test(folds, statistics)
     rows = [{"dataset": dataset, "modality": modality} | dict(zip(compared, means[i, j], strict=True))
             | _verdicts(better[i, j], compared)
             for i, dataset in enumerate(names) for j, modality in enumerate(MODALITIES)]
-    if chosen.modalities_apart:
+    if statistics.modalities_apart:
         parts = [(modality, means[:, j], tested[:, j]) for j, modality in enumerate(MODALITIES)]
     else:
         parts = [("both", means.reshape(-1, len(compared)), tested.reshape(-1, len(compared)))]
-    rows += [{"dataset": AVERAGE_RANK, "modality": modality} | dict(zip(compared, ranks(its).mean(axis=0), strict=True))
-             | _verdicts(better_by_wilcoxon(others, chosen), compared) for modality, its, others in parts]
+    rows += [{"dataset": AVERAGE_RANK, "modality": modality}
+             | dict(zip(compared, ranks(ranked).mean(axis=0), strict=True))
+             | _verdicts(better_by_wilcoxon(tested, statistics), compared) for modality, ranked, tested in parts]
     return pd.DataFrame(rows)
 
 
 def _verdicts(better: np.ndarray, names: tuple[str, ...] | list[str],
-              told: tuple[str, ...] | None = None) -> dict[str, str]:
-    """Verdict columns of one row; `told` are the names that verdicts use where columns are called otherwise."""
+              short: tuple[str, ...] | None = None) -> dict[str, str]:
+    """Verdict columns of one row; `short` are the names that verdicts use where columns are called otherwise."""
     verdicts = {}
     for name, row in zip(names, better, strict=True):
-        beaten = [other for other, wins in zip(told or names, row, strict=True) if wins]
+        beaten = [other for other, wins in zip(short or names, row, strict=True) if wins]
         verdicts[name + VERDICT] = "all" if len(beaten) == len(names) - 1 else " ".join(beaten)
     return verdicts
 
 
-def _first(made: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    return made[[*columns, *(name for name in made if name not in columns)]]
+def _first(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
+    return table[[*columns, *(name for name in table if name not in columns)]]

@@ -1,11 +1,15 @@
 """Figures are looked at by people; what they show is tested through their data."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 
 from cmcsl_lib import figures, tables
 from cmcsl_lib.corpora import load
+from cmcsl_lib.effects import with_groups
+from cmcsl_lib.features import MODALITIES, load_features
+from cmcsl_lib.preprocessing import PREPROCESSINGS
 from cmcsl_lib.sources import source_scores
 from cmcsl_lib.statistics import wilcoxon_p_values
 
@@ -22,58 +26,78 @@ def drawn(figure):
     return figure.data
 
 
+@pytest.fixture(autouse=True)
+def close():
+    """Figures of pyplot, drawn before they are closed."""
+    yield
+    for number in plt.get_fignums():
+        plt.figure(number).canvas.draw()
+    plt.close("all")
+
+
 def test_budget_curves_are_means_over_folds(scores):
-    data = drawn(figures.budget_curves(scores, ["AF", "AFP"]))
-    its = scores.query("dataset == 'AFP' and modality == 'text' and method == 'UNI' and budget == 3")
-    row = data.query("datasets == 'AFP' and modality == 'text' and method == 'UNI' and budget == 3")
-    assert row.balanced_accuracy.item() == pytest.approx(its.balanced_accuracy.mean())
+    data = figures.budget_curves(scores[scores.dataset.isin(["AF", "AFP"])])
+    one = scores.query("dataset == 'AFP' and modality == 'text' and method == 'UNI' and budget == 3")
+    row = data.query("dataset == 'AFP' and modality == 'text' and method == 'UNI' and budget == 3")
+    assert row.balanced_accuracy.item() == pytest.approx(one.balanced_accuracy.mean())
     assert len(data) == 2 * 2 * (3 + 3 * 20)
 
 
-def test_group_curves_average_over_the_datasets_of_a_group(scores):
-    data = drawn(figures.group_curves(scores))
-    assert set(data.datasets) == {"10 binary datasets", "10 multiclass datasets"}
+def test_budget_curves_show_fusion_in_both_modalities(scores):
+    data = figures.budget_curves(scores[scores.dataset == "AF"])
+    fused = scores[(scores.dataset == "AF") & (scores.method == "LF")].balanced_accuracy.mean()
+    assert data[data.method == "LF"].balanced_accuracy.tolist() == pytest.approx([fused, fused])
+
+
+def test_budget_curves_average_over_the_datasets_of_a_group(scores):
+    data = figures.budget_curves(with_groups(scores), row="group")
     binary = scores.dataset.isin(tables.datasets_of(scores, "binary"))
-    its = scores[binary & (scores.modality == "visual") & (scores.method == "CMCSL") & (scores.budget == 1)]
-    row = data[(data.datasets == "10 binary datasets") & (data.modality == "visual") & (data.method == "CMCSL")
-               & (data.budget == 1)]
-    assert row.balanced_accuracy.item() == pytest.approx(its.balanced_accuracy.mean())
+    rows = scores[binary & (scores.modality == "visual") & (scores.method == "CMCSL") & (scores.budget == 1)]
+    mark = data.query("group == 'binary' and modality == 'visual' and method == 'CMCSL' and budget == 1")
+    assert mark.balanced_accuracy.item() == pytest.approx(rows.balanced_accuracy.mean())
+    assert set(data.group) == {"binary", "multiclass"}
 
 
-def test_preprocessing_panels_have_histograms_of_area_one():
-    data = drawn(figures.preprocessing_panels(source_scores("openclipart", 2, datasets="AT HP", compute=False)))
-    assert set(data[data.panel == "histogram"].series) == {"animal", "transport"}
-    for _, its in data[data.panel == "histogram"].groupby(["modality", "preprocessing", "series"]):
-        assert its.y.sum() * np.diff(its.x).mean() == pytest.approx(1)
-    curves = data[data.panel == "balanced_accuracy"]
-    assert set(curves.series) == {"FULL", "PRE", "UNI", "CMCSL"}
-    assert set(curves.preprocessing) == {"RAW", "L2", "STD", "MM", "L2STD"}
+def test_panels_of_budget_curves_stand_in_the_usual_order():
+    scores = source_scores("openclipart", 2, datasets="AT", compute=False)
+    data = figures.budget_curves(scores.sort_values(["modality", "preprocessing", "method"]), "modality",
+                                 "preprocessing")
+    assert set(data.method) == {"FULL", "PRE", "UNI", "CMCSL"}
+    titles = [place.get_title() for place in plt.gcf().axes]
+    assert titles == [f"{modality}, {name}" for modality in MODALITIES for name in PREPROCESSINGS]
 
 
-def test_preprocessing_panels_of_published_scores_have_no_histograms():
-    scores = source_scores("openclipart", 2, datasets="HP", compute=False).assign(protocol="published")
-    assert set(drawn(figures.preprocessing_panels(scores)).panel) == {"balanced_accuracy"}
+def test_feature_histograms_have_area_one():
+    data = figures.feature_histograms(load_features("openclipart", "AT"))
+    assert set(data["class"]) == {"animal", "transport"}
+    assert set(data.preprocessing) == set(PREPROCESSINGS)
+    for _, bars in data.groupby(["modality", "preprocessing", "class"]):
+        assert bars.density.sum() * np.diff(bars.mean_feature).mean() == pytest.approx(1)
+
+
+def means_of(scores, methods):
+    return scores[scores.method.isin(methods)].pivot_table(
+        index=["group", "modality", "dataset"], columns="method", values="balanced_accuracy")[methods]
 
 
 def test_rank_diagrams_show_the_tables_ranks(scores):
-    data = drawn(figures.rank_diagrams_of(scores, {"Binary": 5, "Multiclass": 6}))
-    made = tables.table(5, scores)
-    last = made[(made.dataset == "average_rank") & (made.modality == "text")]
-    its = data[(data.diagram == "Binary") & (data.modality == "text")]
-    assert its.groupby("method").average_rank.first().to_dict() == last[["PRE", "UNI", "CMCSL"]].iloc[0].to_dict()
-    rows = made[(made.dataset != "average_rank") & (made.modality == "text")][["PRE", "UNI", "CMCSL"]]
-    pair = its[(its.method == "UNI") & (its.other == "CMCSL")]
+    compared = ["PRE", "UNI", "CMCSL"]
+    data = figures.rank_diagrams(means_of(with_groups(scores), compared))
+    table = tables.table(5, scores)
+    last = table[(table.dataset == "average_rank") & (table.modality == "text")]
+    shown = data[(data.group == "binary") & (data.modality == "text")]
+    assert shown.groupby("method").average_rank.first().to_dict() == last[compared].iloc[0].to_dict()
+    rows = table[(table.dataset != "average_rank") & (table.modality == "text")][compared]
+    pair = shown[(shown.method == "UNI") & (shown.other == "CMCSL")]
     assert pair.p_value.item() == pytest.approx(wilcoxon_p_values(rows.to_numpy())[1, 2])
+    assert set(data.group) == {"binary", "multiclass"} and len(data) == 2 * 2 * 6
 
 
-def test_rank_diagrams_by_group():
-    scores = source_scores("openclipart", 1, compute=False)
-    assert set(drawn(figures.rank_diagrams_by_group(scores)).diagram) == {"Binary", "Multiclass"}
-
-
-def test_rank_diagrams_leave_out_what_the_scores_lack(scores):
-    some = scores[scores.dataset.isin(["AF", "PT"])]
-    assert set(drawn(figures.rank_diagrams_of(some, {"Binary": 5, "Multiclass": 6})).diagram) == {"Binary"}
+def test_rank_diagrams_of_one_group_and_dataset(scores):
+    means = means_of(with_groups(scores[scores.dataset == "AF"]), ["UNI", "CMCSL"])
+    data = figures.rank_diagrams(means)
+    assert set(data.group) == {"binary"} and (data.p_value == 1).all()
+    assert "(1 dataset)" in plt.gcf().axes[0].get_title()
 
 
 def test_gallery_and_scheme():

@@ -12,17 +12,15 @@ from cmcsl_lib.tables import (
     EXPERIMENTS,
     TABLES,
     beside_paper,
-    beside_paper_or_note,
-    beside_paper_told,
     compare_verdicts,
     compare_with_printed,
     count_better,
     csv_text,
     datasets_table,
+    example_datasets,
     methods_table,
     readable,
     table,
-    table_or_note,
 )
 
 originals = pytest.mark.skipif(
@@ -239,9 +237,9 @@ def test_every_table_is_readable(number):
     assert shown.index.is_unique
 
 
-def test_table_or_note():
-    assert "no scores of any multiclass" in table_or_note(6, experiment_3(["AF"]))
-    assert table_or_note(5, experiment_3(["AF"]), "published").index[-1] == (AVERAGE_RANK, "both")
+def test_examples_are_of_both_groups():
+    assert example_datasets(experiment_3(["CO", "AFP", "PT", "AF"])) == ["AF", "PT", "AFP"]
+    assert example_datasets(experiment_3(MULTICLASS[:3]), each=1) == MULTICLASS[:1]
 
 
 def test_table_1_for_reading_has_one_row_per_dataset():
@@ -334,16 +332,22 @@ def test_on_other_datasets_only_averages_stand_beside_the_paper():
     assert row.difference == pytest.approx(row.ours - row.paper, abs=1e-9)
     ranks = made[made.dataset == AVERAGE_RANK].set_index("column")
     assert list(ranks.ours) == [1, 2, 3] and set(ranks.modality) == {"both"}
-    told = beside_paper_told(5, scores)
-    largest = [made.difference[rows].abs().max() for rows in (made.dataset == "mean", made.dataset != "mean")]
-    assert f"{largest[0]:.3f} in balanced accuracy and {largest[1]:.3f} in average rank" in told
-    assert f"higher here: {(made.difference > 0).sum()}," in told
+    assert set(made.table) == {"V"}
 
 
 def test_scores_that_can_not_stand_beside_the_paper_say_so():
-    scores = experiment_3(MULTICLASS)
-    assert "binary" in beside_paper_or_note(5, scores)
-    assert beside_paper_told(5, scores) == ""
+    with pytest.raises(CmcslError, match="no scores of any binary dataset"):
+        beside_paper(5, experiment_3(MULTICLASS))
+
+
+@pytest.mark.parametrize("number", [6, 7, 9])
+def test_multiclass_datasets_alone_stand_beside_the_paper(number):
+    scores = experiment_scores(3)
+    alone = beside_paper(number, scores[scores.dataset.isin(MULTICLASS)])
+    every = beside_paper(number, scores)
+    if "group" in every:
+        every = every[every.group == "multiclass"]
+    assert alone.ours.tolist() == every.ours.tolist()
 
 
 @originals
