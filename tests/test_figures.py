@@ -1,11 +1,9 @@
 """Figures are looked at by people; what they show is tested through their data."""
 
 import numpy as np
-import pandas as pd
 import pytest
 
 from cmcsl_lib import figures, tables
-from cmcsl_lib.corpora import load
 from cmcsl_lib.sources import source_scores
 from cmcsl_lib.statistics import wilcoxon_p_values
 
@@ -74,24 +72,3 @@ def test_rank_diagrams_by_group():
 def test_rank_diagrams_leave_out_what_the_scores_lack(scores):
     some = scores[scores.dataset.isin(["AF", "PT"])]
     assert set(drawn(figures.rank_diagrams_of(some, {"Binary": 5, "Multiclass": 6})).diagram) == {"Binary"}
-
-
-def test_gallery_and_scheme():
-    corpus = load("openclipart")
-    data = drawn(figures.gallery(corpus, [3, 1], ["third", "first"]))
-    assert data.id.tolist() == corpus.items.id.iloc[[3, 1]].tolist()
-    assert len(drawn(figures.scheme())) == 9
-
-
-def test_training_curves_and_class_bars():
-    assert drawn(figures.training_curves({"AF": [1.0, 0.5]}, "Loss")).loss.tolist() == [1.0, 0.5]
-    counts = pd.DataFrame({"dataset": "AF", "class": ["animal", "food"], "samples": [3, 4]})
-    assert drawn(figures.class_bars(counts)).equals(counts)
-
-
-def test_captions_of_a_gallery_leave_the_images_free():
-    figure = figures.gallery(load("openclipart"), [1, 2, 3, 4], ["one\ntwo\nthree\nfour"] * 4, columns=2)
-    figure.canvas.draw()
-    above, below = figure.axes[0], figure.axes[2]
-    assert above.title.get_window_extent().y0 > below.get_window_extent().y1
-    assert below.title.get_window_extent().y0 >= 0

@@ -6,27 +6,17 @@ Each function returns a Matplotlib figure with the numbers that it shows as attr
 from .base import PageFigure
 from .paper import (
     budget_curves,
-    class_bars,
-    distances,
-    gallery,
     group_curves,
     preprocessing_panels,
     rank_diagrams_by_group,
     rank_diagrams_of,
-    scheme,
-    training_curves,
 )
 
 __all__ = [
     "PageFigure",
     "budget_curves",
-    "class_bars",
-    "distances",
-    "gallery",
     "group_curves",
     "preprocessing_panels",
     "rank_diagrams_by_group",
     "rank_diagrams_of",
-    "scheme",
-    "training_curves",
 ]
