@@ -1,4 +1,4 @@
-"""Algorithm 1 on one training half, row by row: what each modality said and who decided."""
+"""Algorithm 1 on one training half, row by row: the label of each modality, and which one decides."""
 
 import pandas as pd
 
@@ -38,42 +38,9 @@ def exchange_table(features: Features, protocol: Protocol, budget: int, preproce
         table[f"{modality}_label"] = names[labels[-1]]
         table[f"{modality}_distance"] = distances[-1]
         table[f"{modality}_seed"] = ids[seeds[clusters.seed]]
-    kept = nearest(labels, distances)
-    table["label"] = names[kept.label]
-    table["decided_by"] = pd.Index(MODALITIES)[kept.modality]
+    exchanged = nearest(labels, distances)
+    table["label"] = names[exchanged.label]
+    table["decided_by"] = pd.Index(MODALITIES)[exchanged.modality]
     table["agree"] = labels[0] == labels[1]
-    table["right"] = kept.label == y
+    table["right"] = exchanged.label == y
     return table
-
-
-def exchange_counts(table: pd.DataFrame) -> pd.DataFrame:
-    """Where the modalities differed: how many labels each gave to the other, and how many of them were right.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `exchange_table`.
-    """
-    differing = table[~table.agree]
-    told = differing.groupby("decided_by").right.agg(labels="size", right="sum").reindex(MODALITIES, fill_value=0)
-    told["wrong"] = told.labels - told.right
-    return told.rename_axis("decided by").reset_index()
-
-
-def shares_right(table: pd.DataFrame) -> pd.DataFrame:
-    """How many pseudo-labels of rows that are not seeds are right, by who gives them.
-
-    Parameters
-    ----------
-    table : DataFrame
-        From `exchange_table`.
-
-    Returns
-    -------
-    DataFrame
-        Columns labels ("visual alone", "text alone", "CMCSL") and share_right.
-    """
-    hidden = table[~table.seed]
-    given = {f"{modality} alone": hidden[f"{modality}_label"] for modality in MODALITIES} | {"CMCSL": hidden.label}
-    return pd.DataFrame([(name, (labels == hidden.true).mean()) for name, labels in given.items()],
-                        columns=["labels", "share_right"])

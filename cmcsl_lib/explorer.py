@@ -33,33 +33,37 @@ CLASSIFIERS = ("GNB", "LR", "CART")
 MARKS = {"^": "triangle", "s": "square", "o": "circle"}
 
 
-def score_sources(corpus: str, chosen: str = "strict", *, names: list[str] | str | None = None,
+def score_sources(corpus: str, protocol: str = "strict", *, names: list[str] | str | None = None,
                   budgets: tuple[int, ...] = BUDGETS) -> dict[str, pd.DataFrame]:
-    """Scores of Experiment 3 of every source that is there, by what the explorer calls it.
+    """Scores of Experiment 3 from every source that is on this machine, by their titles.
 
     Parameters
     ----------
     corpus : str
-    chosen : {"strict", "paper"}
-        Protocol that stands first; scores with GNB are computed if they are missing.
+    protocol : {"strict", "paper"}
+        The one that stands first; scores of the corpus with GNB are computed if they are missing.
     names : list of str or str, optional
         Datasets of the corpus; default: all.
     budgets : tuple of int
+
+    Returns
+    -------
+    dict of str to DataFrame
+        Tidy scores tables: those of the corpus with either protocol, the published ones, and one's own run on MM-IMDb.
     """
-    own = {"datasets": names, "budgets": budgets}
-    made = {}
-    for protocol in sorted(PROTOCOLS, key=lambda name: name != chosen):
-        title = f"{corpus}, {protocol} protocol"
-        try:
-            made[title] = source_scores(corpus, 3, protocol, classifiers=CLASSIFIERS, compute=False, **own)
-        except Absent:
-            if protocol == chosen:
-                made[title] = source_scores(corpus, 3, protocol, **own)
-    try:
-        made["published scores, MM-IMDb"] = source_scores(PUBLISHED, 3, classifiers=CLASSIFIERS, budgets=budgets)
-    except Absent:
-        pass
-    return made
+    protocols = sorted(PROTOCOLS, key=lambda name: name != protocol)
+    sources = {}
+    for source in dict.fromkeys((corpus, PUBLISHED, "mm-imdb")):
+        datasets = names if source == corpus else None
+        for name in protocols[:1] if source == PUBLISHED else protocols:
+            title = "published scores, MM-IMDb" if source == PUBLISHED else f"{source}, {name} protocol"
+            try:
+                sources[title] = source_scores(source, 3, name, datasets=datasets, classifiers=CLASSIFIERS,
+                                               budgets=budgets, compute=False)
+            except Absent:
+                if source == corpus and name == protocol:
+                    sources[title] = source_scores(source, 3, name, datasets=datasets, budgets=budgets)
+    return sources
 
 
 def score_data(sources: dict[str, pd.DataFrame]) -> dict:
@@ -86,26 +90,26 @@ def _source_data(title: str, scores: pd.DataFrame) -> dict:
     keys = ["dataset", "classifier", "modality", "method", "budget"]
     means = scores.groupby(keys, sort=False).balanced_accuracy.mean().reset_index()
     groups = {f"{group} datasets, mean": datasets_of(scores, group) for group in groups_of(scores)}
-    rows = {name: means[means.dataset.isin(its)].groupby(keys[1:], sort=False).balanced_accuracy.mean().reset_index()
-            for name, its in groups.items()}
-    rows |= {name: means[means.dataset == name] for its in groups.values() for name in its}
+    parts = {group: means[means.dataset.isin(names)].groupby(keys[1:], sort=False).balanced_accuracy.mean()
+             .reset_index() for group, names in groups.items()}
+    parts |= {name: means[means.dataset == name] for names in groups.values() for name in names}
     return {"title": title, "budgets": sorted(int(budget) for budget in means.budget.unique() if budget),
-            "datasets": {name: _nested(its) for name, its in rows.items()}}
+            "datasets": {name: _nested(part) for name, part in parts.items()}}
 
 
 def _nested(means: pd.DataFrame) -> dict:
     """Classifier, modality and method to values in the order of budgets."""
-    made: dict = {}
+    nested: dict = {}
     grouped = means.sort_values("budget").groupby(["classifier", "modality", "method"], sort=False)
-    for (classifier, modality, method), its in sorted(grouped, key=lambda each: CLASSIFIERS.index(each[0][0])):
-        values = [round(value, 4) for value in its.balanced_accuracy]
-        made.setdefault(classifier, {}).setdefault(modality, {})[method] = values
-    return made
+    for (classifier, modality, method), part in sorted(grouped, key=lambda each: CLASSIFIERS.index(each[0][0])):
+        values = [round(value, 4) for value in part.balanced_accuracy]
+        nested.setdefault(classifier, {}).setdefault(modality, {})[method] = values
+    return nested
 
 
 def item_data(corpus: Corpus, protocol: Protocol, names: list[str] | str | None = None,
               budgets: Sequence[int] = ITEM_BUDGETS, most: int = MOST_ITEMS) -> dict:
-    """Items of the first training half of every dataset: their distances, labels, and who decided.
+    """Items of the first training half of every dataset: their distances, their labels, and which modality decides.
 
     Parameters
     ----------
@@ -123,34 +127,34 @@ def item_data(corpus: Corpus, protocol: Protocol, names: list[str] | str | None 
         budgets, where each leads to columns, one value per item that is not a seed: item (number in items), true,
         label, decided (number of the modality), and for each modality label, distance and seed (number in items).
     """
-    shown = [budget for budget in ITEM_BUDGETS if budget in budgets] or list(budgets[:1])
+    budgets = [budget for budget in ITEM_BUDGETS if budget in budgets] or list(budgets[:1])
     numbers: dict[str, int] = {}
-    made = {}
+    by_dataset = {}
     for name in datasets(corpus.name, names):
         features = load_features(corpus.name, name, protocol.features)
-        tables = {budget: exchange_table(features, protocol, budget) for budget in shown}
+        tables = {budget: exchange_table(features, protocol, budget) for budget in budgets}
         ids = dict.fromkeys([*numbers, *next(iter(tables.values())).id])
         if len(ids) > most:
             continue
         numbers = {each: number for number, each in enumerate(ids)}
         columns = {budget: _columns(table, numbers, features.classes) for budget, table in tables.items()}
-        made[name] = {"classes": list(features.classes), "budgets": columns}
+        by_dataset[name] = {"classes": list(features.classes), "budgets": columns}
     items = corpus.items.set_index("id").loc[list(numbers)]
     return {"items": items[["title", "text"]].fillna("").to_numpy().tolist(),
-            "images": [_thumbnail(each) for each in items.image], "datasets": made}
+            "images": [_thumbnail(each) for each in items.image], "datasets": by_dataset}
 
 
 def _columns(table: pd.DataFrame, numbers: dict[str, int], classes: Sequence[str]) -> dict:
-    its = table[~table.seed]
+    hidden = table[~table.seed]
     order = {name: number for number, name in enumerate(classes)}
-    columns = {"item": its.id.map(numbers), "true": its.true.map(order), "label": its.label.map(order),
-               "decided": its.decided_by.map(MODALITIES.index)}
-    made = {name: column.tolist() for name, column in columns.items()}
+    columns = {"item": hidden.id.map(numbers), "true": hidden.true.map(order), "label": hidden.label.map(order),
+               "decided": hidden.decided_by.map(MODALITIES.index)}
+    lists = {name: column.tolist() for name, column in columns.items()}
     for modality in MODALITIES:
-        made[modality] = {"label": its[f"{modality}_label"].map(order).tolist(),
-                          "distance": its[f"{modality}_distance"].round(3).tolist(),
-                          "seed": its[f"{modality}_seed"].map(numbers).tolist()}
-    return made
+        lists[modality] = {"label": hidden[f"{modality}_label"].map(order).tolist(),
+                           "distance": hidden[f"{modality}_distance"].round(3).tolist(),
+                           "seed": hidden[f"{modality}_seed"].map(numbers).tolist()}
+    return lists
 
 
 def _thumbnail(content: bytes | None) -> str:

@@ -1,12 +1,14 @@
+import numpy as np
 import pytest
 
-from cmcsl_lib.exchange import exchange_counts, exchange_table, shares_right
-from cmcsl_lib.protocol import protocol
+from cmcsl_lib.exchange import exchange_table
+from cmcsl_lib.features import MODALITIES
+from cmcsl_lib.protocol import PROTOCOLS
 
 
 @pytest.fixture
 def table(make_features):
-    return exchange_table(make_features(), protocol("strict"), 3)
+    return exchange_table(make_features(), PROTOCOLS["strict"], 3)
 
 
 def test_seeds_keep_their_class_and_the_closer_modality_decides(table):
@@ -16,15 +18,11 @@ def test_seeds_keep_their_class_and_the_closer_modality_decides(table):
     assert len(differing) and (differing.decided_by == closer).all()
 
 
-def test_shares_of_right_labels_leave_seeds_out(table):
-    hidden = table[~table.seed]
-    shares = shares_right(table).set_index("labels").share_right
-    assert shares["text alone"] == pytest.approx((hidden.text_label == hidden.true).mean())
-    assert shares["CMCSL"] == pytest.approx(hidden.right.mean())
-    assert hidden.right.mean() < table.right.mean()
-
-
-def test_counts_add_up_to_the_disagreements(table):
-    told = exchange_counts(table)
-    assert told.labels.sum() == (~table.agree).sum()
-    assert (told.right + told.wrong == told.labels).all()
+def test_each_modality_takes_the_class_of_its_nearest_seed_and_the_label_is_one_of_both(table):
+    classes = table.set_index("id").true
+    for modality in MODALITIES:
+        assert (table[f"{modality}_label"] == table[f"{modality}_seed"].map(classes)).all()
+        assert set(table[f"{modality}_seed"]) <= set(table.id[table.seed])
+    decided = np.where(table.decided_by == "visual", table.visual_label, table.text_label)
+    assert (table.label == decided).all() and (table.right == (table.label == table.true)).all()
+    assert table.seed.sum() == 6 and not table.right[~table.seed].all()

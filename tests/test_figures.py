@@ -2,11 +2,9 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
-import pandas as pd
 import pytest
 
 from cmcsl_lib import figures, tables
-from cmcsl_lib.corpora import load
 from cmcsl_lib.effects import with_groups
 from cmcsl_lib.features import MODALITIES, load_features
 from cmcsl_lib.preprocessing import PREPROCESSINGS
@@ -98,24 +96,3 @@ def test_rank_diagrams_of_one_group_and_dataset(scores):
     data = figures.rank_diagrams(means)
     assert set(data.group) == {"binary"} and (data.p_value == 1).all()
     assert "(1 dataset)" in plt.gcf().axes[0].get_title()
-
-
-def test_gallery_and_scheme():
-    corpus = load("openclipart")
-    data = drawn(figures.gallery(corpus, [3, 1], ["third", "first"]))
-    assert data.id.tolist() == corpus.items.id.iloc[[3, 1]].tolist()
-    assert len(drawn(figures.scheme())) == 9
-
-
-def test_training_curves_and_class_bars():
-    assert drawn(figures.training_curves({"AF": [1.0, 0.5]}, "Loss")).loss.tolist() == [1.0, 0.5]
-    counts = pd.DataFrame({"dataset": "AF", "class": ["animal", "food"], "samples": [3, 4]})
-    assert drawn(figures.class_bars(counts)).equals(counts)
-
-
-def test_captions_of_a_gallery_leave_the_images_free():
-    figure = figures.gallery(load("openclipart"), [1, 2, 3, 4], ["one\ntwo\nthree\nfour"] * 4, columns=2)
-    figure.canvas.draw()
-    above, below = figure.axes[0], figure.axes[2]
-    assert above.title.get_window_extent().y0 > below.get_window_extent().y1
-    assert below.title.get_window_extent().y0 >= 0

@@ -8,12 +8,6 @@ from ..paths import shipped
 from ..sealed import checked
 from .base import Corpus
 
-ABOUT = ("The corpus of this page holds drawings of the Open Clip Art Library with their titles, descriptions and "
-         "keywords. The text of an item holds no word that names one of the labels: with those words the text would "
-         "give the class away.")
-#: A Markdown item.
-LIMIT = ("- **Chosen by hand.** Labels, synonyms and datasets were chosen after seeing full-label results, before any "
-         "run of CMCSL.")
 COLUMNS = ("source", "title", "creator", "text", "labels", "image")
 
 

@@ -1,28 +1,8 @@
-"""Figures: those of the paper here, those of other pages in modules that are named as what they show.
+"""Figures that several pages share, or that are long; modules are named as what they show.
 
-Each function returns a Matplotlib figure with the numbers that it shows as attribute `data`, a DataFrame.
+Each function draws with `matplotlib.pyplot` and returns what it draws, a DataFrame with one row per mark.
 """
 
-from .base import PageFigure
-from .paper import (
-    budget_curves,
-    class_bars,
-    distances,
-    feature_histograms,
-    gallery,
-    rank_diagrams,
-    scheme,
-    training_curves,
-)
+from .paper import budget_curves, feature_histograms, rank_diagrams
 
-__all__ = [
-    "PageFigure",
-    "budget_curves",
-    "class_bars",
-    "distances",
-    "feature_histograms",
-    "gallery",
-    "rank_diagrams",
-    "scheme",
-    "training_curves",
-]
+__all__ = ["budget_curves", "feature_histograms", "rank_diagrams"]

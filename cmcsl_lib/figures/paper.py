@@ -1,145 +1,18 @@
-"""One function per figure of the paper, and drawings of items."""
+"""Figures of the paper that need more than a line of seaborn."""
 
-from collections.abc import Sequence
-from textwrap import wrap
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
-from matplotlib.patches import FancyBboxPatch
 from scikit_posthocs import critical_difference_diagram
 
-from ..corpora import Corpus
-from ..corpora.pictures import decoded
 from ..escaping import figure_safe
 from ..features import MODALITIES, Features
 from ..preprocessing import PREPROCESSINGS, preprocessor
 from ..statistics import ALPHA, rank_comparison
-from .base import CURVES, LINES, MODALITY_COLOURS, PALETTE, legend_above, subplots
-
-
-def scheme() -> Figure:
-    """Figure 1, our own drawing: from images and texts to one classifier per modality."""
-    figure, axes = subplots(figsize=(10, 3.4))
-    boxes = {
-        "20% of images,\nfor fine-tuning": (0.0, 0.78), "80% images": (0.0, 0.44), "80% texts": (0.0, 0.08),
-        "ResNet-18\n512 features": (2.3, 0.44), "MiniLM-L6-v2\n384 features": (2.3, 0.08),
-        "L2STD,\nnearest seed": (4.6, 0.44), "L2STD,\n nearest seed": (4.6, 0.08),
-        "Exchange:\nsmaller distance\ngives the label": (6.9, 0.26),
-        "Classifier\nof images": (9.2, 0.44), "Classifier\nof texts": (9.2, 0.08),
-    }
-    arrows = [(0, 3), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7), (6, 7), (7, 8), (7, 9)]
-    places = list(boxes.values())
-    steps = [" ".join(text.split()) for text in boxes]
-    figure.data = pd.DataFrame([(steps[start], steps[end]) for start, end in arrows], columns=["from", "to"])
-    for text, (x, y) in boxes.items():
-        axes.add_patch(FancyBboxPatch((x, y), 1.6, 0.2, boxstyle="round,pad=0.04", fc="#F2F2F2", ec="#444444"))
-        axes.text(x + 0.8, y + 0.1, text, ha="center", va="center", fontsize=9)
-    for start, end in arrows:
-        (x0, y0), (x1, y1) = places[start], places[end]
-        axes.annotate("", (x1 - 0.06, y1 + 0.1), (x0 + 1.66, y0 + 0.1), arrowprops={"arrowstyle": "->"})
-    axes.set(xlim=(-0.1, 11), ylim=(0, 1.05))
-    axes.axis("off")
-    return figure
-
-
-def class_bars(counts: pd.DataFrame) -> Figure:
-    """Figure 2: how many items each class of one dataset has.
-
-    Parameters
-    ----------
-    counts : DataFrame
-        Columns dataset, class, samples, as in Table I; one dataset.
-    """
-    figure, axes = subplots(figsize=(6, 0.6 + 0.5 * len(counts)))
-    figure.data = counts
-    sns.barplot(x=counts.samples, y=counts["class"].map(figure_safe), color=MODALITY_COLOURS["visual"], ax=axes)
-    axes.bar_label(axes.containers[0], padding=3)
-    axes.set(title=f"Classes of {counts.dataset.iloc[0]}", xlabel="Items", ylabel="")
-    sns.despine(figure)
-    return figure
-
-
-def training_curves(losses: dict[str, Sequence[float]], title: str) -> Figure:
-    """Mean training loss of each epoch.
-
-    Parameters
-    ----------
-    losses : dict of str to sequence of float
-        Name of each curve and its losses.
-    """
-    figure, axes = subplots(figsize=(6, 3.4))
-    figure.data = pd.DataFrame([(name, epoch, value) for name, values in losses.items()
-                                for epoch, value in enumerate(values, start=1)], columns=["training", "epoch", "loss"])
-    for (name, values), marker in zip(losses.items(), "os^Dv*" * len(losses), strict=False):
-        axes.plot(range(1, len(values) + 1), values, marker=marker, markersize=4, label=name)
-    axes.set(title=title, xlabel="Epoch", ylabel="Mean loss")
-    axes.xaxis.get_major_locator().set_params(integer=True)
-    axes.legend(frameon=False, ncols=2)
-    sns.despine(figure)
-    return figure
-
-
-def gallery(corpus: Corpus, rows: Sequence[int], captions: Sequence[str], columns: int = 6,
-            places: Sequence[int] | None = None) -> Figure:
-    """Images of items with a caption below each.
-
-    Parameters
-    ----------
-    rows : sequence of int
-        Row numbers of the corpus.
-    captions : sequence of str
-        One per row.
-    places : sequence of int, optional
-        Where each image stands, counted line by line from 0; default: one after the other.
-    """
-    places = range(len(rows)) if places is None else places
-    lines = max(places, default=0) // columns + 1
-    items = corpus.items.iloc[list(rows)]
-    wrapped = [[short for line in caption.splitlines() for short in wrap(line, 16, max_lines=3, placeholder=" …")]
-               for caption in captions]
-    # Inches: room for an image, and below it for the longest caption.
-    side, gap = 1.7, 0.15 + 0.2 * max(map(len, wrapped), default=0)
-    height = lines * (side + gap)
-    room = {"left": 0, "right": 1, "bottom": gap / height, "top": 1, "wspace": 0.06, "hspace": gap / side}
-    figure, axes = subplots(lines, columns, figsize=(1.8 * columns, height), squeeze=False, gridspec_kw=room)
-    figure.data = pd.DataFrame({"id": items.id.to_numpy(), "caption": list(captions)})
-    for place in axes.flat:
-        place.axis("off")
-        place.set_anchor("S")
-    for number, content, caption in zip(places, items.image, wrapped, strict=True):
-        place = axes.flat[number]
-        place.imshow(decoded(content))
-        place.set_title(figure_safe("\n".join(caption)), fontsize=12, y=-0.02, va="top", pad=0)
-    return figure
-
-
-def distances(labeled: pd.DataFrame) -> Figure:
-    """Distance of each row to its nearest seed in both modalities; below the diagonal the text decides.
-
-    Parameters
-    ----------
-    labeled : DataFrame
-        From `exchange.exchange_table`: columns visual_distance, text_distance, agree, right.
-    """
-    outcome = np.select([labeled.agree, labeled.right], ["modalities agree", "differ, right label kept"],
-                        "differ, wrong label kept")
-    figure, axes = subplots(figsize=(5.4, 5))
-    figure.data = labeled[["id", "visual_distance", "text_distance"]].assign(outcome=outcome)
-    order = ["modalities agree", "differ, right label kept", "differ, wrong label kept"]
-    sns.scatterplot(x=labeled.visual_distance, y=labeled.text_distance, hue=outcome, style=outcome, hue_order=order,
-                    style_order=order, palette=["#BBBBBB", "#009E73", "#D55E00"], s=28, ax=axes)
-    both = labeled[["visual_distance", "text_distance"]].to_numpy()
-    ends = [both.min(), both.max()]
-    axes.plot(ends, ends, color="black", linewidth=0.8)
-    axes.set(xlabel="Distance to the nearest seed, visual", ylabel="Distance to the nearest seed, text")
-    axes.legend(frameon=False, title=None, loc="lower left", bbox_to_anchor=(0, 1))
-    sns.despine(figure)
-    return figure
-
+from .base import CURVES, LINES, PALETTE, legend_above
 
 #: Place of modalities and preprocessings among the panels of a figure.
 ORDER = {name: place for place, name in enumerate((*MODALITIES, *PREPROCESSINGS))}
