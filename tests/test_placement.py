@@ -1,16 +1,18 @@
-"""Datasets on the map of the simulation, what it foretells, and the page's sentences and figures."""
+"""Datasets on the map of the simulation: their places, what it predicts for them, and the page's figures."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
+from matplotlib.text import Text
 
-from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.effects import gains
+from cmcsl_lib.exchange import exchange_table
 from cmcsl_lib.features import load_features
 from cmcsl_lib.figures import simulation as simulation_figures
 from cmcsl_lib.protocol import PROTOCOLS
 from cmcsl_lib.sources import source_scores
-from cmcsl_lib.studies import placement, simulation
-from cmcsl_lib.studies import simulation_answers as answers
+from cmcsl_lib.studies import placement, simulation, simulation_map
 
 STRICT = PROTOCOLS["strict"]
 
@@ -21,9 +23,15 @@ def table():
 
 
 @pytest.fixture(scope="module")
-def found(table):
-    scores = source_scores("openclipart", 3, "strict", datasets="PT AFP", budgets=(1, 3, 5), compute=False)
-    return answers.analyse(table, scores)
+def usual(table):
+    return table.query("classes == 2 and geometry == 'openclipart' and dependence == 0.4")
+
+
+@pytest.fixture(scope="module")
+def own():
+    """Two datasets of a corpus with all that places them but rho."""
+    scores = source_scores("openclipart", 3, "strict", datasets="PT AFP", budgets=(1,), compute=False)
+    return placement.with_features(placement.positions(scores), "openclipart", "strict")
 
 
 def known_map(gain=lambda visual, text, rho, budget: visual + 10 * text + 100 * rho + 1000 * np.log(budget)):
@@ -43,21 +51,14 @@ def test_positions_are_full_adjusted_for_chance():
     assert place.kind.to_dict() == {"AF": "binary", "AFP": "multiclass"}
 
 
-def test_gains_are_differences_of_means():
-    scores = source_scores("openclipart", 3, "strict", datasets="AF", budgets=(3,), compute=False)
-    means = scores[scores.modality == "text"].groupby("method").balanced_accuracy.mean()
-    row = placement.gains(scores).query("modality == 'text'")
-    assert row.gain.item() == pytest.approx(means["CMCSL"] - means["UNI"])
-
-
 @pytest.mark.parametrize("exact", [True, False])
 def test_interpolation_is_exact_where_the_map_is_linear(exact):
     place = pd.DataFrame({"dataset": ["A"], "classes": [3], "visual": [0.25], "text": [0.5], "rho": [0.1]})
-    told = placement.predicted(known_map(), place, (1, 4) if exact else (placement.MEAN,))
-    own = told[told.modality == "visual"].predicted.to_numpy()
+    gained = placement.predicted(known_map(), place, (1, 4) if exact else (placement.MEAN,))
+    own = gained[gained.modality == "visual"].predicted.to_numpy()
     expected = 0.25 + 5 + 10 + 1000 * np.log([1, 4] if exact else np.arange(1, 21))
     assert own == pytest.approx(expected if exact else [expected.mean()])
-    assert told[told.modality == "text"].predicted.to_numpy() == pytest.approx(-own)
+    assert gained[gained.modality == "text"].predicted.to_numpy() == pytest.approx(-own)
 
 
 def test_outside_the_map_its_edge_is_taken():
@@ -87,7 +88,7 @@ def test_latent_dependence_finds_the_maps_own(table):
                 & (table.geometry == "openclipart") & (table.visual == 0.6) & (table.text == 0.75)]
     place = pd.DataFrame({"dataset": ["A", "B", "C"], "classes": 2, "visual": 0.6, "text": 0.75,
                           "dependence": placement.error_correlations(its)})
-    assert placement.latent_dependence(answers.world(table), place) == pytest.approx([0, 0.4, 0.8])
+    assert placement.latent_dependence(table.query("geometry == 'openclipart'"), place) == pytest.approx([0, 0.4, 0.8])
 
 
 def test_agreement_counts_signs():
@@ -98,33 +99,41 @@ def test_agreement_counts_signs():
 
 
 def test_deciders_count_rows_that_differ():
-    told = placement.deciders("openclipart", ["AF"], STRICT, (3,)).iloc[0]
-    assert 0 < told.text_decides < 1
+    row = placement.deciders("openclipart", ["AF"], STRICT, (3,)).iloc[0]
+    table = exchange_table(load_features("openclipart", "AF"), STRICT, 3)
+    assert row.differ == (table.visual_label != table.text_label)[~table.seed].sum()
+    assert 0 < row.text_decides < 1
     # With two classes exactly one of two different labels is right.
-    assert told.right_visual + told.right_text == pytest.approx(1)
-    assert told.classes == len(load_features("openclipart", "AF").classes)
+    assert row.right_visual + row.right_text == pytest.approx(1)
+    assert row.classes == len(load_features("openclipart", "AF").classes)
 
 
-def test_simulated_deciders_are_shares_of_the_differing(table):
-    told = placement.simulated_deciders(answers.binary(table), 0.45, 0.75, (1, 20))
-    its = answers.binary(table, exchange="distance", visual=0.45, text=0.75, budget=20).iloc[0]
-    row = told[(told.exchange == "distance") & (told.budget == 20)].iloc[0]
-    assert row.text_decides == pytest.approx(its.text_decides / its.differ)
-    assert (told.right_visual + told.right_text).to_numpy() == pytest.approx(np.ones(len(told)))
+def test_deciders_take_a_protocol_or_its_name():
+    assert placement.deciders("openclipart", ["AF"], "paper", (3,)).equals(
+        placement.deciders("openclipart", ["AF"], PROTOCOLS["paper"], (3,)))
 
 
-def test_the_corpus_geometry_is_that_of_the_map(found):
+def test_simulated_deciders_are_shares_of_the_differing(usual):
+    shares = placement.simulated_deciders(usual, 0.45, 0.75, (1, 20))
+    cell = usual.query("exchange == 'distance' and visual == 0.45 and text == 0.75 and budget == 20").iloc[0]
+    row = shares[(shares.exchange == "distance") & (shares.budget == 20)].iloc[0]
+    assert row.text_decides == pytest.approx(cell.text_decides / cell.differ)
+    assert (shares.right_visual + shares.right_text).to_numpy() == pytest.approx(np.ones(len(shares)))
+
+
+def test_the_corpus_geometry_is_that_of_the_map(own):
     """The two datasets' own dimensions differ from the corpus's mean by less than a fifth."""
     visual, text = simulation.GEOMETRIES["openclipart"]
-    own = found.place[found.place.source == "openclipart"]
     assert own.dimension_visual.mean() == pytest.approx(visual, rel=0.2)
     assert own.dimension_text.mean() == pytest.approx(text, rel=0.2)
 
 
-def test_the_study_compares_all_datasets_and_budgets(found):
-    assert len(found.compared) == 2 * 2 * 3
-    assert set(found.paper.world) == set(answers.WORLDS)
-    assert found.place[found.place.source == "published"].rho.isna().all()
+def test_all_datasets_and_budgets_are_compared(table, own):
+    scores = source_scores("openclipart", 3, "strict", datasets="PT AFP", budgets=(1, 3, 5), compute=False)
+    world = table.query("geometry == 'openclipart'")
+    place = own.assign(rho=placement.latent_dependence(world, own))
+    predicted = placement.predicted(world, place, (1, 3, 5))
+    assert len(gains(scores, ["budget"]).merge(predicted, on=placement.KEYS)) == 2 * 2 * 3
 
 
 def test_without_the_authors_arrays_the_printed_table_stands_in(table, monkeypatch, tmp_path):
@@ -135,69 +144,68 @@ def test_without_the_authors_arrays_the_printed_table_stands_in(table, monkeypat
     row = gained[(gained.dataset == "HM") & (gained.modality == "visual")]
     assert row.gain.item() == pytest.approx(0.653 - 0.598)
     assert place.set_index("dataset").text["HM"] == pytest.approx(2 * 0.924 - 1)
-    scores = source_scores("openclipart", 3, "strict", datasets="AFP", budgets=(2,), compute=False)
-    told = answers.paper_told(answers.analyse(table, scores).paper)
-    assert "averaged over budgets" in told
+    world = table.query("geometry == 'openclipart' and dependence == 0.4")
+    compared = gained.merge(placement.predicted(world, place, [placement.MEAN]), on=placement.KEYS)
+    assert placement.agreement(compared).compared.tolist() == [10, 10]
 
 
-def test_budgets_beyond_the_map_are_told(table):
-    scores = source_scores("openclipart", 3, "strict", datasets="AF", budgets=(1,), compute=False)
-    with pytest.raises(CmcslError, match="Budgets must include one of 1..20"):
-        answers.analyse(table, scores.assign(budget=0))
+def made_cells():
+    """Four cells of a map with known gains, in the last of which the text is the stronger modality."""
+    cells = pd.DataFrame({"classes": 2, "geometry": "openclipart", "dependence": 0.0, "rows": 100,
+                          "visual": [0.0, 0.5, 0.5, 0.0], "text": [0.0, 0.0, 0.5, 0.5], "exchange": "distance",
+                          "budget": 1})
+    for name in simulation_map.OUTCOMES:
+        cells[f"gain_{name}"], cells[f"error_{name}"] = 0.0, 0.01
+    cells["gain_visual"], cells["gain_text"] = [9.0, -0.03, 0.01, 0.05], [9.0, 0.04, 0.5, 0.01]
+    return cells
 
 
-def test_verdicts_and_sides_count_cells():
-    made = pd.DataFrame({"classes": 2, "geometry": "openclipart", "dependence": 0.0, "rows": 100,
-                         "visual": [0.0, 0.5, 0.5, 0.0], "text": [0.0, 0.0, 0.5, 0.5], "exchange": "distance",
-                         "budget": 1})
-    for name in answers.OUTCOMES:
-        made[f"gain_{name}"], made[f"error_{name}"] = 0.0, 0.01
-    made["gain_visual"], made["gain_text"] = [9.0, -0.03, 0.01, 0.05], [9.0, 0.04, 0.5, 0.01]
-    told = answers.verdicts(made).set_index("outcome").loc["over UNI, visual"]
-    assert (told.share_gaining, told.share_losing) == pytest.approx((1 / 3, 1 / 3))
-    sides = answers.sides(made).iloc[0]
-    assert (sides.gain_weaker, sides.gain_stronger) == pytest.approx((0.045, -0.01))
-    assert (sides.share_gaining_weaker, sides.share_losing_stronger) == (1, 0.5)
+def test_cell_shares_leave_out_chance():
+    row = simulation_map.cell_shares(made_cells()).set_index("outcome").loc["over UNI, visual"]
+    assert (row.share_gaining, row.share_losing) == pytest.approx((1 / 3, 1 / 3))
+    assert (row.gain, row.gain_worst, row.gain_best) == pytest.approx((0.01, -0.03, 0.05))
 
 
-def test_sentences_tell_the_numbers(table, found):
-    made = answers.binary(table, exchange="distance")
-    assert answers.losses_told(made).count("\n") == len(answers.OUTCOMES) - 1
-    best = answers.sides(answers.binary(table)).query("budget == 20").set_index("exchange")
-    best = (best.gain_weaker + best.gain_stronger).idxmax()
-    assert f"largest with `{best}`" in answers.sides_told(answers.binary(table)).splitlines()[-1]
-    share = placement.agreement(found.compared).set_index("modality").share_agreeing["text"]
-    assert f"in text {share:.0%} of 6, " in answers.agreement_told(found.compared, "openclipart")
-    assert "The 2 datasets of openclipart" in answers.geometry_told(found.place)
-    assert answers.why_told(found.simulated, found.measured).count("the text decides") == 4
+def test_sides_are_the_weaker_and_the_stronger_modality():
+    sides = simulation_map.sides(made_cells()).set_index("side")
+    assert sides.gain.to_dict() == pytest.approx({"weaker": 0.045, "stronger": -0.01})
+    assert (sides.share_gaining["weaker"], sides.share_losing["stronger"]) == (1, 0.5)
 
 
-def test_the_budget_from_which_the_text_loses():
-    compared = pd.DataFrame({"modality": "text", "budget": [1, 2, 3, 4], "gain": [1.0, -1.0, -2.0, -1.0],
-                             "predicted": [-1.0, -1.0, -1.0, 1.0]})
-    told = answers.turning_told(compared)
-    assert "measured, from 2 seeds per class on" in told and "foretold, never" in told
+def test_gain_maps_return_what_they_draw(table, own):
+    cells = simulation_map.long_gains(table.query("geometry == 'openclipart' and classes == 2 and budget in [1, 20] "
+                                                  "and exchange == 'distance'"), ["visual"])
+    place = own.assign(source="openclipart", dependence=[0.4, np.nan])
+    drawn = simulation_figures.gain_maps(cells, "dependence", "budget", place)
+    axes = plt.gcf().axes[:-1]
+    on_map = drawn[drawn.source == "map"]
+    assert len(axes) == 3 * 2 and len(on_map) == 3 * 2 * 49
+    assert on_map.gain.tolist() == cells.gain.tolist()
+    # One dataset is in its own line alone, the other, whose dependence is unknown, in all three.
+    assert drawn[drawn.source != "map"].dataset.value_counts().to_dict() == {"AFP": 6, "PT": 2}
+    assert sum(len(each.get_offsets()) for panel in axes for each in panel.collections[1:]) == 8
+    assert [panel.get_title() for panel in axes[:2]] == ["1 seed per class", "20 seeds per class"]
+    plt.close("all")
 
 
-def drawn(figure):
-    assert figure._repr_png_().startswith(b"\x89PNG")
-    return figure.data
+def test_cells_bear_a_sign_where_the_gain_is_sure(usual):
+    cells = simulation_map.long_gains(usual.query("exchange == 'distance' and budget == 20"), ["text"])
+    simulation_figures.gain_maps(cells, "outcome", "budget")
+    signs = [text.get_text() for text in plt.gcf().axes[0].texts]
+    assert signs.count("+") == (cells.gain > 2 * cells.error).sum()
+    assert signs.count("\N{MINUS SIGN}") == (cells.gain < -2 * cells.error).sum()
+    plt.close("all")
 
 
-def test_figures_hold_what_they_show(table, found):
-    told = answers.panels(answers.world(table, classes=2, exchange="distance"), ["visual"])
-    data = drawn(simulation_figures.gain_maps(told, "dependence", "panel", answers.marks(found.place)))
-    assert len(data) == 3 * 4 * 49
-    assert set(data.panel) == {"1 seed per class", "3 seeds per class", "10 seeds per class", "20 seeds per class"}
-    assert len(drawn(simulation_figures.places(found.place))) == len(found.place)
-    one = found.simulated[found.simulated.exchange == "distance"]
-    assert len(drawn(simulation_figures.who_decides(one, found.measured))) == len(one) + len(found.measured)
-    assert set(drawn(simulation_figures.foretold(answers.with_paper(found))).source) == {"openclipart", "published"}
-
-
-def test_cells_bear_a_sign_where_the_gain_is_sure(table):
-    told = answers.panels(answers.binary(table, exchange="distance"), ["text"], [20])
-    figure = simulation_figures.gain_maps(told, "dependence", "panel")
-    signs = [text.get_text() for text in figure.axes[0].texts]
-    assert signs.count("+") == (told.gain > 2 * told.error).sum()
-    assert signs.count("\N{MINUS SIGN}") == (told.gain < -2 * told.error).sum()
+def test_places_name_every_dataset_apart():
+    names = [f"$D_{number}$" for number in range(6)]
+    place = pd.DataFrame({"source": ["published", *["mine"] * 5], "dataset": names, "kind": "binary",
+                          "visual": 0.5, "text": [0.5, 0.5, 0.5, 0.505, 0.51, 0.6]})
+    assert simulation_figures.places(place).equals(place[["source", "dataset", "kind", "visual", "text"]])
+    panel = plt.gcf().axes[0]
+    plt.gcf().canvas.draw()
+    assert sorted(text.get_text() for text in panel.texts) == [rf"\$D_{number}\$" for number in range(6)]
+    # Without the lines to the marks.
+    boxes = [Text.get_window_extent(text) for text in panel.texts]
+    assert not any(one.overlaps(other) for i, one in enumerate(boxes) for other in boxes[:i])
+    plt.close("all")

@@ -1,46 +1,57 @@
-"""Figures of the simulation's page: maps of gains, datasets among them, who decides, and foretold beside measured."""
+"""Figures of the simulation's page: maps of gains with datasets on them, and where the datasets lie, by name."""
 
+import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
+from matplotlib.collections import QuadMesh
 
-from ..features import MODALITIES
-from .base import MODALITY_COLOURS, subplots
+from ..escaping import figure_safe
+from ..sources import PUBLISHED
+from ..studies.simulation_map import SURE
 
-#: Marks of the sources of datasets; the colour says the same again.
-SOURCES = {"openclipart": ("o", "#F0E442"), "mm-imdb": ("s", "#CC79A7"), "published": ("^", "#56B4E9")}
+#: Marks and colours of the paper's datasets, and of those of a corpus.
+PAPER_MARK, CORPUS_MARK = ("^", "#56B4E9"), ("o", "#F0E442")
 #: Gains beyond this have the colour of this one; the data hold them as they are.
 LIMIT = 0.1
-LINE_STYLES = (":", "-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
+#: In `places`, in units of strength: half a mark's width, a letter's width, and the height of a line.
+MARK, LETTER, LINE = 0.012, 0.018, 0.018
 
 
-def gain_maps(told: pd.DataFrame, row: str, column: str, place: pd.DataFrame | None = None) -> Figure:
+def gain_maps(cells: pd.DataFrame, row: str, column: str, place: pd.DataFrame | None = None) -> pd.DataFrame:
     """Heat maps of gains over the strengths of both modalities, one panel per value of two columns.
 
-    A cell bears + or - where the gain is more than two standard errors from zero.
+    A cell bears + or - where the gain is more than `simulation_map.SURE` standard errors from zero. The figure is
+    Matplotlib's current one.
 
     Parameters
     ----------
-    told : DataFrame
-        From `simulation_answers.long_gains`, with one gain per cell of a panel.
+    cells : DataFrame
+        From `simulation_map.long_gains`, with one gain per cell of a panel.
     row, column : str
         Columns whose values are the lines and columns of panels.
     place : DataFrame, optional
-        Datasets to mark: source, visual, text; where it has the column `row` too, only in panels of that value, or in
-        all lines where it is missing.
+        Datasets to mark: source (a corpus, or "published"), dataset, visual, text; where it has the column `row` too,
+        only in panels of that value, or in all lines where it is missing.
+
+    Returns
+    -------
+    DataFrame
+        What is drawn, one row per cell and per mark of a dataset in a panel: `row`, `column`, source ("map" for a
+        cell), dataset, visual, text, gain, error.
     """
-    lines, columns = told[row].unique(), told[column].unique()
-    figure, axes = subplots(len(lines), len(columns), figsize=(2.5 * len(columns) + 1.2, 2.45 * len(lines) + 0.6),
-                             sharex=True, sharey=True, squeeze=False)
-    figure.data = told
-    for line, name in zip(axes, lines, strict=True):
-        for panel, other in zip(line, columns, strict=True):
-            mesh = _draw_map(panel, told[(told[row] == name) & (told[column] == other)])
+    lines, columns = cells[row].unique(), cells[column].unique()
+    figure, axes = plt.subplots(len(lines), len(columns), sharex=True, sharey=True, squeeze=False,
+                                figsize=(2.5 * len(columns) + 1.2, 2.45 * len(lines) + 0.6))
+    drawn = [cells[[row, column, "visual", "text", "gain", "error"]].assign(source="map", dataset="")]
+    for panels, line in zip(axes, lines, strict=True):
+        for panel, other in zip(panels, columns, strict=True):
+            mesh = _draw_map(panel, cells[(cells[row] == line) & (cells[column] == other)])
             if place is not None:
-                there = place[place[row].isna() | (place[row] == name)] if row in place else place
-                _mark(panel, there)
-        line[0].set_ylabel(f"{_heading(row, name)}\n\nText", fontsize=12)
+                inside = place[place[row].isna() | (place[row] == line)] if row in place else place
+                _mark(panel, inside)
+                drawn.append(inside[["source", "dataset", "visual", "text"]].assign(**{row: line, column: other}))
+        panels[0].set_ylabel(f"{_heading(row, line)}\n\nText", fontsize=12)
     for panel, other in zip(axes[0], columns, strict=True):
         panel.set_title(_heading(column, other), fontsize=12)
     for panel in axes[-1]:
@@ -49,20 +60,25 @@ def gain_maps(told: pd.DataFrame, row: str, column: str, place: pd.DataFrame | N
     bar = figure.colorbar(mesh, cax=figure.add_axes((0.935, 0.3, 0.012, 0.4)), extend="both")
     bar.set_label("Gain of CMCSL", fontsize=12)
     if place is not None:
-        figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="lower right", frameon=False, fontsize=10)
-    return figure
+        entries = {name: handle for panel in axes.flat
+                   for handle, name in zip(*panel.get_legend_handles_labels(), strict=True)}
+        figure.legend(entries.values(), entries, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2, frameon=False,
+                      fontsize=11)
+    return pd.concat(drawn, ignore_index=True)[
+        [row, column, "source", "dataset", "visual", "text", "gain", "error"]]
 
 
 def _heading(column: str, value: object) -> str:
+    if column == "budget":
+        return f"{value} seed{'s' if value > 1 else ''} per class"
     return f"{column.capitalize()} {value:g}" if isinstance(value, float) else str(value)
 
 
-def _draw_map(panel: Axes, its: pd.DataFrame):
-    grid = its.pivot(index="text", columns="visual", values="gain")
-    error = its.pivot(index="text", columns="visual", values="error")
-    mesh = panel.pcolormesh(grid.columns, grid.index, grid, cmap="PuOr", vmin=-LIMIT, vmax=LIMIT, shading="nearest")
-    for (text, visual), gain in grid.stack().items():
-        if abs(gain) > 2 * error.loc[text, visual]:
+def _draw_map(panel: Axes, cells: pd.DataFrame) -> QuadMesh:
+    gains, errors = (cells.pivot(index="text", columns="visual", values=name) for name in ("gain", "error"))
+    mesh = panel.pcolormesh(gains.columns, gains.index, gains, cmap="PuOr", vmin=-LIMIT, vmax=LIMIT, shading="nearest")
+    for (text, visual), gain in gains.stack().items():
+        if abs(gain) > SURE * errors.loc[text, visual]:
             panel.text(visual, text, "+" if gain > 0 else "\N{MINUS SIGN}", ha="center", va="center", fontsize=10,
                        color="white" if abs(gain) > 0.75 * LIMIT else "black")
     panel.set_aspect("equal")
@@ -71,146 +87,56 @@ def _draw_map(panel: Axes, its: pd.DataFrame):
 
 
 def _mark(panel: Axes, place: pd.DataFrame) -> None:
-    for source, (mark, colour) in SOURCES.items():
-        its = place[place.source == source]
-        if its.empty:
-            continue
-        panel.scatter(its.visual, its.text, marker=mark, s=16, color=colour, edgecolor="black", linewidth=0.6,
-                      label=source, zorder=3)
+    for source, datasets in place.groupby("source", sort=False):
+        mark, colour = PAPER_MARK if source == PUBLISHED else CORPUS_MARK
+        panel.scatter(datasets.visual, datasets.text, marker=mark, s=18, color=colour, edgecolor="black",
+                      linewidth=0.6, zorder=3,
+                      label="datasets of the paper" if source == PUBLISHED else f"datasets of {figure_safe(source)}")
 
 
-def places(place: pd.DataFrame) -> Figure:
+def places(place: pd.DataFrame) -> pd.DataFrame:
     """Where datasets lie, by name: strength of the text against that of the visual modality, binary and multiclass.
+
+    The figure is Matplotlib's current one.
 
     Parameters
     ----------
     place : DataFrame
-        Columns source, dataset, kind, visual, text.
+        Columns source (a corpus, or "published"), dataset, kind, visual, text.
+
+    Returns
+    -------
+    DataFrame
+        These columns: what is drawn, one row per dataset.
     """
     kinds = list(dict.fromkeys(place.kind))
-    figure, axes = subplots(1, len(kinds), figsize=(5.4 * len(kinds), 7), sharex=True, sharey=True, squeeze=False)
-    figure.data = place
+    figure, axes = plt.subplots(1, len(kinds), figsize=(5.4 * len(kinds), 6), sharex=True, sharey=True, squeeze=False)
     for panel, kind in zip(axes[0], kinds, strict=True):
-        its = place[place.kind == kind]
-        _mark(panel, its)
-        # Names of the paper's datasets stand on the other side.
-        _name(panel, its[its.source != "published"], 0.012, "left")
-        _name(panel, its[its.source == "published"], -0.012, "right")
+        datasets = place[place.kind == kind]
+        _mark(panel, datasets)
+        _name(panel, datasets)
         panel.axline((0, 0), slope=1, color="#888888", linewidth=0.8)
         panel.set(title=kind.capitalize(), xlabel="Strength of the visual modality")
-    axes[0, 0].set(ylabel="Strength of the text", xlim=(place.visual.min() - 0.15, place.visual.max() + 0.06),
-                   ylim=(place.text.min() - 0.06, place.text.max() + 0.06))
-    axes[0, 0].legend(frameon=False, loc="lower right")
+        panel.legend(frameon=False, loc="lower right")
+    margin = min(0.05 + LETTER * place.dataset.str.len().max(), 0.25)
+    axes[0, 0].set(ylabel="Strength of the text", xlim=(place.visual.min() - margin, place.visual.max() + margin),
+                   ylim=(place.text.min() - 0.12, place.text.max() + 0.06))
     sns.despine(figure)
     figure.tight_layout()
-    return figure
+    return place[["source", "dataset", "kind", "visual", "text"]]
 
 
-def _name(panel: Axes, place: pd.DataFrame, side: float, aligned: str) -> None:
-    """Write names beside marks, from below, each high enough above those near it, with a line to its mark."""
-    written = []
+def _name(panel: Axes, place: pd.DataFrame) -> None:
+    """Write names beside marks, as near as other names and marks let them be, with a line to the mark."""
+    taken = [(row.visual - MARK, row.visual + MARK, row.text) for row in place.itertuples()]
     for row in place.sort_values("text").itertuples():
-        near = [y for x, y in written if abs(x - row.visual) < 0.2]
-        y = max([row.text, *(other + 0.016 for other in near)])
-        written.append((row.visual, y))
-        panel.annotate(row.dataset, (row.visual, row.text), xytext=(row.visual + side, y), fontsize=8.5, ha=aligned,
-                       va="center", arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "#888888",
-                                                "shrinkA": 0, "shrinkB": 3})
-
-
-def who_decides(simulated: pd.DataFrame, measured: pd.DataFrame) -> Figure:
-    """Share of the differing labels that the text decides, against the budget.
-
-    Parameters
-    ----------
-    simulated : DataFrame
-        Columns series, budget, text_decides: one curve per series.
-    measured : DataFrame
-        From `placement.deciders`: one mark per dataset and budget, and the mean.
-    """
-    figure, panel = subplots(figsize=(6.4, 4))
-    figure.data = pd.concat([simulated[["series", "budget", "text_decides"]],
-                             measured[["dataset", "budget", "text_decides"]].rename(columns={"dataset": "series"})],
-                            ignore_index=True)
-    for (name, its), style in zip(simulated.groupby("series", sort=False), ("-", "--", ":", "-."), strict=False):
-        panel.plot(its.budget, its.text_decides, linestyle=style, color="black", label=name)
-    panel.plot(measured.budget, measured.text_decides, "o", color=MODALITY_COLOURS["text"], markersize=3, alpha=0.5,
-               label="one dataset")
-    panel.plot(measured.groupby("budget").text_decides.mean(), "D", color=MODALITY_COLOURS["visual"], markersize=6,
-               label="mean of the datasets")
-    panel.axhline(0.5, color="#888888", linewidth=0.8)
-    budgets = sorted(set(simulated.budget) | set(measured.budget))
-    panel.set_xscale("log")
-    panel.set_xticks(budgets, [str(budget) for budget in budgets])
-    panel.minorticks_off()
-    panel.set(xlabel="Labelled samples per class", ylabel="Share decided by the text", ylim=(0, 1.02))
-    panel.legend(frameon=False, fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
-    sns.despine(figure)
-    figure.tight_layout()
-    return figure
-
-
-def foretold(compared: pd.DataFrame) -> Figure:
-    """Measured against foretold CMCSL - UNI, one panel per modality; signs agree in the shaded quarters.
-
-    Parameters
-    ----------
-    compared : DataFrame
-        Columns source, dataset, modality, budget, gain, predicted.
-    """
-    figure, axes = subplots(1, 2, figsize=(10, 4.6))
-    figure.data = compared
-    for panel, modality in zip(axes, MODALITIES, strict=True):
-        its = compared[compared.modality == modality]
-        (left, right), (low, high) = _ends(its.predicted), _ends(its.gain)
-        panel.fill_between([0, right], 0, high, color="#EEEEEE")
-        panel.fill_between([left, 0], low, 0, color="#EEEEEE")
-        for source, (mark, colour) in SOURCES.items():
-            own = its[its.source == source]
-            if own.empty:
-                continue
-            panel.scatter(own.predicted, own.gain, marker=mark, color=colour, edgecolor="black", linewidth=0.4, s=18,
-                          label=source)
-        panel.axhline(0, color="#888888", linewidth=0.8)
-        panel.axvline(0, color="#888888", linewidth=0.8)
-        panel.set(title=modality.capitalize(), xlabel="CMCSL - UNI, foretold by the map")
-    axes[0].set_ylabel("CMCSL - UNI, measured")
-    axes[0].legend(frameon=False)
-    sns.despine(figure)
-    figure.tight_layout()
-    return figure
-
-
-def drifting(streams: pd.DataFrame) -> Figure:
-    """Balanced accuracy on each batch before it is learnt; one line of panels per modality, one column per turn.
-
-    Parameters
-    ----------
-    streams : DataFrame
-        From `drift.means`.
-    """
-    turns = streams.turn.unique()
-    figure, axes = subplots(2, len(turns), figsize=(3.6 * len(turns), 6), sharex=True, sharey=True, squeeze=False)
-    figure.data = streams
-    for line, modality in zip(axes, MODALITIES, strict=True):
-        for panel, turn in zip(line, turns, strict=True):
-            its = streams[(streams.modality == modality) & (streams.turn == turn)]
-            for (name, own), style, mark, colour in zip(its.groupby("learner", sort=False), LINE_STYLES, "os^Dv",
-                                                        sns.color_palette("colorblind"), strict=False):
-                panel.plot(own.batch, own.balanced_accuracy, linestyle=style, marker=mark, markersize=3, color=colour,
-                           linewidth=1.2, label=name)
-            panel.axhline(0.5, color="#888888", linewidth=0.8)
-            panel.set_title(f"{modality.capitalize()}, turn {turn:.0f}°", fontsize=10)
-        line[0].set_ylabel("Balanced accuracy", fontsize=9)
-    for panel in axes[-1]:
-        panel.set_xlabel("Batch", fontsize=9)
-        panel.xaxis.get_major_locator().set_params(integer=True)
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="upper center", ncols=3, frameon=False, fontsize=9)
-    figure.tight_layout(rect=(0, 0, 1, 0.91))
-    sns.despine(figure)
-    return figure
-
-
-def _ends(values: pd.Series) -> tuple[float, float]:
-    """Limits of an axis that shows all values, and zero."""
-    return min(1.1 * values.min(), -0.005), max(1.1 * values.max(), 0.005)
+        shifts = (sign * step * LINE / 6 for step in range(200) for sign in (1, -1))
+        for y, side in ((row.text + shift, side) for shift in shifts for side in (1, -1)):
+            near, far = row.visual + side * MARK, row.visual + side * (MARK + LETTER * len(row.dataset))
+            left, right = sorted((near, far))
+            if not any(start < right and left < end and abs(y - other) < LINE for start, end, other in taken):
+                break
+        taken.append((left, right, y))
+        panel.annotate(figure_safe(row.dataset), (row.visual, row.text), xytext=(near, y), fontsize=8.5, va="center",
+                       ha="left" if side > 0 else "right", arrowprops={"arrowstyle": "-", "linewidth": 0.4,
+                                                                      "color": "#888888", "shrinkA": 0, "shrinkB": 3})

@@ -1,4 +1,4 @@
-"""Real datasets on the map of the simulation, what it predicts for them, and whether that is so.
+"""Real datasets on the map of the simulation, and what it predicts for them.
 
 A dataset's place is its number of classes (two, or more), the strength of each modality (FULL, adjusted for chance) and
 the dependence of the modalities' errors. Datasets of more than two classes are placed on the map of `MANY` classes.
@@ -13,10 +13,11 @@ from scipy.interpolate import RegularGridInterpolator
 from .. import naive_bayes
 from ..corpora.catalogue import datasets as catalogue
 from ..corpora.catalogue import kind
+from ..effects import gains
 from ..errors import Absent
 from ..exchange import exchange_table
 from ..features import MODALITIES, Features, load_features
-from ..protocol import BUDGETS, Protocol, class_weights, folds, preprocess
+from ..protocol import BUDGETS, Protocol, class_weights, folds, preprocess, protocol
 from ..published import load_published, printed_table
 from .simulation import adjusted, effective_dimension, tetrachoric
 
@@ -49,20 +50,16 @@ def positions(scores: pd.DataFrame) -> pd.DataFrame:
                          **{modality: adjusted(place[modality].to_numpy(), k) for modality in MODALITIES}})
 
 
-def gains(scores: pd.DataFrame) -> pd.DataFrame:
-    """CMCSL - UNI, averaged over folds; columns dataset, modality, budget, gain."""
-    means = scores[scores.method.isin(["UNI", "CMCSL"])].pivot_table(index=KEYS, columns="method", sort=False,
-                                                                     values="balanced_accuracy")
-    return (means.CMCSL - means.UNI).rename("gain").reset_index()
-
-
-def with_features(place: pd.DataFrame, corpus: str, chosen: Protocol) -> pd.DataFrame:
-    """Positions of a corpus's datasets, with what its features tell.
+def with_features(place: pd.DataFrame, corpus: str, chosen: Protocol | str) -> pd.DataFrame:
+    """Positions of a corpus's datasets, with what is measured on their features.
 
     Parameters
     ----------
     place : DataFrame
         From `positions`.
+    corpus : str
+    chosen : Protocol or str
+        The protocol, or its name.
 
     Returns
     -------
@@ -70,24 +67,25 @@ def with_features(place: pd.DataFrame, corpus: str, chosen: Protocol) -> pd.Data
         Further columns dependence (of errors, `error_dependence`), dimension_visual, dimension_text (effective
         dimensions of the first training half after L2STD).
     """
-    rows = [_told_by(load_features(corpus, name), chosen) for name in place.dataset]
+    rules = protocol(chosen) if isinstance(chosen, str) else chosen
+    rows = [_measured(load_features(corpus, name), rules) for name in place.dataset]
     columns = ["dependence", *(f"dimension_{modality}" for modality in MODALITIES)]
     return pd.concat([place, pd.DataFrame(rows, columns=columns, index=place.index)], axis=1)
 
 
-def _told_by(features: Features, protocol: Protocol) -> tuple[float, float, float]:
+def _measured(features: Features, rules: Protocol) -> tuple[float, float, float]:
     """Dependence and effective dimensions of one dataset."""
     truth, missed, dimensions = [], [], []
-    for _, _, training, test in folds(features, protocol):
-        y, y_test, its = features.y[training], features.y[test], []
-        weights = class_weights(y, y, protocol)[y]
+    for _, _, training, test in folds(features, rules):
+        y, y_test, errors = features.y[training], features.y[test], []
+        weights = class_weights(y, y, rules)[y]
         for matrix in features.modalities:
-            X, X_test = preprocess(matrix[training], matrix[test], "L2STD", protocol)
-            fitted = naive_bayes.fit(X, y[None], weights[None], len(features.classes))
-            its.append(naive_bayes.classify(fitted, X_test)[0][0] != y_test)
+            X, X_test = preprocess(matrix[training], matrix[test], "L2STD", rules)
+            model = naive_bayes.fit(X, y[None], weights[None], len(features.classes))
+            errors.append(naive_bayes.classify(model, X_test)[0][0] != y_test)
             dimensions.append(effective_dimension(X, y) if len(dimensions) < len(MODALITIES) else np.nan)
         truth.append(y_test)
-        missed.append(its)
+        missed.append(errors)
     return error_dependence(np.concatenate(truth), *np.concatenate(missed, axis=1)), *dimensions[:len(MODALITIES)]
 
 
@@ -105,41 +103,42 @@ def error_dependence(y: np.ndarray, visual: np.ndarray, text: np.ndarray) -> flo
     Half an item is added to each of the four cells (missed by both, one, the other, none) of a class, without which an
     empty cell makes the correlation 1 or -1.
     """
-    found = []
+    correlations = []
     for label in np.unique(y):
         one, other = visual[y == label], text[y == label]
         n = len(one) + 2
-        found.append(tetrachoric(((one & other).sum() + 0.5) / n, (one.sum() + 1) / n, (other.sum() + 1) / n))
-    return float(np.average(found, weights=np.unique(y, return_counts=True)[1]))
+        correlations.append(tetrachoric(((one & other).sum() + 0.5) / n, (one.sum() + 1) / n, (other.sum() + 1) / n))
+    return float(np.average(correlations, weights=np.unique(y, return_counts=True)[1]))
 
 
 def published() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Positions and gains of the paper's datasets: of all 20 from the authors' arrays, else of the 10 printed ones.
 
-    Dependence is unknown, since there are no features. Table V prints gains averaged over budgets, told by `MEAN`.
+    Dependence is unknown, since there are no features. Table V prints gains averaged over budgets; their budget is
+    `MEAN`.
     """
     try:
         scores = load_published(3)
     except Absent:
-        return _printed()
+        scores = _printed()
     scores = scores[scores.classifier == "GNB"]
-    return positions(scores), gains(scores)
+    return positions(scores), gains(scores, ["budget"])
 
 
-def _printed() -> tuple[pd.DataFrame, pd.DataFrame]:
+def _printed() -> pd.DataFrame:
     table = printed_table(5)
     table = table[table.modality.isin(MODALITIES)]
     scores = table.melt(["dataset", "modality"], ["FULL", "UNI", "CMCSL"], "method", "balanced_accuracy")
-    scores = scores.assign(corpus="mm-imdb", budget=MEAN, balanced_accuracy=scores.balanced_accuracy.astype(float))
-    return positions(scores), gains(scores)
+    return scores.assign(corpus="mm-imdb", classifier="GNB", budget=MEAN,
+                         balanced_accuracy=scores.balanced_accuracy.astype(float))
 
 
 def error_correlations(table: pd.DataFrame) -> pd.Series:
     """Dependence of FULL's errors that each row of the map shows, as `error_dependence` measures it on datasets."""
     keys = ["missed_both", "missed_visual", "missed_text"]
     distinct = table[keys].drop_duplicates()
-    found = {row: tetrachoric(*row) for row in distinct.itertuples(index=False, name=None)}
-    return pd.Series([found[row] for row in table[keys].itertuples(index=False, name=None)], table.index)
+    correlations = {row: tetrachoric(*row) for row in distinct.itertuples(index=False, name=None)}
+    return pd.Series([correlations[row] for row in table[keys].itertuples(index=False, name=None)], table.index)
 
 
 def latent_dependence(world: pd.DataFrame, place: pd.DataFrame) -> np.ndarray:
@@ -160,16 +159,16 @@ def latent_dependence(world: pd.DataFrame, place: pd.DataFrame) -> np.ndarray:
     one = world[(world.exchange == "distance") & (world.budget == world.budget.min())]
     one = one.assign(errors=error_correlations(one))
     rho = np.empty(len(place))
-    for dataset, (its, row) in enumerate(zip(_maps(one, place), place.itertuples(), strict=True)):
-        grid = np.sort(its.dependence.unique())
-        told = [_at(its[its.dependence == each], "errors", row.visual, row.text)[0] for each in grid]
-        rho[dataset] = np.interp(row.dependence, np.maximum.accumulate(told), grid)
+    for dataset, (cells, row) in enumerate(zip(_maps(one, place), place.itertuples(), strict=True)):
+        grid = np.sort(cells.dependence.unique())
+        errors = [_at(cells[cells.dependence == each], "errors", row.visual, row.text)[0] for each in grid]
+        rho[dataset] = np.interp(row.dependence, np.maximum.accumulate(errors), grid)
     return rho
 
 
 def predicted(world: pd.DataFrame, place: pd.DataFrame, budgets: Sequence[int],
               exchange: str = "distance") -> pd.DataFrame:
-    """Gains that the map foretells, by linear interpolation in strengths, dependence and the logarithm of the budget.
+    """Gains that the map predicts, by linear interpolation in strengths, dependence and the logarithm of the budget.
 
     Parameters
     ----------
@@ -186,12 +185,12 @@ def predicted(world: pd.DataFrame, place: pd.DataFrame, budgets: Sequence[int],
         Columns dataset, modality, budget, predicted.
     """
     world, rows = world[world.exchange == exchange], []
-    for its, row in zip(_maps(world, place), place.itertuples(), strict=True):
-        grid = np.sort(its.dependence.unique())
+    for cells, row in zip(_maps(world, place), place.itertuples(), strict=True):
+        grid = np.sort(cells.dependence.unique())
         for modality in MODALITIES:
-            told = np.array([_at(its[its.dependence == each], f"gain_{modality}", row.visual, row.text, BUDGETS)
-                             for each in grid])
-            curve = [np.interp(getattr(row, "rho", grid[0]), grid, column) for column in told.T]
+            curves = np.array([_at(cells[cells.dependence == each], f"gain_{modality}", row.visual, row.text, BUDGETS)
+                               for each in grid])
+            curve = [np.interp(getattr(row, "rho", grid[0]), grid, column) for column in curves.T]
             rows += [(row.dataset, modality, budget, np.mean(curve) if budget == MEAN else curve[budget - 1])
                      for budget in budgets]
     return pd.DataFrame(rows, columns=[*KEYS, "predicted"])
@@ -203,20 +202,20 @@ def _maps(world: pd.DataFrame, place: pd.DataFrame) -> list[pd.DataFrame]:
     return [of_kind[2 if classes == 2 else MANY] for classes in place.classes]
 
 
-def _at(its: pd.DataFrame, column: str, visual: float, text: float,
+def _at(cells: pd.DataFrame, column: str, visual: float, text: float,
         budgets: Sequence[int] | None = None) -> np.ndarray:
     """A column of the map at one place, at budgets, or at the map's one budget; outside, that of the nearest edge."""
-    its = its.sort_values(["visual", "text", "budget"])
-    axes = [its[name].unique() for name in ("visual", "text", "budget")]
-    values = its[column].to_numpy(dtype=float).reshape([len(axis) for axis in axes])
+    cells = cells.sort_values(["visual", "text", "budget"])
+    axes = [cells[name].unique() for name in ("visual", "text", "budget")]
+    values = cells[column].to_numpy(dtype=float).reshape([len(axis) for axis in axes])
     plane = RegularGridInterpolator(axes[:2], values)
     ends = [np.clip(value, axis[0], axis[-1]) for value, axis in zip((visual, text), axes, strict=False)]
-    told = plane(ends)[0]
-    return told if budgets is None else np.interp(np.log(budgets), np.log(axes[2]), told)
+    here = plane(ends)[0]
+    return here if budgets is None else np.interp(np.log(budgets), np.log(axes[2]), here)
 
 
 def agreement(compared: pd.DataFrame, by: Sequence[str] = ("modality",)) -> pd.DataFrame:
-    """How often the map foretells the sign of CMCSL - UNI.
+    """How often the map predicts the sign of CMCSL - UNI.
 
     Parameters
     ----------
@@ -230,36 +229,47 @@ def agreement(compared: pd.DataFrame, by: Sequence[str] = ("modality",)) -> pd.D
         always naming the commoner sign), rank_correlation (Spearman's), gain_measured, gain_predicted (means).
     """
     rows = []
-    for names, its in compared.groupby(list(by), sort=False):
-        up = (its.gain > 0).mean()
-        rows.append((*names, len(its), ((its.gain > 0) == (its.predicted > 0)).mean(), max(up, 1 - up),
-                     its.gain.corr(its.predicted, method="spearman"), its.gain.mean(), its.predicted.mean()))
+    for names, part in compared.groupby(list(by), sort=False):
+        up = (part.gain > 0).mean()
+        rows.append((*names, len(part), ((part.gain > 0) == (part.predicted > 0)).mean(), max(up, 1 - up),
+                     part.gain.corr(part.predicted, method="spearman"), part.gain.mean(), part.predicted.mean()))
     return pd.DataFrame(rows, columns=[*by, "compared", "share_agreeing", "share_commoner", "rank_correlation",
                                        "gain_measured", "gain_predicted"])
 
 
-def deciders(corpus: str, names: Sequence[str], chosen: Protocol, budgets: Sequence[int]) -> pd.DataFrame:
+def deciders(corpus: str, names: Sequence[str], chosen: Protocol | str, budgets: Sequence[int]) -> pd.DataFrame:
     """Who decides where the modalities differ, and who is right, in the first training half of datasets.
+
+    Parameters
+    ----------
+    corpus : str
+    names : sequence of str
+        Datasets.
+    chosen : Protocol or str
+        The protocol, or its name.
+    budgets : sequence of int
 
     Returns
     -------
     DataFrame
-        One row per dataset and budget: dataset, classes, budget, and as shares of the differing rows text_decides,
-        right_visual, right_text and right_kept, which the simulation has too.
+        One row per dataset and budget: dataset, classes, budget, differ (rows that are not seeds and whose labels
+        differ), and as shares of these text_decides, right_visual, right_text and right_kept (by the label that CMCSL
+        keeps); NaN where no row differs.
     """
-    rows = []
+    rules, rows = protocol(chosen) if isinstance(chosen, str) else chosen, []
     for name in names:
         features = load_features(corpus, name)
         for budget in budgets:
-            table = exchange_table(features, chosen, budget)
-            its = table[~table.agree & ~table.seed]
-            rows.append((name, len(features.classes), budget, (its.decided_by == "text").mean(),
-                         (its.visual_label == its.true).mean(), (its.text_label == its.true).mean(), its.right.mean()))
-    return pd.DataFrame(rows, columns=["dataset", "classes", "budget", *SHARES])
+            table = exchange_table(features, rules, budget)
+            differing = table[~table.agree & ~table.seed]
+            rows.append((name, len(features.classes), budget, len(differing), (differing.decided_by == "text").mean(),
+                         (differing.visual_label == differing.true).mean(),
+                         (differing.text_label == differing.true).mean(), differing.right.mean()))
+    return pd.DataFrame(rows, columns=["dataset", "classes", "budget", "differ", *SHARES])
 
 
 def simulated_deciders(world: pd.DataFrame, visual: float, text: float, budgets: Sequence[int]) -> pd.DataFrame:
-    """The same at one place of the map.
+    """Who decides, and who is right, at one place of the map.
 
     Parameters
     ----------
@@ -275,11 +285,11 @@ def simulated_deciders(world: pd.DataFrame, visual: float, text: float, budgets:
         differing rows and names the text as often as it really decides.
     """
     rows = []
-    for exchange, its in world.groupby("exchange", sort=False):
-        counts = {name: _at(its, name, visual, text, budgets) for name in ("differ", *SHARES)}
+    for exchange, cells in world.groupby("exchange", sort=False):
+        counts = {name: _at(cells, name, visual, text, budgets) for name in ("differ", *SHARES)}
         rows.append(pd.DataFrame({"exchange": exchange, "budget": budgets,
                                   **{name: counts[name] / counts["differ"] for name in SHARES}}))
-    found = pd.concat(rows, ignore_index=True)
-    return found.assign(right_coin=found.text_decides * found.right_text
-                        + (1 - found.text_decides) * found.right_visual)
+    shares = pd.concat(rows, ignore_index=True)
+    return shares.assign(right_coin=shares.text_decides * shares.right_text
+                         + (1 - shares.text_decides) * shares.right_visual)
 

@@ -275,9 +275,9 @@ def view(raw: np.ndarray, y: np.ndarray, seeds: list[np.ndarray], exchanges: Seq
     for its in seeds:
         codes = np.full(len(y), -1)
         codes[its] = y[its]
-        told = around_seeds(X[0], rows, codes, classes)
-        labels.append(told.label)
-        sure.append([np.where(codes >= 0, 0.0, EXCHANGES[name](told, codes >= 0)[rows, told.label])
+        opinion = around_seeds(X[0], rows, codes, classes)
+        labels.append(opinion.label)
+        sure.append([np.where(codes >= 0, 0.0, EXCHANGES[name](opinion, codes >= 0)[rows, opinion.label])
                      for name in exchanges])
     return View(halves, X, np.array(labels), np.swapaxes(sure, 0, 1))
 
