@@ -158,20 +158,21 @@ def print_set_aside(set_aside: Mapping[str, int], report: Path) -> None:
 
 def label(arguments: argparse.Namespace) -> None:
     """Label what has no label yet, and write labels, where they come from and how sure they are as CSV."""
-    from .own_data import (
-        labels_path,
-        pseudo_labels,
-        told,
-        unlabeled_features,
-        with_finetuning_items,
-        write_labels,
-    )
+    from .features import MODALITIES
+    from .own_data import labels_path, pseudo_labels, unlabeled_features, with_finetuning_items, write_labels
 
     features = unlabeled_features(arguments.corpus, arguments.dataset)
     labels = pseudo_labels(features, preprocessing=arguments.preprocessing, min_margin=arguments.min_margin)
     path = arguments.to or labels_path(features.corpus, features.dataset)
     write_labels(with_finetuning_items(labels, features.corpus, features.dataset), path)
-    print(terminal_safe(told(labels)))
+    new = labels[labels.given == ""]
+    sure = new[new.label != ""]
+    classes = ", ".join(f"{name} {count}" for name, count in sure.label.value_counts(sort=False).items())
+    deciders = sure.modality.value_counts()
+    shares = " and ".join(f"the {name} modality {deciders.get(name, 0)}" for name in MODALITIES)
+    unsure = f" {len(new) - len(sure)} items were too close to call." if len(sure) < len(new) else ""
+    print(terminal_safe(f"{len(sure)} items labelled from {(labels.given != '').sum()}: {classes or 'none'}. "
+                        f"Decided by {shares}.{unsure}"))
     print(readable_path(path))
 
 

@@ -1,3 +1,6 @@
+import re
+
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +12,7 @@ from cmcsl_lib.errors import CmcslError
 from cmcsl_lib.estimators import CMCSLClassifier
 from cmcsl_lib.experiments import run_fold
 from cmcsl_lib.features import MODALITIES, load_features, write_features
+from cmcsl_lib.paths import REPOSITORY
 from cmcsl_lib.protocol import PROTOCOLS, folds, seed_rows
 from cmcsl_lib.scores import COLUMNS
 from cmcsl_lib.studies import grid, peers, robustness, seeds
@@ -79,9 +83,9 @@ def test_class_weights_of_the_paper_protocol_are_the_hidden_shares(halves):
 
 # Peers
 
-def test_every_method_is_scored_and_told(halves):
+def test_every_method_is_scored(halves):
     own = table(peers.score(halves(rows=60), (20,)))
-    assert set(own.method) == set(peers.METHODS) == set(peers.methods_table().method)
+    assert set(own.method) == set(peers.METHODS)
     assert own.groupby("method").modality.agg(set).to_dict() == {
         method: {"both"} if method.endswith("concatenated") else {*MODALITIES, "both"} for method in peers.METHODS}
     assert own.balanced_accuracy.between(0, 1).all()
@@ -236,7 +240,6 @@ def test_choices_give_so_many_distinct_rows(choice, halves):
     made = halves(classes=("a", "b", "c"))
     for budget, rows in zip((1, 4), seeds.CHOICES[choice](made, (1, 4), 3), strict=True):
         assert len(rows) == len(set(rows)) == 3 * budget
-    assert seeds.choices_table().choice.tolist() == list(seeds.CHOICES)
 
 
 def test_the_least_sure_rows_are_asked_for(halves):
@@ -254,6 +257,17 @@ def test_seeds_of_one_class_predict_that_class(halves, monkeypatch):
     monkeypatch.setattr(seeds, "CHOICES", {"one": lambda *_: [np.flatnonzero(made.y == 1)[:2]]})
     own = table(seeds.score(made, (1,)))
     assert (own.balanced_accuracy == 0.5).all() and (own.classes_found == 1).all() and len(own) == 9
+
+
+# What methods and choices are stands in their notebooks
+
+@pytest.mark.parametrize(("page", "names"), [("13_peers", peers.METHODS), ("16_active_seeds", seeds.CHOICES)])
+def test_each_method_and_choice_is_described_in_the_table_of_its_notebook(page, names):
+    cells = nbformat.read(REPOSITORY / "notebooks" / f"{page}.ipynb", as_version=4).cells
+    text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
+    rows = [re.split(r"\s*\|\s*", line.strip("| ")) for line in text.splitlines() if line.startswith("| ")]
+    described = dict(rows[2:])
+    assert list(described) == list(names) and all(len(words) > 5 for words in described.values())
 
 
 # Kept, found and resumed

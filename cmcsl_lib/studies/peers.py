@@ -7,7 +7,6 @@ probabilities; one that takes a single matrix on each modality, and under ``both
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -20,33 +19,11 @@ from ..features import MODALITIES, load_features
 from ..protocol import Protocol, folds
 from .grid import Halves, Scored, Study, accuracy, pseudo_label_accuracy, scored
 
-#: What each method of the study is, in the order of tables.
-METHODS = {
-    "PRE": "naive Bayes trained on the seeds alone",
-    "UNI": "each modality labels for itself, by its nearest seeds",
-    "CMCSL": "the paper's method: the closer modality labels",
-    "CMCSL, rank": "distances compared by rank",
-    "CMCSL, scale": "distances in units of the cluster's mean distance",
-    "CMCSL, probability": "distances compared as probabilities calibrated on the seeds",
-    "CMCSL, abstaining": "labels with a margin below 0.05 are not used",
-    "one-way transfer": "the text's labels train the visual classifier, and the reverse, as in APMA",
-    "UNI on k-NN": "UNI, labels by five nearest seeds instead of the nearest",
-    "CMCSL on k-NN": "CMCSL's exchange on the same; the more confident modality labels",
-    "UNI on label spreading": "UNI, labels by LabelSpreading on a graph of neighbours",
-    "CMCSL on label spreading": "CMCSL's exchange on the same",
-    "UNI on self-training": "UNI, labels by SelfTrainingClassifier",
-    "CMCSL on self-training": "CMCSL's exchange on the same",
-    "co-training": "two classifiers label for each other, by Blum and Mitchell",
-    "self-training": "SelfTrainingClassifier on one matrix",
-    "label spreading": "LabelSpreading on one matrix, its own predictions",
-    "PRE, concatenated": "naive Bayes on the concatenation of the seeds alone",
-    "UNI, concatenated": "UNI on the concatenation",
-}
-
-
-def methods_table() -> pd.DataFrame:
-    """The methods, one row each, and what they are."""
-    return pd.DataFrame(METHODS.items(), columns=["method", "what it is"])
+#: In the order of tables; the page on peers says what each one is.
+METHODS = ("PRE", "UNI", "CMCSL", "CMCSL, rank", "CMCSL, scale", "CMCSL, probability", "CMCSL, abstaining",
+           "one-way transfer", "UNI on k-NN", "CMCSL on k-NN", "UNI on label spreading", "CMCSL on label spreading",
+           "UNI on self-training", "CMCSL on self-training", "co-training", "self-training", "label spreading",
+           "PRE, concatenated", "UNI, concatenated")
 
 
 def propagators(seeds: int) -> dict[str, BaseEstimator]:
@@ -65,7 +42,7 @@ def propagators(seeds: int) -> dict[str, BaseEstimator]:
 def multimodal(halves: Halves, known: np.ndarray) -> dict[str, ModalityClassifier]:
     """The methods that make a classifier per modality."""
     common = halves.parameters(known)
-    made = {
+    methods = {
         "PRE": PrelabeledClassifier(**common),
         "UNI": UnimodalClassifier(**common),
         "CMCSL": CMCSLClassifier(**common),
@@ -76,18 +53,19 @@ def multimodal(halves: Halves, known: np.ndarray) -> dict[str, ModalityClassifie
         "co-training": CoTrainingClassifier(**common, random_state=halves.repetition),
     }
     for name, propagator in propagators(np.count_nonzero(known >= 0)).items():
-        made[f"UNI on {name}"] = UnimodalClassifier(**common, propagator=propagator)
-        made[f"CMCSL on {name}"] = CMCSLClassifier(**common, propagator=propagator)
-    return made
+        methods[f"UNI on {name}"] = UnimodalClassifier(**common, propagator=propagator)
+        methods[f"CMCSL on {name}"] = CMCSLClassifier(**common, propagator=propagator)
+    return methods
 
 
 def single(halves: Halves, known: np.ndarray, modality: str) -> dict[str, BaseEstimator]:
     """The methods that take a single matrix."""
-    made = {name: each for name, each in propagators(np.count_nonzero(known >= 0)).items() if name != "k-NN"}
+    methods = {name: each for name, each in propagators(np.count_nonzero(known >= 0)).items() if name != "k-NN"}
     if modality == "both":
         common = halves.parameters(known) | {"modalities": None}
-        made |= {"PRE, concatenated": PrelabeledClassifier(**common), "UNI, concatenated": UnimodalClassifier(**common)}
-    return made
+        methods["PRE, concatenated"] = PrelabeledClassifier(**common)
+        methods["UNI, concatenated"] = UnimodalClassifier(**common)
+    return methods
 
 
 def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[Scored]:
@@ -118,15 +96,15 @@ def ties(corpus: str, dataset: str, protocol: Protocol, budgets: tuple[int, ...]
         for which it is equally confident in both.
     """
     features = load_features(corpus, dataset, protocol.features)
-    halves, found = Halves(features, protocol, *folds(features, protocol)[0]), {}
+    halves, shares = Halves(features, protocol, *folds(features, protocol)[0]), {}
     for budget in budgets:
         known = halves.known(halves.seeds(budget))
         visual, text = (opinion(SelfTrainingClassifier(GaussianNB()), halves.alone[name][0], np.arange(len(known)),
                                 known, len(features.classes)) for name in MODALITIES)
         differ = (visual.label != text.label) & (known < 0)
         equal = visual.distance.min(axis=1) == text.distance.min(axis=1)
-        found[budget] = float(equal[differ].mean()) if differ.any() else np.nan
-    return found
+        shares[budget] = float(equal[differ].mean()) if differ.any() else np.nan
+    return shares
 
 
 PEERS = Study(score, budgets=(1, 5, 20))

@@ -40,8 +40,8 @@ def lacking(complete: np.ndarray, share: float, random: np.random.Generator) -> 
     order = random.permutation(np.flatnonzero(~complete))
     which = random.integers(len(MODALITIES), size=len(complete))
     lacks = np.full(len(complete), -1)
-    chosen = order[:round(share * len(order))]
-    lacks[chosen] = which[chosen]
+    rows = order[:round(share * len(order))]
+    lacks[rows] = which[rows]
     return lacks
 
 
@@ -66,9 +66,9 @@ def wrong_labels(known: np.ndarray, classes: int, share: float, random: np.rando
     labels, order = known.copy(), random.permutation(len(known))
     shift = random.integers(1, classes, size=len(known))
     for label in range(classes):
-        its = order[known[order] == label]
-        chosen = its[:_whole(share * len(its))]
-        labels[chosen] = (label + shift[chosen]) % classes
+        seeds = order[known[order] == label]
+        wrong = seeds[:_whole(share * len(seeds))]
+        labels[wrong] = (label + shift[wrong]) % classes
     return labels
 
 
@@ -85,11 +85,11 @@ def with_gaps(halves: Halves, lacks: np.ndarray, lacks_test: np.ndarray) -> tupl
     width = sum(matrix.shape[1] for matrix in halves.features.modalities)
     X, X_test = (np.full((len(rows), width), np.nan) for rows in (lacks, lacks_test))
     for place, (name, matrix) in enumerate(zip(MODALITIES, halves.features.modalities, strict=True)):
-        there, there_test = lacks != place, lacks_test != place
-        told = preprocess(matrix[halves.training[there]], matrix[halves.test[there_test]], PREPROCESSING,
+        present, present_test = lacks != place, lacks_test != place
+        pair = preprocess(matrix[halves.training[present]], matrix[halves.test[present_test]], PREPROCESSING,
                           halves.protocol)
-        X[there, halves.columns[name]], X_test[there_test, halves.columns[name]] = (
-            part / scale(part, halves.protocol) for part in told)
+        X[present, halves.columns[name]], X_test[present_test, halves.columns[name]] = (
+            part / scale(part, halves.protocol) for part in pair)
     return X, X_test
 
 
@@ -125,12 +125,12 @@ def missing_modalities(halves: Halves, budget: int) -> Iterator[Scored]:
     for share_training in MISSING_SHARES:
         # What is missing in test alone is tried on the classifiers that were trained on complete rows.
         shares_test = MISSING_SHARES if share_training == 0 else (0.0, share_training)
-        pairs = {made: [made(halves, gaps[share_training], gaps_test[share]) for share in shares_test]
-                 for made in (with_gaps, filled)}
+        pairs = {make: [make(halves, gaps[share_training], gaps_test[share]) for share in shares_test]
+                 for make in (with_gaps, filled)}
         for method, estimator in methods(halves, known).items():
-            its = pairs[filled if method == CONCATENATION else with_gaps]
-            fitted = estimator.fit(its[0][0], known)
-            for share, (_, X_test) in zip(shares_test, its, strict=True):
+            matrices = pairs[filled if method == CONCATENATION else with_gaps]
+            fitted = estimator.fit(matrices[0][0], known)
+            for share, (_, X_test) in zip(shares_test, matrices, strict=True):
                 reached = accuracy(halves.y_test, fitted.predict(X_test))
                 for where in _conditions(share_training, share):
                     yield {"method": method, "modality": "both", "budget": budget, "disturbance": where,
@@ -140,8 +140,8 @@ def missing_modalities(halves: Halves, budget: int) -> Iterator[Scored]:
 
 def _conditions(training: float, test: float) -> list[str]:
     """Which of `MISSING` these shares of gaps belong to; all of them where there are none."""
-    there = dict(zip(MISSING, (test == 0, training == 0, training == test), strict=True))
-    return [where for where, belongs in there.items() if belongs]
+    conditions = dict(zip(MISSING, (test == 0, training == 0, training == test), strict=True))
+    return [where for where, belongs in conditions.items() if belongs]
 
 
 def wrong_seed_labels(halves: Halves, budget: int) -> Iterator[Scored]:
@@ -151,15 +151,15 @@ def wrong_seed_labels(halves: Halves, budget: int) -> Iterator[Scored]:
     """
     known = halves.known(halves.seeds(budget))
     for share in sorted({_whole(share * budget) / budget for share in WRONG_SHARES}):
-        told = wrong_labels(known, len(halves.features.classes), share, halves.random(2))
+        labels = wrong_labels(known, len(halves.features.classes), share, halves.random(2))
         more = {"disturbance": WRONG, "share": share}
-        for method, estimator in methods(halves, told).items():
+        for method, estimator in methods(halves, labels).items():
             if method == CONCATENATION:
                 X, X_test = halves.alone["both"]
                 yield {"method": method, "modality": "both", "budget": budget, "pseudo_label_accuracy": np.nan,
-                       "balanced_accuracy": accuracy(halves.y_test, estimator.fit(X, told).predict(X_test)), **more}
+                       "balanced_accuracy": accuracy(halves.y_test, estimator.fit(X, labels).predict(X_test)), **more}
             else:
-                yield from scored(estimator.fit(halves.X, told), halves, method, budget, told, **more)
+                yield from scored(estimator.fit(halves.X, labels), halves, method, budget, labels, **more)
 
 
 def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[Scored]:

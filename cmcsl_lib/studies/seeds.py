@@ -8,7 +8,6 @@ may miss a class.
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import pandas as pd
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
@@ -118,26 +117,18 @@ def _least_sure(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[
     return [order[:budget * classes] for budget in budgets]
 
 
-#: What each choice of seeds is; each gives, for every budget, as many rows as there are classes times the budget.
-MEANINGS = {
-    PER_CLASS: "the same number of each class, as in the paper; takes knowing the classes beforehand",
-    RANDOM: "any rows",
-    "farthest first": "each row farthest from those before it, on both modalities side by side",
-    "cluster centres": "the rows nearest to the centres of as many k-means clusters, on both modalities side by side",
-    "cluster centres, visual": "the same in the visual modality alone",
-    "cluster centres, text": "the same in the text alone",
-    "least sure": "cluster centres first, as many as there are classes; then, in rounds of as many, the rows whose "
-                  "CMCSL label has the smallest margin",
+#: Each choice gives, for every budget, as many rows as there are classes times the budget; the page on the choice of
+#: seeds says what each one is.
+CHOICES = {
+    PER_CLASS: lambda halves, budgets, classes: [halves.seeds(budget) for budget in budgets],
+    RANDOM: _random,
+    "farthest first": _farthest,
+    "cluster centres": _centres("both"),
+    "cluster centres, visual": _centres("visual"),
+    "cluster centres, text": _centres("text"),
+    "least sure": _least_sure,
 }
-CHOICES = dict(zip(MEANINGS, (
-    lambda halves, budgets, classes: [halves.seeds(budget) for budget in budgets],
-    _random, _farthest, _centres("both"), _centres("visual"), _centres("text"), _least_sure), strict=True))
 ESTIMATORS = {"PRE": PrelabeledClassifier, "UNI": UnimodalClassifier, "CMCSL": CMCSLClassifier}
-
-
-def choices_table() -> pd.DataFrame:
-    """The choices of seeds, one row each, and what they are."""
-    return pd.DataFrame(MEANINGS.items(), columns=["choice", "which rows are labelled"])
 
 
 def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[Scored]:
@@ -148,10 +139,10 @@ def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[Scored]:
     classes = len(halves.features.classes)
     for choice, choose in CHOICES.items():
         for budget, rows in zip(budgets, choose(halves, budgets, classes), strict=True):
-            known, found = halves.known(rows), len(np.unique(halves.y[rows]))
+            known, count = halves.known(rows), len(np.unique(halves.y[rows]))
             for method, make in ESTIMATORS.items():
-                more = {"choice": choice, "classes_found": found}
-                if found > 1:
+                more = {"choice": choice, "classes_found": count}
+                if count > 1:
                     fitted = make(**halves.parameters(known)).fit(halves.X, known)
                     yield from scored(fitted, halves, method, budget, known, **more)
                     continue
