@@ -1,4 +1,4 @@
-"""Figures of the pages that answer the research questions, and of the page on the published numbers."""
+"""Figures of the pages that answer the research questions."""
 
 import numpy as np
 import pandas as pd
@@ -6,11 +6,9 @@ import seaborn as sns
 from matplotlib.figure import Figure
 
 from ..features import MODALITIES
-from ..slips import AS_PUBLISHED, REPAIRED
 from .base import MODALITY_COLOURS, subplots
 
 MODALITY_LINES = {"visual": "-", "text": "--"}
-VARIANT_COLOURS = {AS_PUBLISHED: "#D55E00", REPAIRED: "#0072B2"}
 
 
 def gain_points(table: pd.DataFrame, by: str) -> Figure:
@@ -64,27 +62,5 @@ def gain_curves(table: pd.DataFrame) -> Figure:
     axes[0, 0].set_ylabel("Mean gain, CMCSL - UNI")
     axes[0, 0].legend(frameon=False)
     figure.tight_layout()
-    sns.despine(figure)
-    return figure
-
-
-def win_bars(wins: pd.DataFrame) -> Figure:
-    """Verdicts "CMCSL is significantly better than UNI", as published and with all slips repaired.
-
-    Parameters
-    ----------
-    wins : DataFrame
-        From `slips.wins_by_variant`.
-    """
-    figure, axes = subplots(figsize=(8, 3.4))
-    figure.data = wins
-    sns.barplot(wins, x="table", y="wins", hue="statistics", palette=VARIANT_COLOURS, ax=axes)
-    for bars, hatch in zip(axes.containers, ("", "//"), strict=True):
-        axes.bar_label(bars)
-        for bar in bars:
-            bar.set(hatch=hatch, edgecolor="white")
-    axes.yaxis.get_major_locator().set_params(integer=True)
-    axes.set(xlabel="Table", ylabel=f"Verdicts, of {wins.rows.max()}")
-    axes.legend(frameon=False, title=None, loc="upper left", bbox_to_anchor=(0, 1.2), ncols=2)
     sns.despine(figure)
     return figure
