@@ -158,30 +158,36 @@ def assert_names_are_escaped(outputs):
                     assert not any(cell.startswith("=") for cell in row)
 
 
+#: Notebooks that take another way for corpora without pictures, or without one of the two groups of datasets.
+DIFFERENT = ("01_data", "02_extraction", "03_algorithm", "05_experiment_2", "06_experiment_3", "12_your_own_data",
+             "15_simulation")
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", CORPORA)
-def test_every_notebook_runs_on_users_corpora(kind, tmp_path, monkeypatch):
+def test_notebooks_run_on_users_corpora(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(execution, "FAILED", tmp_path / "failed")
+    monkeypatch.delenv("CMCSL_PUBLISHED_SCORES", raising=False)
     corpus = CORPORA[kind](tmp_path / "made")
     for number, classifiers in EXPERIMENTS.items():
         load_scores(corpus, PROTOCOLS["strict"], number, classifiers=classifiers, budgets=drawable_budgets(corpus))
-    paths = source_notebooks()
+    # The names of this corpus are hostile, so that every notebook meets them.
+    paths = [path for path in source_notebooks() if corpus == "many" or path.stem in DIFFERENT]
     pages = [Page(path, tmp_path / "out" / path.name, {"corpus": corpus}) for path in paths]
     failures = Parallel(n_jobs=2, prefer="threads")(delayed(execution.execute)(page) for page in pages)
     assert not [failure.get_msg() for failure in failures if failure]
-    for path in paths:
-        done = nbformat.read(tmp_path / "out" / path.name, as_version=4)
-        outputs = [output for cell in done.cells if cell.cell_type == "code" for output in cell.outputs]
-        told = " ".join(str(output.get("data", output.get("text", ""))) for output in outputs)
-        assert "nan to" not in told, path.stem
+    for page in pages:
+        cells = nbformat.read(page.output, as_version=4).cells
+        outputs = [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
+        shown = " ".join(str(output.get("data", output.get("text", ""))) for output in outputs)
+        assert outputs or page.absence, page.name
+        assert "nan to" not in shown, page.name
         assert_names_are_escaped([output.get("data", {}) for output in outputs])
-        if path.stem.startswith(("01", "02", "03")):
-            assert ("has no images and texts" in told) == (corpus == "ready"), path.stem
-        if path.stem.startswith("06"):
-            absent = "binary" if corpus == "many" else "multiclass"
-            assert f"The corpus {corpus} has no {absent} dataset." in told
-        if path.stem.startswith("08"):
-            assert "too few datasets" in told
+        if page.name.startswith("06"):
+            groups = {"many": ["multiclass"]}.get(corpus, ["binary"])
+            assert [group for group in ("binary", "multiclass") if f"**{group} datasets**" in shown] == groups
+        if page.name.startswith("08"):
+            assert "too few datasets" in shown
 
 
 def test_arrays_of_any_width_are_labelled(tmp_path):
