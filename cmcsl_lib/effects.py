@@ -133,8 +133,13 @@ def against_uni(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
         equal = np.isclose(fits.CMCSL, fits.UNI, rtol=0, atol=1e-9).mean()
         rows.append((*names, *means.mean(), gain.mean(), (gain > 0).sum(), len(gain),
                      wilcoxon_p_values(means.to_numpy())[1, 2], _verdict(means.to_numpy()), equal))
-    return pd.DataFrame(rows, columns=[*by, "modality", *COMPARED, "gain", "above", "datasets", "p_value", "verdict",
-                                       "share_equal"])
+    columns = [*by, "modality", *COMPARED, "gain", "above", "datasets", "p_value", "verdict", "share_equal"]
+    return _together(pd.DataFrame(rows, columns=columns), [*by, "modality"])
+
+
+def _together(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
+    """The table with equal values of some columns together, in the order in which they come first."""
+    return table.sort_values(columns, key=lambda column: pd.factorize(column)[0], ignore_index=True)
 
 
 def _verdict(means: np.ndarray) -> str:

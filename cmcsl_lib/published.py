@@ -122,7 +122,7 @@ def load_published(experiment: int) -> pd.DataFrame:
     experiment : {1, 2, 3}
         1: FULL by three classifiers without preprocessing. 2: five preprocessings, GNB. 3: all methods, three
         classifiers; those of LR and CART are said to be made with L2STD, and named so here, but look as if they
-        were made without preprocessing (`summaries.label_traces`).
+        were made without preprocessing (`effects.label_traces`).
 
     Returns
     -------

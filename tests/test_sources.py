@@ -1,8 +1,11 @@
+import numpy as np
 import pytest
+from own_corpora import binary_corpus
 
 from cmcsl_lib.errors import Absent, CmcslError
+from cmcsl_lib.features import load_features
 from cmcsl_lib.published import available
-from cmcsl_lib.sources import source_scores
+from cmcsl_lib.sources import source_budgets, source_scores
 
 
 def test_a_corpus_and_a_protocol_by_name():
@@ -34,3 +37,15 @@ def test_what_is_not_here_is_told(tmp_path, monkeypatch):
 def test_unknown_sources_list_the_valid_ones():
     with pytest.raises(CmcslError, match="openclipart, mm-imdb, published"):
         source_scores("imdb", 3)
+
+
+def test_budgets_that_a_source_can_give(tmp_path, monkeypatch):
+    assert source_budgets("published", budgets=[1, 5, 1000]) == (1, 5, 1000)
+    smallest = np.bincount(load_features("openclipart", "AF").y).min()
+    assert source_budgets("openclipart", "AF", [1, smallest // 2, smallest // 2 + 1]) == (1, smallest // 2)
+    assert source_budgets("openclipart") == tuple(range(1, 21))
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path / "home"))
+    binary_corpus(tmp_path)  # seven items in each class, three in the smaller half
+    assert source_budgets("two") == (1, 2, 3)
+    assert source_budgets("two", "AB", [2, 5]) == (2,)
+    assert source_budgets("two", budgets=[5, 6]) == (3,)
