@@ -223,12 +223,24 @@ def printed_table(number: int | str) -> pd.DataFrame:
     return PRINTED[number]()
 
 
+def paper_claims() -> pd.DataFrame:
+    """What the paper claims, in our own words, and the rule by which `claims.RULES` judges it.
+
+    Returns
+    -------
+    DataFrame of str
+        One row per claim: name (short and unique), area, claim, where (section, table or figure of the paper), rule,
+        page (the notebook that shows the numbers, without ending).
+    """
+    return _csv("claims")
+
+
 def _csv(name: str) -> pd.DataFrame:
     path = shipped() / "paper" / f"{name}.csv"
     try:
         content = checked(path)
     except (Damaged, OSError) as error:
-        raise CmcslError(f"The printed table {path} can't be read ({type(error).__name__}: {error}): take it from the "
+        raise CmcslError(f"The file {path} can't be read ({type(error).__name__}: {error}): take it from the "
                          "repository again.") from None
     return pd.read_csv(io.BytesIO(content), dtype={"budget": str, "better_than": str},
                        keep_default_na=False)

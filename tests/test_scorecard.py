@@ -7,24 +7,14 @@ import pandas as pd
 import pytest
 
 from cmcsl_lib.book import source_notebooks
-from cmcsl_lib.claims import CLAIMS, VERDICTS, Evidence
+from cmcsl_lib.claims import RULES, VERDICTS, Source
 from cmcsl_lib.corpora import datasets
-from cmcsl_lib.published import available
-from cmcsl_lib.scorecard import (
-    answers,
-    counts,
-    counts_table,
-    details,
-    evidence_columns,
-    extent,
-    scorecard,
-    summary,
-    verdict_table,
-)
+from cmcsl_lib.effects import load_sources
+from cmcsl_lib.published import available, paper_claims
+from cmcsl_lib.scorecard import judge, scorecard
 from cmcsl_lib.scores import COLUMNS
 
 BUDGETS = (1, 2, 3, 4, 5, 16, 17, 18, 19, 20)
-JUDGED = {claim.name: claim for claim in CLAIMS}
 
 
 def world(gain, names=None, classifiers=("GNB",), budgets=BUDGETS):
@@ -49,26 +39,28 @@ def world(gain, names=None, classifiers=("GNB",), budgets=BUDGETS):
                          pseudo_label_accuracy=np.nan)[list(COLUMNS)]
 
 
-def verdicts(scores, statistics="corrected", number=3):
-    evidence = Evidence("made up", statistics, {number: scores})
-    return {name: claim.judged(evidence) for name, claim in JUDGED.items()}
+def judged_by(scores, statistics="corrected"):
+    """Every claim by its name: verdict, evidence, reason."""
+    source = Source(scores, statistics)
+    return {name: judge(name, source) for name in RULES}
 
 
-def test_every_claim_is_told_in_full():
-    pages = {path.stem for path in source_notebooks()}
-    assert len(CLAIMS) >= 15
-    assert len(JUDGED) == len(CLAIMS)
-    for claim in CLAIMS:
-        assert claim.page in pages
-        assert all(len(text) > 5 for text in (claim.claim, claim.where, claim.rule))
-        assert "holds" in claim.rule and "fails" in claim.rule
+def verdicts(scores):
+    return {name: verdict for name, (verdict, _, _) in judged_by(scores).items()}
 
 
-def test_without_scores_nothing_can_be_told():
-    evidence = Evidence("nothing", "corrected", {})
-    for claim in CLAIMS:
-        verdict, why = claim.judged(evidence)
-        assert verdict == "cannot tell" and "not at hand" in why
+def test_every_claim_has_its_words_its_rule_and_its_page():
+    claims = paper_claims()
+    assert claims["name"].tolist() == list(RULES)
+    assert claims["name"].is_unique and claims.claim.is_unique
+    assert set(claims.page) <= {path.stem for path in source_notebooks()}
+    assert (claims.map(len) > 2).all(axis=None)
+    assert claims.rule.str.contains("[Hh]olds if.*fails").all()
+
+
+def test_without_scores_no_claim_can_be_judged():
+    for verdict, evidence, reason in judged_by(pd.DataFrame(columns=[*COLUMNS])).values():
+        assert (verdict, evidence) == ("cannot tell", {}) and ("no scores" in reason or "none" in reason)
 
 
 GAINS = ("cmcsl-binary", "cmcsl-multiclass", "rq2", "binary-tends", "budgets-binary-visual", "budgets-binary-text",
@@ -81,40 +73,45 @@ GAINS = ("cmcsl-binary", "cmcsl-multiclass", "rq2", "binary-tends", "budgets-bin
 ])
 def test_a_world_where_the_exchange_always_helps_or_harms(gain, expected):
     found = verdicts(world(gain))
-    assert {name: found[name].verdict for name in GAINS} == dict.fromkeys(GAINS, expected)
+    assert {name: found[name] for name in GAINS} == dict.fromkeys(GAINS, expected)
 
 
 def test_a_world_where_only_images_gain():
-    found = verdicts(world(lambda modality, budget, name: 0.05 if modality == "visual" else -0.05))
+    found = judged_by(world(lambda modality, budget, name: 0.05 if modality == "visual" else -0.05))
     expected = {"cmcsl-binary": "weaker", "rq2": "weaker", "binary-tends": "fails", "visual-gains-more": "holds",
                 "budgets-binary-visual": "holds", "budgets-binary-text": "fails", "fusion-harms": "holds",
                 "text-stronger": "holds", "both-gain": "fails"}
-    assert {name: found[name].verdict for name in expected} == expected
-    assert "visual: mean gain +0.050, above UNI in 20 of 20" in found["rq2"].evidence.lower().replace("uni", "UNI")
+    assert {name: found[name][0] for name in expected} == expected
+    evidence = found["rq2"][1]
+    assert evidence["gain_visual"] == pytest.approx(0.05, abs=1e-4)
+    assert (evidence["above_visual"], evidence["above_text"], evidence["rows_text"]) == (20, 0, 20)
+    assert found["text-stronger"][1] == pytest.approx(
+        {"datasets": 20, "text_stronger": 20, "mean_text": 0.9, "mean_visual": 0.8}, abs=0.01)
+    assert found["both-gain"][1] == {"datasets": 20, "both_gain": 0}
 
 
 def test_a_gain_at_few_seeds_only():
     few = verdicts(world(lambda modality, budget, name: 0.05 if budget <= 5 else 0.01))
     many = verdicts(world(lambda modality, budget, name: 0.01 if budget <= 5 else 0.05))
     one = verdicts(world(lambda modality, budget, name: 0.05 if (budget <= 5) == (modality == "text") else 0.01))
-    assert [found["few-seeds"].verdict for found in (few, many, one)] == ["holds", "fails", "weaker"]
+    assert [found["few-seeds"] for found in (few, many, one)] == ["holds", "fails", "weaker"]
 
 
 def test_classifiers_that_do_not_gain():
     scores = world(lambda modality, budget, name: -0.05, classifiers=("LR", "CART"))
-    assert verdicts(scores)["lr-no-gain"].verdict == "holds"
+    assert verdicts(scores)["lr-no-gain"] == "holds"
     scores = world(lambda modality, budget, name: 0.05, classifiers=("LR", "CART"))
-    assert verdicts(scores)["cart-no-gain"].verdict == "fails"
+    assert verdicts(scores)["cart-no-gain"] == "fails"
     scores = world(lambda modality, budget, name: 0.05 if modality == "text" else -0.05, classifiers=("LR", "CART"))
-    assert verdicts(scores)["lr-no-gain"].verdict == "weaker"
+    assert verdicts(scores)["lr-no-gain"] == "weaker"
 
 
 def test_too_few_datasets_or_budgets_can_tell_nothing():
     names = ["AF", "PT", "AFP", "PTT"]
-    found = verdicts(world(lambda modality, budget, name: 0.05, names=names, budgets=(1, 3)))
-    assert "4 rows are too few" in found["rq2"].evidence
-    for name in ("rq2", "cmcsl-binary", "visual-gains-more", "budgets-multiclass-text", "few-seeds"):
-        assert found[name].verdict == "cannot tell"
+    found = judged_by(world(lambda modality, budget, name: 0.05, names=names, budgets=(1, 3)))
+    assert found["rq2"] == ("cannot tell", {}, "Too few datasets (4) for a test of 2 methods.")
+    for name in ("cmcsl-binary", "visual-gains-more", "budgets-multiclass-text", "few-seeds"):
+        assert found[name][0] == "cannot tell"
 
 
 def test_preprocessings_that_take_labels_from_one_modality():
@@ -122,77 +119,70 @@ def test_preprocessings_that_take_labels_from_one_modality():
     text = scores.modality == "text"
     same = scores[text & (scores.method == "UNI")].assign(method="CMCSL")
     raw = pd.concat([scores[~(text & (scores.method == "CMCSL"))], same]).assign(preprocessing="RAW")
-    found = verdicts(raw, number=2)
-    assert found["raw-text"].verdict == "holds"
-    assert found["raw-text"].evidence.startswith("Under RAW CMCSL scores exactly as UNI in 100.0%")
-    assert found["l2-visual"].verdict == "cannot tell"
+    found = judged_by(raw)
+    assert found["raw-text"] == ("holds", {"fits": 2000, "share_equal": 1, "share_close": 1}, "")
+    assert found["l2-visual"][0] == "cannot tell"
     close = raw.assign(balanced_accuracy=raw.balanced_accuracy + 1e-3 * (raw.method == "CMCSL"))
-    assert verdicts(close, number=2)["raw-text"].verdict == "weaker"
+    assert verdicts(close)["raw-text"] == "weaker"
 
 
-@pytest.fixture(scope="module")
-def judged():
-    return scorecard([Evidence("<one>", "corrected", {3: world(lambda modality, budget, name: 0.05)}),
-                      Evidence("nothing", "corrected", {}, "published/")])
+def test_the_stronger_modality_with_labels_of_the_weaker_one():
+    scores = world(lambda modality, budget, name: 0.05)
+    full = scores.method == "FULL"
+    # Under RAW labels come from the text, which here is the weaker modality, under L2 from the images.
+    raw = scores.assign(preprocessing="RAW", balanced_accuracy=scores.balanced_accuracy
+                        - 0.2 * (full & (scores.modality == "text")))
+    verdict, evidence, _ = judged_by(pd.concat([raw, scores.assign(preprocessing="L2")]))["weaker-helps"]
+    assert (verdict, evidence) == ("holds", {"datasets": 40, "higher": 40, "significantly_higher": 40})
+    l2 = scores.assign(preprocessing="L2", balanced_accuracy=scores.balanced_accuracy
+                       - 0.2 * (full & (scores.modality == "text")))
+    verdict, _, reason = judged_by(pd.concat([scores.assign(preprocessing="RAW"), l2]))["weaker-helps"]
+    assert verdict == "cannot tell" and "In no dataset" in reason
 
 
-def test_the_scorecard_has_one_row_per_claim_and_column(judged):
-    assert len(judged) == 2 * len(CLAIMS)
+def test_what_only_one_preprocessing_does_needs_the_others_too():
+    scores = world(lambda modality, budget, name: 0.05)
+    assert verdicts(scores)["only-l2std"] == "cannot tell"
+    others = [world(lambda modality, budget, name: -0.05).assign(preprocessing=name)
+              for name in ("RAW", "L2", "STD", "MM")]
+    assert verdicts(pd.concat([scores, *others]))["only-l2std"] == "holds"
+    gaining = scores.assign(preprocessing="RAW")
+    assert verdicts(pd.concat([scores, gaining, *others[1:]]))["only-l2std"] == "weaker"
+    losing = others[0].assign(preprocessing="L2STD")
+    assert verdicts(pd.concat([losing, gaining, *others[1:]]))["only-l2std"] == "fails"
+
+
+def test_the_scorecard_has_one_row_per_claim_and_source():
+    made_up = pd.concat([world(lambda modality, budget, name: 0.05).assign(source="one"),
+                         world(lambda modality, budget, name: -0.05).assign(source="two", protocol="published")])
+    judged = scorecard(made_up)
+    assert judged["name"].drop_duplicates().tolist() == list(RULES)
+    assert judged[["source", "statistics"]].head(3).to_numpy().tolist() == [
+        ["one", "corrected"], ["two", "published"], ["two", "corrected"]]
+    assert len(judged) == 3 * len(RULES)
     assert set(judged.verdict) <= set(VERDICTS)
-    table = counts(judged)
-    assert table.loc["nothing", "cannot tell"] == len(CLAIMS)
-    assert (table.sum(axis=1) == len(CLAIMS)).all()
-    assert set(judged[judged.column == "nothing"].page) >= {"published/06_experiment_3", "09_rq3"}
-
-
-def test_the_page_tells_verdicts_by_word_and_leads_to_the_details(judged):
-    table, below = verdict_table(judged).data, details(judged).data
-    for claim in CLAIMS:
-        assert f'href="#{claim.name}"' in table
-        assert below.count(f'id="{claim.name}"') == 1
-    assert table.count("holds") == counts(judged).loc["<one>", "holds"]
-    assert "&lt;one&gt;" in table and "<one>" not in table + below
-    assert "Nothing can be told from nothing" in summary(judged).data
-
-
-def test_the_columns_of_the_page():
-    columns = evidence_columns()
-    assert [set(column.scores) for column in columns] == [{1, 2, 3} if available() else set()] * 2 + [{1, 2, 3}]
-    assert [column.statistics for column in columns] == ["published", "corrected", "corrected"]
+    assert ((judged.verdict == "cannot tell") == (judged.reason != "")).all()
+    assert (judged.evidence.map(len).gt(0) == (judged.reason == "")).all()
+    numbers = [number for evidence in judged.evidence for number in evidence.values()]
+    assert {type(number) for number in numbers} == {int, float} and np.isfinite(numbers).all()
 
 
 @pytest.mark.skipif(not available(), reason="the authors' arrays are not here")
 def test_what_the_paper_says_holds_with_its_own_scores_and_statistics():
-    published, corrected, _ = evidence_columns()
+    scores = load_sources([1, 2, 3], datasets="AF AFP", classifiers=("GNB", "LR", "CART"), budgets=range(1, 21))
+    judged = scorecard(scores[scores.source == "published scores"]).set_index(["statistics", "name"])
     for name in ("gnb-multiclass", "cart-worst", "l2std-binary", "l2std-multiclass", "cmcsl-binary", "cmcsl-multiclass",
                  "budgets-binary-visual", "budgets-binary-text", "budgets-multiclass-visual"):
-        assert JUDGED[name].judged(published).verdict == "holds"
-    assert "significantly at 5," in JUDGED["budgets-binary-visual"].judged(corrected).evidence
-    assert "significantly at 3," in JUDGED["budgets-binary-text"].judged(corrected).evidence
+        assert judged.verdict["published", name] == "holds"
+    assert judged.evidence["corrected", "budgets-binary-visual"] == {
+        "budgets": 20, "above": 20, "significantly_above": 5}
+    assert judged.evidence["corrected", "budgets-binary-text"]["significantly_above"] == 3
 
 
-def test_the_front_page_tells_what_was_replicated_and_how_the_questions_were_answered():
-    columns = evidence_columns("openclipart", datasets="AF AFP", budgets=(1, 2))
-    own = columns[-1]
-    told = extent([own])
-    assert told.startswith(f"{len(CLAIMS)} claims") and "(2 datasets, " in told
-    # Two datasets: FULL by 3 classifiers without preprocessing, of 2 modalities and 10 folds, and then what two
-    # experiments share stands once.
-    every = pd.concat(own.scores.values())
-    keys = [name for name in COLUMNS if not name.endswith("accuracy")]
-    assert f"{len(every[keys].drop_duplicates()):,} fitted" in told and len(every[keys].drop_duplicates()) < len(every)
-    table = answers([Evidence("absent", "corrected", {}), own])
-    assert list(table) == ["question", "the paper", "openclipart, strict protocol"]
-    assert table.iloc[:, 2].tolist() == ["Too few datasets for a verdict."] * 3
-
-
-def test_counts_for_a_page_have_signs():
-    judged = scorecard([Evidence("nothing", "corrected", {})])
-    assert list(counts_table(judged)) == ["✓ holds", "≈ weaker", "✗ fails", "? cannot tell"]
-    assert counts_table(judged).to_numpy().tolist() == [[0, 0, 0, len(CLAIMS)]]
-
-
-def test_columns_that_can_tell_nothing_stand_only_by_themselves():
-    told = Evidence("own", "corrected", {3: world(lambda modality, budget, name: 0.05)})
-    judged = scorecard([Evidence("nothing", "corrected", {}), told])
-    assert list(counts_table(judged).index) == ["own"]
+def test_verdicts_on_openclipart():
+    judged = scorecard(load_sources([1, 2, 3], classifiers=("GNB", "LR", "CART"), budgets=range(1, 21)).query(
+        "source == 'openclipart, strict'"))
+    assert judged.verdict.value_counts().to_dict() == {"weaker": 12, "holds": 8, "fails": 6}
+    failed = judged[judged.verdict == "fails"]["name"].tolist()
+    assert failed == ["gnb-multiclass", "l2std-binary", "l2std-multiclass", "only-l2std", "budgets-binary-text",
+                      "budgets-multiclass-text"]
