@@ -3,8 +3,8 @@
 Rooms, from top to bottom (none imports what stands below it): `errors`, `escaping`, `paths`, `sealed`, `corpora`,
 `features`, `ready_made`, `processes`, `extraction`, `preprocessing`, `labeling`, `estimators`, `distances`,
 `naive_bayes`, `protocol`, `exchange`, `authorship`, `scores`, `experiments`, `runs`, `published`, `sources`,
-`statistics`, `tables`, `effects`, `summaries`, `slips`, `claims`, `scorecard`, `sensitivity`, `own_data`, `studies`,
-`figures`, `display`, `explorer`, `reproduction`, `page`, `book`, `cli`.
+`statistics`, `tables`, `effects`, `slips`, `claims`, `scorecard`, `sensitivity`, `own_data`, `studies`, `figures`,
+`display`, `explorer`, `reproduction`, `book`, `cli`.
 """
 
 __version__ = "0.1.0"

@@ -8,7 +8,6 @@ import pytest
 
 from cmcsl_lib.features import Features
 
-
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Tests run side by side, one on each core: PyTorch's and OpenMP's threads would fight over them.
     os.environ.setdefault("OMP_NUM_THREADS", "1")

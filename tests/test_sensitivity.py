@@ -284,13 +284,6 @@ def test_likeness_does_not_speak_against_results_that_correlate_as_supposed():
     assert against["not at all"] >= 20
 
 
-def test_overlap_is_told():
-    told = sensitivity.overlap(APART)
-    assert "6 datasets are worth 6.0 independent ones" in told
-    assert told.count("PT, AF, CO, MO, HP, CT") == 2
-    assert "is a single one" in sensitivity.overlap(APART * 0 + 1)
-
-
 def test_what_is_missing_is_listed_with_its_commands_and_the_rest_is_loaded(monkeypatch):
     computed = []
 
@@ -368,5 +361,3 @@ def test_one_dataset_alone_has_no_intervals_and_no_verdicts():
     assert (answered.verdict == "too few datasets").all() and answered[["low", "high"]].isna().all(axis=None)
     assert sensitivity.gains_with_intervals(scores, shared).low.isna().all()
     assert sensitivity.change_effects(scores, shared).low.isna().all()
-    assert sensitivity.overlap(shared) == (
-        f"There is one dataset, {NAMES[0]}, and nothing that it could share items with.")

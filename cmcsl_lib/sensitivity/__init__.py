@@ -12,13 +12,12 @@ from .intervals import (
     largest_apart,
     likeness,
     mean_interval,
-    overlap,
     shared_items,
 )
 from .registry import CHANGES, Change, change_label, load_changes, missing_changes
 
 __all__ = [
     "APART", "CHANGES", "Change", "Interval", "answers", "change_effects", "change_label", "gains_with_intervals",
-    "largest_apart", "levels", "likeness", "load_changes", "mean_interval", "missing_changes", "overlap",
+    "largest_apart", "levels", "likeness", "load_changes", "mean_interval", "missing_changes",
     "shared_items",
 ]

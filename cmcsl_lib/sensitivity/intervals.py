@@ -194,23 +194,5 @@ def likeness(scores: pd.DataFrame, shared: pd.DataFrame, bounds: Sequence[float]
     return pd.DataFrame(rows, columns=["shared", "pairs", "expected", "limit", *MODALITIES])
 
 
-def overlap(shared: pd.DataFrame) -> str:
-    """Sentences on how far datasets are from independent.
-
-    Parameters
-    ----------
-    shared : DataFrame
-        From `shared_items`.
-    """
-    if len(shared) == 1:
-        return f"There is one dataset, {shared.index[0]}, and nothing that it could share items with."
-    effective = mean_interval(np.zeros(len(shared)), shared).effective
-    free, apart = largest_apart(shared), largest_apart(shared, APART)
-    told = f"is {', '.join(free)}" if len(free) > 1 else "is a single one: any two have some in common"
-    return (f"By the items that they share, {len(shared)} datasets are worth {effective:.1f} independent ones. The "
-            f"largest set of datasets without any common item {told}. The largest of which no two share more than "
-            f"{APART:.0%} is {', '.join(apart)}.")
-
-
 def _reference(scores: pd.DataFrame) -> pd.DataFrame:
     return scores[scores.protocol == scores.protocol.iloc[0]]
