@@ -1,4 +1,4 @@
-"""What a reader needs to run everything again: versions, checksums, and how long things take beside each other."""
+"""What a reader needs to run everything again: versions, checksums, and how fast it is."""
 
 import hashlib
 import json
@@ -18,21 +18,10 @@ from .published import REGISTRY, published_folder
 #: Packages whose versions can change a score, a figure or a page.
 PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "scikit-posthocs", "matplotlib", "seaborn",
             "papermill", "jupyter-book")
-#: What the page says of each figure of `benchmarks/grid.py` that holds on any machine.
-TOLD = {
-    "ratio_reference": "time of a plain implementation in one process, FULL and LF trained anew for every budget, over "
-                       "that of this library in two processes",
-    "ratio_reference_one_process": "the same, over this library in one process",
-    "ratio_reference_full_once": "time of a plain implementation, FULL and LF trained once per fold, over that of this "
-                                 "library in two processes",
-    "different_scores": "scores that differ between the two",
-    "share_of_dgemm_peak": "operations per second of labels, fits and predictions, over those of one large matrix "
-                           "product",
-}
 
 
 def versions() -> pd.DataFrame:
-    """Versions that this page was made with: columns name and version."""
+    """Versions of Python, of this library and of the packages that it uses: columns name and version."""
     rows = [("cmcsl", __version__), ("Python", platform.python_version())]
     rows += [(name, version(name)) for name in PACKAGES]
     return pd.DataFrame(rows, columns=["name", "version"])
@@ -56,10 +45,10 @@ def checksums(corpus: str) -> pd.DataFrame:
         If there is no file of the corpus on this machine.
     """
     paths = [shipped() / corpus / f"{corpus}.parquet", *(features_path(corpus, name) for name in datasets(corpus))]
-    there = [path for path in paths if path.is_file()]
-    if not there:
+    present = [path for path in paths if path.is_file()]
+    if not present:
         raise Absent(f"No file of the corpus {corpus} is on this machine: run `cmcsl extract {corpus}`.")
-    return pd.DataFrame([(readable_path(path), path.stat().st_size, digest(path)) for path in there],
+    return pd.DataFrame([(readable_path(path), path.stat().st_size, digest(path)) for path in present],
                         columns=["file", "bytes", "sha256"])
 
 
@@ -78,18 +67,12 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def measured(path: Path = REPOSITORY / "benchmarks" / "measured.json") -> tuple[str, pd.DataFrame]:
-    """The kept run of the benchmarks.
+def measured(path: Path = REPOSITORY / "benchmarks" / "measured.json") -> dict[str, object]:
+    """The kept run of `benchmarks/grid.py`.
 
     Returns
     -------
-    str
-        What was run, on what.
-    DataFrame
-        Columns figure, value and meaning.
+    dict
+        command, cores, machine (what else it did), and figures, a dict of numbers by name.
     """
-    kept = json.loads(path.read_text(encoding="utf-8"))
-    rows = [(name, f"{value:.3g}", TOLD[name]) for name, value in kept["figures"].items()]
-    told = (f"Measured by `{kept['command']}` on {kept['cores']} cores, where {kept['machine']}; kept in "
-            f"`{readable_path(path)}`.")
-    return told, pd.DataFrame(rows, columns=["figure", "value", "meaning"])
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,5 +1,4 @@
 import hashlib
-import json
 
 import pytest
 
@@ -15,17 +14,17 @@ def test_checksums_are_those_of_the_files_and_of_the_readme():
     content = (REPOSITORY / "data/openclipart/features/AF.parquet").read_bytes()
     row = table.loc["data/openclipart/features/AF.parquet"]
     assert (row.bytes, row.sha256) == (len(content), hashlib.sha256(content).hexdigest())
-    told = (REPOSITORY / "data/openclipart/README.md").read_text(encoding="utf-8")
-    assert f"SHA-256: `{table.sha256['data/openclipart/openclipart.parquet']}`" in told
+    readme = (REPOSITORY / "data/openclipart/README.md").read_text(encoding="utf-8")
+    assert f"SHA-256: `{table.sha256['data/openclipart/openclipart.parquet']}`" in readme
 
 
-def test_a_corpus_that_is_not_here_is_told(tmp_path, monkeypatch):
+def test_a_corpus_that_is_absent(tmp_path, monkeypatch):
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
     with pytest.raises(Absent, match="cmcsl extract mm-imdb"):
         reproduction.checksums("mm-imdb")
 
 
-def test_arrays_of_the_authors_are_told_from_other_files(tmp_path, monkeypatch):
+def test_other_files_are_not_taken_for_the_authors_arrays(tmp_path, monkeypatch):
     monkeypatch.setenv("CMCSL_PUBLISHED_SCORES", str(tmp_path))
     (tmp_path / next(iter(REGISTRY))).write_bytes(b"another")
     assert reproduction.published_checksums().here.tolist() == ["another file", *["no"] * (len(REGISTRY) - 1)]
@@ -37,9 +36,7 @@ def test_versions_name_the_library_first():
 
 
 def test_kept_benchmarks_are_ratios_and_counts():
-    told, table = reproduction.measured()
-    kept = json.loads((REPOSITORY / "benchmarks/measured.json").read_text(encoding="utf-8"))
-    assert kept["command"] in told and set(table.figure) == set(reproduction.TOLD)
+    kept = reproduction.measured()
+    assert kept["command"].startswith("python benchmarks/grid.py") and kept["cores"] >= 1
     assert kept["figures"]["different_scores"] == 0
-    assert float(table.set_index("figure").value["ratio_reference"]) == pytest.approx(
-        kept["figures"]["ratio_reference"], rel=0.01)
+    assert kept["figures"]["ratio_reference"] > 1 and 0 < kept["figures"]["share_of_dgemm_peak"] <= 1
