@@ -23,14 +23,14 @@ from joblib import Parallel, delayed
 from joblib.externals.loky import get_reusable_executor
 from threadpoolctl import threadpool_limits
 
-from cmcsl_lib import naive_bayes
-from cmcsl_lib.distances import clusterings
-from cmcsl_lib.experiments import BUDGETS, experiment, full_fits, predictions, run_fold, self_labeled_fits
-from cmcsl_lib.features import WIDTHS, Features
-from cmcsl_lib.labeling import labeling
-from cmcsl_lib.protocol import PROTOCOLS, folds, preprocess
-from cmcsl_lib.runs import load_scores
-from cmcsl_lib.scores import COLUMNS
+from cmcsl_lib.corpora.features import WIDTHS, Features
+from cmcsl_lib.experiments.grid import BUDGETS, experiment, full_fits, predictions, run_fold, self_labeled_fits
+from cmcsl_lib.experiments.protocol import PROTOCOLS, folds, preprocess
+from cmcsl_lib.experiments.runs import load_scores
+from cmcsl_lib.experiments.scores import COLUMNS
+from cmcsl_lib.method import naive_bayes
+from cmcsl_lib.method.distances import clusterings
+from cmcsl_lib.method.labeling import labeling
 
 TABLE_1 = Path(__file__).resolve().parents[1] / "data" / "paper" / "table_1_datasets.csv"
 #: The part of each dataset that the experiments use; the visual network is trained on the rest.

@@ -10,11 +10,11 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.naive_bayes import GaussianNB
 
-from cmcsl_lib.experiments import SELF_LABELED, experiment
-from cmcsl_lib.features import MODALITIES, Features
-from cmcsl_lib.preprocessing import preprocessor
-from cmcsl_lib.protocol import Protocol, class_weights, scale, seed_rows
-from cmcsl_lib.scores import COLUMNS
+from cmcsl_lib.corpora.features import MODALITIES, Features
+from cmcsl_lib.experiments.grid import SELF_LABELED, experiment
+from cmcsl_lib.experiments.protocol import Protocol, class_weights, scale, seed_rows
+from cmcsl_lib.experiments.scores import COLUMNS
+from cmcsl_lib.method.preprocessing import preprocessor
 
 Fold = tuple[int, int, np.ndarray, np.ndarray]
 Results = list[tuple[str, np.ndarray, float]]

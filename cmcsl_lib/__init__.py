@@ -1,10 +1,18 @@
 """CMCSL: cross-modality clustering-based self-labeling, and the replication of its paper.
 
-Rooms, from top to bottom (none imports what stands below it): `errors`, `escaping`, `paths`, `sealed`, `corpora`,
-`features`, `ready_made`, `processes`, `extraction`, `preprocessing`, `labeling`, `estimators`, `distances`,
-`naive_bayes`, `protocol`, `exchange`, `authorship`, `scores`, `experiments`, `runs`, `published`, `sources`,
-`statistics`, `tables`, `effects`, `slips`, `claims`, `scorecard`, `sensitivity`, `own_data`, `studies`, `figures`,
-`display`, `explorer`, `reproduction`, `book`, `cli`.
+Packages, from top to bottom; none imports what stands below it:
+
+- `files`: paths, checksums, errors, names written safely
+- `method`: Algorithm 1 and its preprocessing
+- `estimators`: CMCSL and the paper's reference methods as scikit-learn classifiers
+- `corpora`: where items come from, their datasets and features
+- `extraction`: images and texts to features; the only one that imports torch
+- `experiments`: protocols, folds, runs, scores
+- `analysis`: statistics, the paper's tables, effects, claims, errata, sensitivity
+- `studies`: beyond the paper
+- `plots`: figures that several pages share
+- `book`: notebooks to HTML
+- `cli`: the command `cmcsl`
 """
 
 __version__ = "0.1.0"

@@ -23,10 +23,10 @@ from .corpora import (
     own_corpora,
 )
 from .corpora.base import MIN_CLASS
-from .errors import CmcslError, check_choice
-from .escaping import terminal_safe
-from .paths import features_folder, readable_path
-from .protocol import BUDGETS, PROTOCOLS, Protocol, drawable_budgets, protocol
+from .experiments.protocol import BUDGETS, PROTOCOLS, Protocol, drawable_budgets, protocol
+from .files.errors import CmcslError, check_choice
+from .files.escaping import terminal_safe
+from .files.paths import features_folder, readable_path
 
 MIN_CLASS_HELP = f"fewest items of a class; datasets with a smaller one are left out, default {MIN_CLASS}"
 BUDGETS_HELP = "default 1 to 20, of your own data as many as the smallest class allows"
@@ -49,7 +49,7 @@ def corpora(arguments: argparse.Namespace) -> None:
 
 def divide(arguments: argparse.Namespace) -> None:
     """Divide MM-IMDb into its datasets and compare every class with Table I."""
-    from .published import beside_table_1
+    from .experiments.published import beside_table_1
 
     corpus = load(check_choice(arguments.corpus, ("mm-imdb",), "corpus with printed class sizes"))
     compared = beside_table_1(class_sizes(corpus, arguments.datasets or None))
@@ -114,7 +114,7 @@ def extract_folder(arguments: argparse.Namespace) -> None:
 
 def extract_arrays(arguments: argparse.Namespace) -> None:
     """Take ready-made features as a corpus."""
-    from .ready_made import read_arrays
+    from .corpora.ready_made import read_arrays
 
     if arguments.image is not None:
         raise CmcslError("--image goes with folder: name the features of the images with --visual.")
@@ -158,8 +158,8 @@ def print_set_aside(set_aside: Mapping[str, int], report: Path) -> None:
 
 def label(arguments: argparse.Namespace) -> None:
     """Label what has no label yet, and write labels, where they come from and how sure they are as CSV."""
-    from .features import MODALITIES
-    from .own_data import labels_path, pseudo_labels, unlabeled_features, with_finetuning_items, write_labels
+    from .corpora.features import MODALITIES
+    from .corpora.labels import labels_path, pseudo_labels, unlabeled_features, with_finetuning_items, write_labels
 
     features = unlabeled_features(arguments.corpus, arguments.dataset)
     labels = pseudo_labels(features, preprocessing=arguments.preprocessing, min_margin=arguments.min_margin)
@@ -178,8 +178,8 @@ def label(arguments: argparse.Namespace) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run an experiment, or find its scores where they are kept."""
-    from .experiments import METHODS
-    from .runs import load_scores
+    from .experiments.grid import METHODS
+    from .experiments.runs import load_scores
 
     for method in arguments.methods or ():
         check_choice(method, METHODS, "method")
@@ -197,8 +197,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 def table(arguments: argparse.Namespace) -> None:
     """Print a table of the paper."""
-    from .tables import TABLES, csv_text
-    from .tables import table as make_table
+    from .analysis.tables import TABLES, csv_text
+    from .analysis.tables import table as make_table
 
     check_choice(arguments.number, TABLES, "table")
     made = make_table(arguments.number, table_input(arguments), arguments.statistics)
@@ -207,9 +207,9 @@ def table(arguments: argparse.Namespace) -> None:
 
 def table_input(arguments: argparse.Namespace) -> DataFrame:
     """What a table is made of: class counts for Table I, else the scores of its experiment."""
-    from .published import printed_table
-    from .sources import PUBLISHED, source_scores
-    from .tables import CLASSIFIERS_SHOWN, EXPERIMENTS
+    from .analysis.tables import CLASSIFIERS_SHOWN, EXPERIMENTS
+    from .experiments.published import printed_table
+    from .experiments.sources import PUBLISHED, source_scores
 
     if arguments.number == "1" and arguments.source == PUBLISHED:
         return printed_table(1)
@@ -242,7 +242,7 @@ def chosen_protocol(arguments: argparse.Namespace) -> Protocol:
 def fetch(arguments: argparse.Namespace) -> None:
     """Get what the repository does not ship."""
     from .corpora import mm_imdb
-    from .published import fetch as fetch_published
+    from .experiments.published import fetch as fetch_published
 
     check_choice(arguments.what, ("published-scores", mm_imdb.NAME, "imagenet-weights"), "thing to fetch")
     if arguments.what == mm_imdb.NAME:
@@ -301,7 +301,7 @@ def notebooks(arguments: argparse.Namespace) -> None:
 
 def book(arguments: argparse.Namespace) -> None:
     """Execute the notebooks that changed and build the HTML book."""
-    from .book import build
+    from .book.schedule import build
 
     print(build(arguments.corpus, workers=arguments.workers, names=arguments.datasets, budgets=arguments.budgets,
                 pdf=arguments.pdf))

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmcsl_lib.features import Features
+from cmcsl_lib.corpora.features import Features
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Tests run side by side, one on each core: PyTorch's and OpenMP's threads would fight over them.
@@ -32,6 +32,6 @@ def make_features():
 @pytest.fixture(scope="session")
 def built_book() -> Path:
     """Folder of the HTML book, brought up to date once for all tests."""
-    from cmcsl_lib.book import build
+    from cmcsl_lib.book.schedule import build
 
     return build().parent

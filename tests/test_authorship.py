@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from cmcsl_lib import authorship
-from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.features import load_features
+from cmcsl_lib.corpora.features import load_features
+from cmcsl_lib.experiments.grid import authorship
+from cmcsl_lib.files.errors import CmcslError
 
 
 @pytest.mark.parametrize(("draw", "expected"), [

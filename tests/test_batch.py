@@ -6,7 +6,7 @@ import pytest
 from cmcsl_lib.book import batch
 from cmcsl_lib.book.batch import batch_pages, chosen_notebooks
 from cmcsl_lib.cli import main
-from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.files.errors import CmcslError
 
 
 @pytest.fixture

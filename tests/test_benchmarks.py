@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from cmcsl_lib.experiments import run_fold
-from cmcsl_lib.paths import REPOSITORY
-from cmcsl_lib.protocol import PROTOCOLS, folds
-from cmcsl_lib.scores import COLUMNS
+from cmcsl_lib.experiments.grid import run_fold
+from cmcsl_lib.experiments.protocol import PROTOCOLS, folds
+from cmcsl_lib.experiments.scores import COLUMNS
+from cmcsl_lib.files.paths import REPOSITORY
 
 NAMED = [column for column in COLUMNS if not column.endswith("accuracy")]
 

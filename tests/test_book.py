@@ -9,13 +9,12 @@ import pandas as pd
 import pytest
 from sphinx.errors import ExtensionError, SphinxError
 
-from cmcsl_lib import book
 from cmcsl_lib.book import execution, freshness, mathematics, schedule, site
-from cmcsl_lib.book.pages import Page, check_parameters
+from cmcsl_lib.book.pages import Page, check_parameters, pages
 from cmcsl_lib.cli import main
-from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.paths import REPOSITORY
-from cmcsl_lib.published import published_files
+from cmcsl_lib.experiments.published import published_files
+from cmcsl_lib.files.errors import CmcslError
+from cmcsl_lib.files.paths import REPOSITORY
 
 
 @pytest.fixture
@@ -139,7 +138,7 @@ def test_readers_see_the_record_and_which_pages_show_published_scores(make_page,
 
 
 def test_a_page_is_stale_when_what_it_was_made_from_is_another(make_page, tmp_path, monkeypatch):
-    page = make_page("import cmcsl_lib.features")
+    page = make_page("import cmcsl_lib.corpora.features")
     assert freshness.stale(page) == ["missing"]
     assert execution.execute(page) is None
     assert freshness.stale(page) == []
@@ -156,7 +155,8 @@ def test_a_page_is_stale_when_what_it_was_made_from_is_another(make_page, tmp_pa
         patch.setattr(freshness, "environment", lambda: "another")
         assert freshness.stale(page) == ["environment"]
     written = page.notebook.read_text(encoding="utf-8")
-    page.notebook.write_text(written.replace("cmcsl_lib.features", "cmcsl_lib.scores"), encoding="utf-8")
+    changed = written.replace("cmcsl_lib.corpora.features", "cmcsl_lib.experiments.scores")
+    page.notebook.write_text(changed, encoding="utf-8")
     assert set(freshness.stale(page)) == {"notebook", "library", "data"}
     page.notebook.write_text(written, encoding="utf-8")
     assert freshness.stale(page) == []
@@ -219,11 +219,11 @@ def test_a_page_depends_on_the_modules_that_it_imports(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(("module", "folders"), [
-    ("corpora", set()), ("features", {"features"}), ("published", {"paper"}),
-    ("sources", {"features", "paper", "scores"}),
+    ("corpora", set()), ("corpora.features", {"features"}), ("experiments.published", {"paper"}),
+    ("experiments.sources", {"features", "paper", "scores"}),
 ])
 def test_a_page_depends_on_the_data_that_its_modules_read(module, folders, make_page):
-    page = make_page(f"from cmcsl_lib import {module}")
+    page = make_page(f"import cmcsl_lib.{module}")
     read = freshness.data_files(freshness.library(page.notebook), "openclipart")
     shipped = [path.relative_to(REPOSITORY / "data") for path in read if path.is_relative_to(REPOSITORY / "data")]
     assert {part for path in shipped for part in path.parts} & set(freshness.READ_BY) == folders
@@ -255,7 +255,7 @@ def test_a_notebook_without_parameters_is_told(tmp_path):
 
 def test_a_page_whose_source_is_absent_is_one_paragraph_until_it_is_there(make_page, tmp_path, monkeypatch):
     monkeypatch.delenv("CMCSL_PUBLISHED_SCORES", raising=False)
-    page = make_page("from cmcsl_lib.published import load_published\n1 / 0", "10_published_numbers")
+    page = make_page("from cmcsl_lib.experiments.published import load_published\n1 / 0", "10_published_numbers")
     notebook = nbformat.read(page.notebook, as_version=4)
     notebook.cells.insert(0, nbformat.v4.new_markdown_cell("# Are they right?\n\nA text.", id="10-02"))
     nbformat.write(notebook, page.notebook)
@@ -289,7 +289,7 @@ def test_tables_of_pandas_get_the_frame_of_the_books_tables():
 @pytest.mark.slow
 def test_the_book_builds_with_all_its_pages_and_a_second_build_does_nothing(built_book):
     counted = []
-    for page in book.pages():
+    for page in pages():
         built = built_book / page.output.relative_to(REPOSITORY).with_suffix(".html")
         text = built.read_text(encoding="utf-8")
         assert "Traceback" not in text
@@ -308,5 +308,5 @@ def test_the_book_builds_with_all_its_pages_and_a_second_build_does_nothing(buil
     again = subprocess.run([sys.executable, "-m", "cmcsl_lib.cli", "book"], capture_output=True, text=True, check=True)
     lines = again.stdout.splitlines()
     # doit's marks: two dashes before what is up to date, a point before what it does.
-    assert sum(line.startswith("-- ") for line in lines) == len(book.pages()) + 1
+    assert sum(line.startswith("-- ") for line in lines) == len(pages()) + 1
     assert not [line for line in lines if line.startswith(". ")]

@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cmcsl_lib.figures.studies import gains_by_method
-from cmcsl_lib.statistics import holm, wilcoxon_p_values
+from cmcsl_lib.analysis.statistics import holm, wilcoxon_p_values
+from cmcsl_lib.plots.studies import gains_by_method
 from cmcsl_lib.studies import comparison
 from cmcsl_lib.studies.robustness import COMPARED, DISTURBANCES, WRONG
 from cmcsl_lib.studies.seeds import CHOICES, PER_CLASS, RANDOM

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from cmcsl_lib import corpora
-from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.paths import shipped
+from cmcsl_lib.files.errors import CmcslError
+from cmcsl_lib.files.paths import shipped
 
 FOLDER = shipped() / "openclipart"
 README = (FOLDER / "README.md").read_text(encoding="utf-8")

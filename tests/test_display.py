@@ -7,8 +7,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cmcsl_lib.book.display import FIGURE_TYPE, show_figure, show_table
 from cmcsl_lib.book.page_files import take_out
-from cmcsl_lib.display import FIGURE_TYPE, show_figure, show_table
 
 
 @pytest.fixture

@@ -3,9 +3,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cmcsl_lib import distances
-from cmcsl_lib.distances import clusterings
-from cmcsl_lib.labeling import clustering, labeling
+from cmcsl_lib.method import distances
+from cmcsl_lib.method.distances import clusterings
+from cmcsl_lib.method.labeling import clustering, labeling
 
 
 def check(X, seeds):

@@ -7,9 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import rankdata, wilcoxon
 
-from cmcsl_lib import effects
-from cmcsl_lib.corpora.catalogue import OPENCLIPART
-from cmcsl_lib.effects import (
+from cmcsl_lib.analysis import effects
+from cmcsl_lib.analysis.effects import (
     FIT,
     against_uni,
     distinct,
@@ -19,11 +18,12 @@ from cmcsl_lib.effects import (
     preprocessing_ranks,
     with_groups,
 )
-from cmcsl_lib.errors import Absent, CmcslError
-from cmcsl_lib.published import available
-from cmcsl_lib.scores import COLUMNS
-from cmcsl_lib.sources import source_scores
-from cmcsl_lib.statistics import can_be_significant
+from cmcsl_lib.analysis.statistics import can_be_significant
+from cmcsl_lib.corpora.catalogue import OPENCLIPART
+from cmcsl_lib.experiments.published import available
+from cmcsl_lib.experiments.scores import COLUMNS
+from cmcsl_lib.experiments.sources import source_scores
+from cmcsl_lib.files.errors import Absent, CmcslError
 
 originals = pytest.mark.skipif(
     not available(), reason="the authors' score arrays are absent: set CMCSL_PUBLISHED_SCORES or fetch them"

@@ -12,7 +12,7 @@ from mdit_py_plugins.dollarmath import dollarmath_plugin
 from mdit_py_plugins.substitution import substitution_plugin
 from own_corpora import HOSTILE
 
-from cmcsl_lib.escaping import figure_safe, markdown_safe, spreadsheet_safe, spreadsheet_safe_table, terminal_safe
+from cmcsl_lib.files.escaping import figure_safe, markdown_safe, spreadsheet_safe, spreadsheet_safe_table, terminal_safe
 
 #: Markdown as the book reads it.
 MARKDOWN = MarkdownIt().use(amsmath_plugin).use(dollarmath_plugin).use(substitution_plugin)

@@ -23,7 +23,7 @@ from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 from cmcsl_lib import estimators
-from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.corpora.features import load_features
 from cmcsl_lib.estimators import (
     CMCSLClassifier,
     CoTrainingClassifier,
@@ -38,11 +38,11 @@ from cmcsl_lib.estimators import (
     reference,
 )
 from cmcsl_lib.estimators.strategies import EXCHANGES
-from cmcsl_lib.exchange import exchange_table
-from cmcsl_lib.experiments import run_dataset
-from cmcsl_lib.features import load_features
-from cmcsl_lib.labeling import clustering, nearest, propagate
-from cmcsl_lib.protocol import PROTOCOLS, folds, seed_rows
+from cmcsl_lib.experiments.exchange import exchange_table
+from cmcsl_lib.experiments.grid import run_dataset
+from cmcsl_lib.experiments.protocol import PROTOCOLS, folds, seed_rows
+from cmcsl_lib.files.errors import CmcslError
+from cmcsl_lib.method.labeling import clustering, nearest, propagate
 
 CLASSIFIERS = [getattr(estimators, name) for name in estimators.__all__]
 PAPER_MODALITIES = {"visual": slice(0, 512), "text": slice(512, 896)}

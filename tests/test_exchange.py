@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from cmcsl_lib.exchange import exchange_table
-from cmcsl_lib.features import MODALITIES
-from cmcsl_lib.protocol import PROTOCOLS
+from cmcsl_lib.corpora.features import MODALITIES
+from cmcsl_lib.experiments.exchange import exchange_table
+from cmcsl_lib.experiments.protocol import PROTOCOLS
 
 
 @pytest.fixture

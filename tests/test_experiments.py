@@ -7,9 +7,9 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
-from cmcsl_lib import experiments
-from cmcsl_lib.protocol import PROTOCOLS, seed_rows, splits
-from cmcsl_lib.scores import COLUMNS
+from cmcsl_lib.experiments.grid import grid as experiments
+from cmcsl_lib.experiments.protocol import PROTOCOLS, seed_rows, splits
+from cmcsl_lib.experiments.scores import COLUMNS
 
 STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
 

@@ -12,12 +12,12 @@ import pytest
 from own_corpora import HOSTILE
 from PIL import Image
 
-from cmcsl_lib import explorer
+from cmcsl_lib.book import explorer
 from cmcsl_lib.corpora import load
-from cmcsl_lib.exchange import exchange_table
-from cmcsl_lib.features import load_features
-from cmcsl_lib.protocol import PROTOCOLS
-from cmcsl_lib.sources import source_scores
+from cmcsl_lib.corpora.features import load_features
+from cmcsl_lib.experiments.exchange import exchange_table
+from cmcsl_lib.experiments.protocol import PROTOCOLS
+from cmcsl_lib.experiments.sources import source_scores
 
 STRICT = PROTOCOLS["strict"]
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")

@@ -22,12 +22,12 @@ from sklearn.naive_bayes import GaussianNB
 
 from cmcsl_lib import cli, extraction
 from cmcsl_lib.corpora import Corpus, Subset, load, subset
-from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.corpora.features import read_features
+from cmcsl_lib.experiments.protocol import PROTOCOLS, class_weights, preprocess, splits
 from cmcsl_lib.extraction import images as images_module
 from cmcsl_lib.extraction import kept, texts, training, visual, weights
-from cmcsl_lib.features import read_features
-from cmcsl_lib.paths import REPOSITORY, shipped
-from cmcsl_lib.protocol import PROTOCOLS, class_weights, preprocess, splits
+from cmcsl_lib.files.errors import CmcslError
+from cmcsl_lib.files.paths import REPOSITORY, shipped
 
 SHIPPED = shipped() / "openclipart" / "features"
 #: Training drifts with the order of sums: one thread instead of two moved AF from .698 to .705. Allowed is less than

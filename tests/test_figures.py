@@ -4,12 +4,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
-from cmcsl_lib import figures, tables
-from cmcsl_lib.effects import with_groups
-from cmcsl_lib.features import MODALITIES, load_features
-from cmcsl_lib.preprocessing import PREPROCESSINGS
-from cmcsl_lib.sources import source_scores
-from cmcsl_lib.statistics import wilcoxon_p_values
+from cmcsl_lib import plots as figures
+from cmcsl_lib.analysis import tables
+from cmcsl_lib.analysis.effects import with_groups
+from cmcsl_lib.analysis.statistics import wilcoxon_p_values
+from cmcsl_lib.corpora.features import MODALITIES, load_features
+from cmcsl_lib.experiments.sources import source_scores
+from cmcsl_lib.method.preprocessing import PREPROCESSINGS
 
 
 @pytest.fixture(scope="module")

@@ -7,9 +7,9 @@ import pandas as pd
 import pytest
 import requests
 
+from cmcsl_lib.book.display import show_table
 from cmcsl_lib.corpora.download import only_https
-from cmcsl_lib.display import show_table
-from cmcsl_lib.paths import REPOSITORY
+from cmcsl_lib.files.paths import REPOSITORY
 
 LIBRARY = sorted((REPOSITORY / "cmcsl_lib").rglob("*.py"))
 

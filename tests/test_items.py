@@ -6,7 +6,7 @@ import pytest
 from own_corpora import HOSTILE, picture
 
 from cmcsl_lib.corpora import Corpus, load
-from cmcsl_lib.figures.items import gallery, scheme
+from cmcsl_lib.plots.items import gallery, scheme
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.labeling import clustering, labeling, nearest, propagate
+from cmcsl_lib.files.errors import CmcslError
+from cmcsl_lib.method.labeling import clustering, labeling, nearest, propagate
 
 # Two modalities of five points on a line; rows 0 and 4 are the seeds, of classes 0 and 1.
 VISUAL = np.array([[0.0], [1.0], [4.0], [7.0], [10.0]])

@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from sphinx.application import Sphinx
 
 from cmcsl_lib.book import pdf, site
-from cmcsl_lib.paths import REPOSITORY
+from cmcsl_lib.files.paths import REPOSITORY
 
 CONFIG = yaml.safe_load((REPOSITORY / "_config.yml").read_text(encoding="utf-8"))
 WORKFLOWS = sorted((REPOSITORY / ".github" / "workflows").glob("*.yml"))

@@ -26,8 +26,8 @@ from cmcsl_lib import corpora
 from cmcsl_lib.cli import main
 from cmcsl_lib.corpora import archive, download, mm_imdb
 from cmcsl_lib.corpora.pictures import decoded
-from cmcsl_lib.errors import Absent, CmcslError
-from cmcsl_lib.published import beside_table_1
+from cmcsl_lib.experiments.published import beside_table_1
+from cmcsl_lib.files.errors import Absent, CmcslError
 
 
 def poster(mode="RGB", kind="JPEG", size=(12, 18), **options):

@@ -8,7 +8,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.naive_bayes import GaussianNB
 from sklearn.preprocessing import MinMaxScaler
 
-from cmcsl_lib import naive_bayes
+from cmcsl_lib.method import naive_bayes
 
 
 def scikit_learn(X, labels, weights):

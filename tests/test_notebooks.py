@@ -7,8 +7,7 @@ import nbformat
 import papermill
 import pytest
 
-from cmcsl_lib.book import source_notebooks
-from cmcsl_lib.book.pages import check_parameters
+from cmcsl_lib.book.pages import check_parameters, source_notebooks
 
 NOTEBOOKS = {path.stem: path for path in source_notebooks()}
 PARAMETERS = {"corpus", "protocol", "datasets", "budgets"}

@@ -14,13 +14,13 @@ from cmcsl_lib import corpora
 from cmcsl_lib.cli import main
 from cmcsl_lib.corpora import folder, own
 from cmcsl_lib.corpora.catalogue import description_path, write_description
+from cmcsl_lib.corpora.features import load_features
+from cmcsl_lib.corpora.ready_made import read_arrays
 from cmcsl_lib.corpora.store import report_path
-from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.features import load_features
-from cmcsl_lib.paths import features_folder
-from cmcsl_lib.protocol import PROTOCOLS, drawable_budgets
-from cmcsl_lib.ready_made import read_arrays
-from cmcsl_lib.runs import load_scores
+from cmcsl_lib.experiments.protocol import PROTOCOLS, drawable_budgets
+from cmcsl_lib.experiments.runs import load_scores
+from cmcsl_lib.files.errors import CmcslError
+from cmcsl_lib.files.paths import features_folder
 
 
 @pytest.fixture(autouse=True)

@@ -12,17 +12,17 @@ import pytest
 from joblib import Parallel, delayed
 from own_corpora import CORPORA, HOSTILE, made_up, make_features, make_folder
 
-from cmcsl_lib import own_data
-from cmcsl_lib.book import execution, source_notebooks
+from cmcsl_lib.analysis.scorecard import EXPERIMENTS
+from cmcsl_lib.book import execution
 from cmcsl_lib.book.page_files import CARRIED
-from cmcsl_lib.book.pages import Page
+from cmcsl_lib.book.pages import Page, source_notebooks
 from cmcsl_lib.cli import main
-from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.features import Features, load_features
-from cmcsl_lib.protocol import PROTOCOLS, drawable_budgets
-from cmcsl_lib.ready_made import read_arrays
-from cmcsl_lib.runs import load_scores
-from cmcsl_lib.scorecard import EXPERIMENTS
+from cmcsl_lib.corpora import labels as own_data
+from cmcsl_lib.corpora.features import Features, load_features
+from cmcsl_lib.corpora.ready_made import read_arrays
+from cmcsl_lib.experiments.protocol import PROTOCOLS, drawable_budgets
+from cmcsl_lib.experiments.runs import load_scores
+from cmcsl_lib.files.errors import CmcslError
 
 
 @pytest.fixture(autouse=True)

@@ -6,12 +6,12 @@ import pandas as pd
 import pytest
 from matplotlib.text import Text
 
-from cmcsl_lib.effects import gains
-from cmcsl_lib.exchange import exchange_table
-from cmcsl_lib.features import load_features
-from cmcsl_lib.figures import simulation as simulation_figures
-from cmcsl_lib.protocol import PROTOCOLS
-from cmcsl_lib.sources import source_scores
+from cmcsl_lib.analysis.effects import gains
+from cmcsl_lib.corpora.features import load_features
+from cmcsl_lib.experiments.exchange import exchange_table
+from cmcsl_lib.experiments.protocol import PROTOCOLS
+from cmcsl_lib.experiments.sources import source_scores
+from cmcsl_lib.plots import simulation as simulation_figures
 from cmcsl_lib.studies import placement, simulation, simulation_map
 
 STRICT = PROTOCOLS["strict"]

@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.preprocessing import PREPROCESSINGS, preprocessor
+from cmcsl_lib.files.errors import CmcslError
+from cmcsl_lib.method.preprocessing import PREPROCESSINGS, preprocessor
 
 X = np.random.default_rng(0).normal(3, 2, size=(30, 4))
 

@@ -5,8 +5,8 @@ import re
 import nbformat
 import pytest
 
-from cmcsl_lib.book import source_notebooks
-from cmcsl_lib.paths import REPOSITORY
+from cmcsl_lib.book.pages import source_notebooks
+from cmcsl_lib.files.paths import REPOSITORY
 
 #: Code, mathematics, addresses of links, roles and directives are not prose.
 NOT_PROSE = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)", re.DOTALL)

@@ -6,8 +6,7 @@ import pytest
 
 from cmcsl_lib import corpora
 from cmcsl_lib.corpora import Corpus, creators, load
-from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.protocol import (
+from cmcsl_lib.experiments.protocol import (
     PROTOCOLS,
     check_budgets,
     class_weights,
@@ -18,6 +17,7 @@ from cmcsl_lib.protocol import (
     seed_rows,
     splits,
 )
+from cmcsl_lib.files.errors import CmcslError
 
 STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
 Y = np.repeat([0, 1], [40, 60])

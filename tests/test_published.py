@@ -6,12 +6,12 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 import pytest
 
-from cmcsl_lib import published
 from cmcsl_lib.corpora import download
 from cmcsl_lib.corpora.catalogue import MM_IMDB, kind
-from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.published import Published, available, fetch, load_published, printed_table
-from cmcsl_lib.scores import COLUMNS
+from cmcsl_lib.experiments.grid import published
+from cmcsl_lib.experiments.published import Published, available, fetch, load_published, printed_table
+from cmcsl_lib.experiments.scores import COLUMNS
+from cmcsl_lib.files.errors import CmcslError
 
 originals = pytest.mark.skipif(
     not available(), reason="the authors' score arrays are absent: set CMCSL_PUBLISHED_SCORES or fetch them"

@@ -1,7 +1,7 @@
 import doctest
 import re
 
-from cmcsl_lib.paths import REPOSITORY
+from cmcsl_lib.files.paths import REPOSITORY
 
 
 def test_the_example_in_your_own_code_is_true():

@@ -12,7 +12,7 @@ import nbformat
 import pandas as pd
 import pytest
 
-from cmcsl_lib.paths import REPOSITORY
+from cmcsl_lib.files.paths import REPOSITORY
 
 pytestmark = pytest.mark.slow
 

@@ -14,11 +14,11 @@ import pandas as pd
 import pytest
 
 from cmcsl_lib.cli import main
-from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.features import write_features
-from cmcsl_lib.paths import REPOSITORY, STALE, locked, shipped, written_whole
-from cmcsl_lib.scores import read_scores, scores_paths, write_scores
-from cmcsl_lib.sealed import Damaged, check_seal, checked
+from cmcsl_lib.corpora.features import write_features
+from cmcsl_lib.experiments.scores import read_scores, scores_paths, write_scores
+from cmcsl_lib.files.errors import CmcslError
+from cmcsl_lib.files.paths import REPOSITORY, STALE, locked, shipped, written_whole
+from cmcsl_lib.files.sealed import Damaged, check_seal, checked
 
 
 @pytest.fixture(scope="module")
@@ -119,7 +119,7 @@ def test_temporary_files_of_killed_processes_do_not_stay(tmp_path):
 
 
 def test_one_process_at_a_time_is_in_a_locked_folder(tmp_path):
-    code = ("import sys, pathlib; from cmcsl_lib.paths import locked\n"
+    code = ("import sys, pathlib; from cmcsl_lib.files.paths import locked\n"
             "with locked(pathlib.Path(sys.argv[1])): print('inside', flush=True)")
     with locked(tmp_path):
         other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=REPOSITORY, stdout=subprocess.PIPE)
@@ -173,7 +173,7 @@ def test_damaged_scores_give_no_numbers(scores, tmp_path):
 def test_processes_end_with_the_one_that_started_them():
     """What extraction encodes texts in would stay for good, waiting for work; Ctrl-C is answered by the other one."""
     code = ("import os, sys; from joblib.externals.loky import ProcessPoolExecutor\n"
-            "from cmcsl_lib.processes import end_with\n"
+            "from cmcsl_lib.files.processes import end_with\n"
             "child = ProcessPoolExecutor(max_workers=1, initializer=end_with, initargs=(os.getpid(),))\n"
             "while True: print(child.submit(os.getpid).result(), flush=True); input()")
     parent = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, stdin=subprocess.PIPE,

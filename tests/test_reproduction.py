@@ -2,10 +2,10 @@ import hashlib
 
 import pytest
 
-from cmcsl_lib import reproduction
-from cmcsl_lib.errors import Absent
-from cmcsl_lib.paths import REPOSITORY
-from cmcsl_lib.published import REGISTRY
+from cmcsl_lib.book import reproduction
+from cmcsl_lib.experiments.published import REGISTRY
+from cmcsl_lib.files.errors import Absent
+from cmcsl_lib.files.paths import REPOSITORY
 
 
 def test_checksums_are_those_of_the_files_and_of_the_readme():

@@ -7,12 +7,12 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from cmcsl_lib import runs
-from cmcsl_lib.errors import Absent, CmcslError
-from cmcsl_lib.features import features_path, write_features
-from cmcsl_lib.paths import REPOSITORY
-from cmcsl_lib.protocol import PROTOCOLS
-from cmcsl_lib.scores import COLUMNS, read_scores, scores_paths
+from cmcsl_lib.corpora.features import features_path, write_features
+from cmcsl_lib.experiments.grid import runs
+from cmcsl_lib.experiments.protocol import PROTOCOLS
+from cmcsl_lib.experiments.scores import COLUMNS, read_scores, scores_paths
+from cmcsl_lib.files.errors import Absent, CmcslError
+from cmcsl_lib.files.paths import REPOSITORY
 
 STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
 
@@ -190,7 +190,7 @@ def test_a_dask_cluster_of_two_workers_gives_the_same_bytes(kept_features):
         load(budgets=(1, 2), scheduler=cluster.scheduler_address)
         with distributed.Client(cluster) as client:
             # Both took part: each has imported what the tasks need.
-            assert len(client.run(lambda: "cmcsl_lib.experiments" in __import__("sys").modules)) == 2
+            assert len(client.run(lambda: "cmcsl_lib.experiments.grid" in __import__("sys").modules)) == 2
     assert path.read_bytes() == once
 
 

@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cmcsl_lib.book import source_notebooks
-from cmcsl_lib.claims import RULES, VERDICTS, Source
+from cmcsl_lib.analysis.claims import RULES, VERDICTS, Source
+from cmcsl_lib.analysis.effects import load_sources
+from cmcsl_lib.analysis.scorecard import judge, scorecard
+from cmcsl_lib.book.pages import source_notebooks
 from cmcsl_lib.corpora import datasets
-from cmcsl_lib.effects import load_sources
-from cmcsl_lib.published import available, paper_claims
-from cmcsl_lib.scorecard import judge, scorecard
-from cmcsl_lib.scores import COLUMNS
+from cmcsl_lib.experiments.published import available, paper_claims
+from cmcsl_lib.experiments.scores import COLUMNS
 
 BUDGETS = (1, 2, 3, 4, 5, 16, 17, 18, 19, 20)
 

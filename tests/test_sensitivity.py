@@ -12,14 +12,15 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy import stats
 
-from cmcsl_lib import corpora, sensitivity
+from cmcsl_lib import corpora
+from cmcsl_lib.analysis import sensitivity
+from cmcsl_lib.analysis.sensitivity import mean_interval, registry
 from cmcsl_lib.corpora import Corpus
-from cmcsl_lib.errors import Absent, CmcslError
-from cmcsl_lib.figures.sensitivity import forest
-from cmcsl_lib.paths import REPOSITORY
-from cmcsl_lib.protocol import PROTOCOLS
-from cmcsl_lib.scores import COLUMNS
-from cmcsl_lib.sensitivity import mean_interval, registry
+from cmcsl_lib.experiments.protocol import PROTOCOLS
+from cmcsl_lib.experiments.scores import COLUMNS
+from cmcsl_lib.files.errors import Absent, CmcslError
+from cmcsl_lib.files.paths import REPOSITORY
+from cmcsl_lib.plots.sensitivity import forest
 
 NAMES = ["PT", "AF", "CO", "MO", "HP", "CT"]  # not in alphabetical order
 APART = pd.DataFrame(np.eye(len(NAMES)), NAMES, NAMES)

@@ -5,11 +5,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from cmcsl_lib import naive_bayes
-from cmcsl_lib.errors import Absent, CmcslError
+from cmcsl_lib.corpora.features import MODALITIES
 from cmcsl_lib.estimators import CMCSLClassifier, UnimodalClassifier
 from cmcsl_lib.estimators.strategies import EXCHANGES
-from cmcsl_lib.features import MODALITIES
+from cmcsl_lib.files.errors import Absent, CmcslError
+from cmcsl_lib.method import naive_bayes
 from cmcsl_lib.studies import simulation
 from cmcsl_lib.studies.simulation import GEOMETRIES, SETTINGS, WIDTHS, Setting
 

@@ -10,7 +10,7 @@ import yaml
 from bs4 import BeautifulSoup
 
 from cmcsl_lib.book.pdf import QUIET, browser
-from cmcsl_lib.paths import REPOSITORY
+from cmcsl_lib.files.paths import REPOSITORY
 
 pytestmark = pytest.mark.slow
 
@@ -188,7 +188,7 @@ def test_every_internal_link_and_anchor_is_there(built_book):
 
 
 def test_each_executed_notebook_can_be_downloaded_as_run(built_book):
-    from cmcsl_lib.book import pages
+    from cmcsl_lib.book.pages import pages
 
     for page in pages():
         html = (built_book / page.output.relative_to(REPOSITORY)).with_suffix(".html")

@@ -3,13 +3,22 @@ from dataclasses import fields
 import pandas as pd
 import pytest
 
-from cmcsl_lib import slips
-from cmcsl_lib.errors import Absent
-from cmcsl_lib.published import available, printed_table
-from cmcsl_lib.slips import AS_PUBLISHED, REPAIRED, ROMAN, SLIPS, all_published, printed_numbers, variants, verdicts
-from cmcsl_lib.sources import source_scores
-from cmcsl_lib.statistics import VARIANTS, Statistics
-from cmcsl_lib.tables import EXPERIMENTS, count_better, table
+from cmcsl_lib.analysis import errata as slips
+from cmcsl_lib.analysis.errata import (
+    AS_PUBLISHED,
+    REPAIRED,
+    ROMAN,
+    SLIPS,
+    all_published,
+    printed_numbers,
+    variants,
+    verdicts,
+)
+from cmcsl_lib.analysis.statistics import VARIANTS, Statistics
+from cmcsl_lib.analysis.tables import EXPERIMENTS, count_better, table
+from cmcsl_lib.experiments.published import available, printed_table
+from cmcsl_lib.experiments.sources import source_scores
+from cmcsl_lib.files.errors import Absent
 
 originals = pytest.mark.skipif(
     not available(), reason="the authors' score arrays are absent: set CMCSL_PUBLISHED_SCORES or fetch them"

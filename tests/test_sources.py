@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from own_corpora import binary_corpus
 
-from cmcsl_lib.errors import Absent, CmcslError
-from cmcsl_lib.features import load_features
-from cmcsl_lib.published import available
-from cmcsl_lib.sources import source_budgets, source_scores
+from cmcsl_lib.corpora.features import load_features
+from cmcsl_lib.experiments.published import available
+from cmcsl_lib.experiments.sources import source_budgets, source_scores
+from cmcsl_lib.files.errors import Absent, CmcslError
 
 
 def test_a_corpus_and_a_protocol_by_name():

@@ -10,8 +10,7 @@ from hypothesis.extra.numpy import arrays
 from mlxtend.evaluate import combined_ftest_5x2cv
 from scipy.stats import wilcoxon
 
-from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.statistics import (
+from cmcsl_lib.analysis.statistics import (
     VARIANTS,
     Statistics,
     bayesian_signed_rank,
@@ -24,6 +23,7 @@ from cmcsl_lib.statistics import (
     variant,
     wilcoxon_p_values,
 )
+from cmcsl_lib.files.errors import CmcslError
 
 differences_5x2 = arrays(float, (5, 2), elements=st.integers(-1000, 1000).map(lambda n: n / 1000))
 

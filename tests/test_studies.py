@@ -6,15 +6,14 @@ import pandas as pd
 import pytest
 from scipy.spatial.distance import cdist
 
-from cmcsl_lib import runs
 from cmcsl_lib.cli import main
-from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.corpora.features import MODALITIES, load_features, write_features
 from cmcsl_lib.estimators import CMCSLClassifier
-from cmcsl_lib.experiments import run_fold
-from cmcsl_lib.features import MODALITIES, load_features, write_features
-from cmcsl_lib.paths import REPOSITORY
-from cmcsl_lib.protocol import PROTOCOLS, folds, seed_rows
-from cmcsl_lib.scores import COLUMNS
+from cmcsl_lib.experiments.grid import run_fold, runs
+from cmcsl_lib.experiments.protocol import PROTOCOLS, folds, seed_rows
+from cmcsl_lib.experiments.scores import COLUMNS
+from cmcsl_lib.files.errors import CmcslError
+from cmcsl_lib.files.paths import REPOSITORY
 from cmcsl_lib.studies import grid, peers, robustness, seeds
 from cmcsl_lib.studies.catalogue import STUDIES, load_study
 

@@ -2,13 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cmcsl_lib.corpora.catalogue import MM_IMDB, OPENCLIPART, kind
-from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.paths import shipped
-from cmcsl_lib.published import AVERAGE_RANK, available, load_published, printed_table
-from cmcsl_lib.scores import COLUMNS
-from cmcsl_lib.statistics import Statistics, wilcoxon_p_values
-from cmcsl_lib.tables import (
+from cmcsl_lib.analysis.statistics import Statistics, wilcoxon_p_values
+from cmcsl_lib.analysis.tables import (
     EXPERIMENTS,
     TABLES,
     beside_paper,
@@ -22,6 +17,11 @@ from cmcsl_lib.tables import (
     readable,
     table,
 )
+from cmcsl_lib.corpora.catalogue import MM_IMDB, OPENCLIPART, kind
+from cmcsl_lib.experiments.published import AVERAGE_RANK, available, load_published, printed_table
+from cmcsl_lib.experiments.scores import COLUMNS
+from cmcsl_lib.files.errors import CmcslError
+from cmcsl_lib.files.paths import shipped
 
 originals = pytest.mark.skipif(
     not available(), reason="the authors' score arrays are absent: set CMCSL_PUBLISHED_SCORES or fetch them"

@@ -10,9 +10,9 @@ import sys
 
 import pooch.core
 
-from cmcsl_lib import published
 from cmcsl_lib.cli import main
 from cmcsl_lib.corpora import download, mm_imdb
+from cmcsl_lib.experiments.grid import published
 
 # What a shell starts in the background, and all that this starts, would ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -20,20 +20,22 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from server import BadServer
 
-from cmcsl_lib import corpora, paths, published, runs, sealed
+from cmcsl_lib import corpora
 from cmcsl_lib.book import execution, freshness, schedule
 from cmcsl_lib.book.pages import Page, check_parameters
 from cmcsl_lib.corpora import download, mm_imdb, own, store
 from cmcsl_lib.corpora import folder as folder_reader
 from cmcsl_lib.corpora.catalogue import description_path
+from cmcsl_lib.corpora.features import Features, load_features
 from cmcsl_lib.corpora.pictures import decoded
-from cmcsl_lib.errors import CmcslError
+from cmcsl_lib.corpora.ready_made import read_arrays
+from cmcsl_lib.experiments.grid import published, runs
+from cmcsl_lib.experiments.protocol import PROTOCOLS
+from cmcsl_lib.experiments.scores import read_scores, scores_paths, write_scores
 from cmcsl_lib.extraction import images, kept, texts, weights
 from cmcsl_lib.extraction.extra import torch
-from cmcsl_lib.features import Features, load_features
-from cmcsl_lib.protocol import PROTOCOLS
-from cmcsl_lib.ready_made import read_arrays
-from cmcsl_lib.scores import read_scores, scores_paths, write_scores
+from cmcsl_lib.files import paths, sealed
+from cmcsl_lib.files.errors import CmcslError
 
 STRICT = PROTOCOLS["strict"]
 #: Seconds that one reading may take.

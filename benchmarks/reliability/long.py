@@ -13,9 +13,9 @@ import made_up
 import psutil
 from steps import Step, finished
 
-from cmcsl_lib import runs
 from cmcsl_lib.corpora import datasets
-from cmcsl_lib.protocol import PROTOCOLS
+from cmcsl_lib.experiments.grid import runs
+from cmcsl_lib.experiments.protocol import PROTOCOLS
 
 STRICT = PROTOCOLS["strict"]
 VARIANTS = (STRICT, PROTOCOLS["paper"], STRICT.changed(seeds="replacement"), STRICT.changed(class_weights="hidden"),

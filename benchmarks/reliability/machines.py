@@ -9,10 +9,10 @@ from pathlib import Path
 import made_up
 import pandas as pd
 
-from cmcsl_lib.paths import REPOSITORY
-from cmcsl_lib.protocol import PROTOCOLS
-from cmcsl_lib.runs import load_scores
-from cmcsl_lib.scores import read_scores
+from cmcsl_lib.experiments.protocol import PROTOCOLS
+from cmcsl_lib.experiments.runs import load_scores
+from cmcsl_lib.experiments.scores import read_scores
+from cmcsl_lib.files.paths import REPOSITORY
 
 #: Processors whose kernels OpenBLAS takes when it is told to; all run on any x86-64 with AVX-512.
 CORES = ("Prescott", "Nehalem", "Sandybridge", "Haswell", "Zen", "SkylakeX")

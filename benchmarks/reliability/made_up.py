@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from cmcsl_lib.features import Features, write_features
+from cmcsl_lib.corpora.features import Features, write_features
 
 #: Names and shapes of made-up published arrays.
 ARRAYS = {f"made_up_{number}.npy": (40, 50, 60) for number in range(4)}

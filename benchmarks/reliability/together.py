@@ -7,7 +7,7 @@ import made_up
 from kills import _server
 from steps import STEPS, Step, broken, digests, page_texts, small_book
 
-from cmcsl_lib.paths import REPOSITORY
+from cmcsl_lib.files.paths import REPOSITORY
 
 RUN = ("run", "3", "--datasets", "AF", "--budgets", *map(str, range(1, 6)))
 PAIRS = {

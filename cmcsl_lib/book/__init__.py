@@ -1,10 +1,6 @@
-"""Execute the notebooks and build the HTML book; only what changed is done again.
+"""From notebooks to the HTML book: how they show things, how they are executed, and how the book is built.
 
-Rooms, from top to bottom: `pages`, `freshness`, `execution`, `pdf`, `schedule`; `mathematics`, `page_files` and `site`
-are Sphinx extensions that ``_config.yml`` names, and run inside `jupyter-book build`.
+`display` shows figures and tables, `explorer` plots to look at by hand, `reproduction` what another machine needs to
+agree. `pages`, `freshness`, `execution`, `batch`, `pdf` and `schedule` execute notebooks and build the book, only what
+changed. `mathematics`, `page_files`, `figure_output` and `site` run inside `jupyter-book build`.
 """
-
-from .pages import pages, source_notebooks
-from .schedule import build
-
-__all__ = ["build", "pages", "source_notebooks"]

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import papermill
 
-from ..errors import check_choice
-from ..paths import locked
-from ..protocol import protocol
-from ..sources import PUBLISHED
-from ..statistics import VARIANTS
+from ..analysis.statistics import VARIANTS
+from ..experiments.protocol import protocol
+from ..experiments.sources import PUBLISHED
+from ..files.errors import check_choice
+from ..files.paths import locked
 from .execution import execute
 from .freshness import stale
 from .pages import ALSO_PUBLISHED, ONLY_PUBLISHED, Page, check_corpus, check_parameters, source_notebooks

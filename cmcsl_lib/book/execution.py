@@ -14,9 +14,9 @@ from doit.exceptions import TaskFailed
 from nbformat import NotebookNode
 
 from .. import __version__
-from ..paths import REPOSITORY, readable_path, written_whole
-from ..published import available
-from ..sources import PUBLISHED
+from ..experiments.published import available
+from ..experiments.sources import PUBLISHED
+from ..files.paths import REPOSITORY, readable_path, written_whole
 from .freshness import RECORD, content_digest, made_from
 from .pages import Page
 

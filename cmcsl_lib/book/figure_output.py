@@ -5,7 +5,7 @@ from typing import ClassVar
 from docutils import nodes
 from myst_nb.core.render import MimeData, MimeRenderPlugin, NbElementRenderer
 
-from ..display import FIGURE_TYPE
+from .display import FIGURE_TYPE
 
 
 class FigureOutput(MimeRenderPlugin):

@@ -20,8 +20,8 @@ import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
-from ..paths import REPOSITORY, features_folders, home, shipped
-from ..published import published_files
+from ..experiments.published import published_files
+from ..files.paths import REPOSITORY, features_folders, home, shipped
 from .pages import SOURCES, Page
 
 LIBRARY = "cmcsl_lib"
@@ -32,7 +32,7 @@ PARSING = threading.Lock()
 RECORD = "cmcsl"
 #: Shipped data that only pages which import a module can read, by the name of their folder; every page is taken to
 #: read the rest of ``data/``.
-READ_BY = {"features": "features", "scores": "runs", "paper": "published"}
+READ_BY = {"features": "corpora.features", "scores": "experiments.runs", "paper": "experiments.published"}
 #: Files among the data that no page reads.
 NOT_DATA = {".md", ".py"}
 

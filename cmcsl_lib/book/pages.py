@@ -7,11 +7,11 @@ from typing import NamedTuple
 import nbformat
 
 from ..corpora import datasets, load
-from ..errors import CmcslError
-from ..features import load_features
-from ..paths import REPOSITORY
-from ..published import available
-from ..sources import PUBLISHED
+from ..corpora.features import load_features
+from ..experiments.published import available
+from ..experiments.sources import PUBLISHED
+from ..files.errors import CmcslError
+from ..files.paths import REPOSITORY
 
 #: Notebooks that show one source and are executed for the published scores as well.
 ALSO_PUBLISHED = ("04_experiment_1", "05_experiment_2", "06_experiment_3")

@@ -14,8 +14,8 @@ from doit.doit_cmd import DoitMain
 from doit.exceptions import TaskFailed
 from doit.tools import config_changed
 
-from ..errors import CmcslError
-from ..paths import REPOSITORY, locked, readable_path
+from ..files.errors import CmcslError
+from ..files.paths import REPOSITORY, locked, readable_path
 from .execution import BUILD, RUNNING, execute, scratch
 from .freshness import stale
 from .pages import EXECUTED, Page, check_corpus, pages

@@ -14,7 +14,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.errors import ExtensionError
 from sphinx_book_theme.header_buttons.launch import add_launch_buttons
 
-from ..display import LONG, framed
+from .display import LONG, framed
 from .execution import BUILD
 from .freshness import executed_page, stale
 from .pages import EXECUTED

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..errors import CmcslError, check_choice
+from ..files.errors import CmcslError, check_choice
 from . import mm_imdb, openclipart, own
 from .base import (
     RANDOM_STATE,

@@ -13,8 +13,8 @@ from typing import BinaryIO, NamedTuple
 
 from tqdm.auto import tqdm
 
-from ..errors import CmcslError
-from ..paths import readable_path
+from ..files.errors import CmcslError
+from ..files.paths import readable_path
 
 #: Larger files are told as too large and are not read.
 LARGEST_FILE = 10_000_000

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.model_selection import train_test_split
 
-from ..errors import CmcslError, check_choice
+from ..files.errors import CmcslError, check_choice
 from .catalogue import datasets, kind
 
 RANDOM_STATE = 1410

@@ -9,8 +9,8 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..errors import CmcslError, check_choice
-from ..paths import home, readable_path, written_whole
+from ..files.errors import CmcslError, check_choice
+from ..files.paths import home, readable_path, written_whole
 
 #: Table I of the paper, in its order; class order gives the class index.
 MM_IMDB = {

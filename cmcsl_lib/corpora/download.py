@@ -10,8 +10,8 @@ from urllib.parse import urljoin
 import requests
 from tqdm.auto import tqdm
 
-from ..errors import CmcslError
-from ..paths import locked, readable_path, told_if_unwritable, written_whole
+from ..files.errors import CmcslError
+from ..files.paths import locked, readable_path, told_if_unwritable, written_whole
 from .archive import DamagedArchive
 
 ATTEMPTS = 5

@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
-from ..errors import CmcslError
-from ..paths import readable_path
+from ..files.errors import CmcslError
+from ..files.paths import readable_path
 from . import own
 from .pictures import decoded
 

@@ -3,9 +3,9 @@
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import CmcslError
-from ..paths import shipped
-from ..sealed import checked
+from ..files.errors import CmcslError
+from ..files.paths import shipped
+from ..files.sealed import checked
 from .base import Corpus
 
 COLUMNS = ("source", "title", "creator", "text", "labels", "image")

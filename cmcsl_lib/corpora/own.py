@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
-from ..errors import CmcslError, check_choice
-from ..paths import features_folders
-from ..sealed import sealed_as, written_sealed
+from ..files.errors import CmcslError, check_choice
+from ..files.paths import features_folders
+from ..files.sealed import sealed_as, written_sealed
 from .base import Corpus, divide
 from .catalogue import DATASETS, description, write_description
 from .store import items_path, read_items, write_items, write_report

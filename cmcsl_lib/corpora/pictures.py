@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from ..errors import CmcslError
+from ..files.errors import CmcslError
 
 #: Formats that are read; others, such as EPS, start programs outside of Pillow.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")

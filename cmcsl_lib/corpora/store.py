@@ -7,10 +7,10 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from ..errors import Absent, CmcslError
-from ..escaping import spreadsheet_safe
-from ..paths import home, readable_path, written_whole
-from ..sealed import SEAL, check_file
+from ..files.errors import Absent, CmcslError
+from ..files.escaping import spreadsheet_safe
+from ..files.paths import home, readable_path, written_whole
+from ..files.sealed import SEAL, check_file
 from .base import Corpus
 
 SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("text", pa.string()),

@@ -14,8 +14,8 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
-from ..errors import CmcslError, check_choice
-from ..preprocessing import PREPROCESSINGS, preprocessor
+from ..files.errors import CmcslError, check_choice
+from ..method.preprocessing import PREPROCESSINGS, preprocessor
 from .inputs import (
     check_gaps,
     check_names,

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from sklearn.utils.metaestimators import available_if
 
-from ..errors import CmcslError, check_choice
+from ..files.errors import CmcslError, check_choice
 from .base import ModalityClassifier, View, base_has
 from .inputs import decode, encode
 from .propagation import Opinion, opinion

@@ -7,7 +7,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
-from ..errors import CmcslError
+from ..files.errors import CmcslError
 from .base import ModalityClassifier, View
 from .inputs import decode
 

@@ -10,7 +10,7 @@ from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
-from ..errors import CmcslError
+from ..files.errors import CmcslError
 
 #: Name of the only modality where `modalities` is None.
 ONLY = "all"

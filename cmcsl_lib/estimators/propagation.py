@@ -7,7 +7,7 @@ from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import gen_batches
 
-from ..errors import CmcslError
+from ..files.errors import CmcslError
 
 #: Bytes that the distances of one step over some of the rows may take.
 MEMORY = 2**26

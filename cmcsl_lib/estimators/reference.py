@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..errors import CmcslError
+from ..files.errors import CmcslError
 from .base import ModalityClassifier
 from .cmcsl import SelfLabelingClassifier
 from .inputs import ONLY
@@ -54,7 +54,7 @@ class FullyLabeledClassifier(PrelabeledClassifier):
 
     >>> FullyLabeledClassifier().fit([[0., 1.], [1., 0.], [1., 1.]], [0, 1, -1])
     Traceback (most recent call last):
-    cmcsl_lib.errors.CmcslError: y must have a label in every row for full labelling, got 1 row without one.
+    cmcsl_lib.files.errors.CmcslError: y must have a label in every row for full labelling, got 1 row without one.
     """
 
     def _taught(self, views, codes, metadata):

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
-from ..labeling import nearest
+from ..method.labeling import nearest
 from .propagation import Opinion
 
 

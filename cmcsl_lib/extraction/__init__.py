@@ -12,9 +12,9 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from ..corpora import Subset, datasets, load, subset
-from ..errors import CmcslError, check_choice
-from ..features import Features, read_features, write_features
-from ..paths import home, readable_path
+from ..corpora.features import Features, read_features, write_features
+from ..files.errors import CmcslError, check_choice
+from ..files.paths import home, readable_path
 from . import extra
 from . import training as trainings
 from .devices import DEVICES, PRECISIONS, Place, place

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
-from ..errors import CmcslError, check_choice
+from ..files.errors import CmcslError, check_choice
 from .extra import check_extra, torch
 
 DEVICES = ("auto", "cpu", "cuda", "mps")

@@ -8,7 +8,7 @@ import importlib.metadata
 import importlib.util
 
 from .. import __version__
-from ..errors import CmcslError
+from ..files.errors import CmcslError
 
 MISSING = None
 try:

@@ -15,8 +15,8 @@ from tqdm.auto import tqdm
 
 from ..corpora import Corpus
 from ..corpora.pictures import decoded
-from ..errors import CmcslError, check_choice
-from ..paths import home, readable_path
+from ..files.errors import CmcslError, check_choice
+from ..files.paths import home, readable_path
 from .extra import torch, torchvision, v2, versions
 
 ORIENTATIONS = ("upright", "swapped")

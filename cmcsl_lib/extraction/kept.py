@@ -10,8 +10,8 @@ from pathlib import Path
 
 from tqdm.auto import tqdm
 
-from ..errors import CmcslError
-from ..paths import readable_path, written_whole
+from ..files.errors import CmcslError
+from ..files.paths import readable_path, written_whole
 from .extra import torch
 
 #: What torch raises when a file is none of its own, or holds more than tensors and plain values.

@@ -10,10 +10,10 @@ import numpy as np
 from joblib.externals.loky import ProcessPoolExecutor
 
 from ..corpora import Corpus
-from ..errors import CmcslError
-from ..features import WIDTHS
-from ..paths import home, readable_path, written_whole
-from ..processes import end_with
+from ..corpora.features import WIDTHS
+from ..files.errors import CmcslError
+from ..files.paths import home, readable_path, written_whole
+from ..files.processes import end_with
 from .extra import check_extra, versions
 from .kept import fingerprint, tell
 from .weights import file_sha256

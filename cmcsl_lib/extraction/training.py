@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..paths import readable_path
+from ..files.paths import readable_path
 from .devices import Place
 from .extra import nn, torch, v2
 from .images import Images, normalized

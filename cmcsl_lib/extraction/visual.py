@@ -9,8 +9,8 @@ import pandas as pd
 from tqdm.auto import tqdm
 
 from ..corpora import RANDOM_STATE, Corpus, Subset, finetuning_split
-from ..errors import CmcslError, check_choice
-from ..paths import home, readable_path, remove_stale
+from ..files.errors import CmcslError, check_choice
+from ..files.paths import home, readable_path, remove_stale
 from . import training as trainings
 from .devices import Place
 from .extra import nn, torch, versions

@@ -6,7 +6,7 @@ import urllib.error
 import zipfile
 from pathlib import Path
 
-from ..errors import CmcslError
+from ..files.errors import CmcslError
 from .extra import check_extra, nn, torch, torchvision
 from .kept import UNREADABLE, check_zip
 

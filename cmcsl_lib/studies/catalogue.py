@@ -3,9 +3,9 @@
 import pandas as pd
 
 from ..corpora.catalogue import datasets as catalogue
-from ..errors import check_choice
-from ..protocol import Protocol
-from ..runs import scores_of
+from ..experiments.protocol import Protocol
+from ..experiments.runs import scores_of
+from ..files.errors import check_choice
 from .grid import CLASSIFIER, StudyJob
 from .peers import PEERS
 from .robustness import ROBUSTNESS

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 import pandas as pd
 
-from ..features import MODALITIES
-from ..statistics import (
+from ..analysis.statistics import (
     ALPHA,
     Statistics,
     better_by_wilcoxon,
@@ -15,6 +14,7 @@ from ..statistics import (
     ranks,
     wilcoxon_p_values,
 )
+from ..corpora.features import MODALITIES
 
 REFERENCE = "CMCSL"
 BETTER, WORSE, NEITHER, TOO_FEW = "better", "worse", "no difference", "too few datasets"

@@ -18,9 +18,9 @@ from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from ..estimators import CMCSLClassifier
-from ..naive_bayes import balanced_accuracies
-from ..protocol import RANDOM_STATE
-from ..runs import backend
+from ..experiments.protocol import RANDOM_STATE
+from ..experiments.runs import backend
+from ..method.naive_bayes import balanced_accuracies
 from .simulation import WIDTHS, Setting, directions, features, noises
 from .store import keep, load, study_paths
 

@@ -12,11 +12,20 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from ..corpora.features import MODALITIES, Features
 from ..estimators.base import ModalityClassifier
-from ..features import MODALITIES, Features
-from ..naive_bayes import balanced_accuracies
-from ..protocol import RANDOM_STATE, Protocol, check_budgets, class_weights, folds, preprocess, scale, seed_rows
-from ..runs import Job
+from ..experiments.protocol import (
+    RANDOM_STATE,
+    Protocol,
+    check_budgets,
+    class_weights,
+    folds,
+    preprocess,
+    scale,
+    seed_rows,
+)
+from ..experiments.runs import Job
+from ..method.naive_bayes import balanced_accuracies
 
 PREPROCESSING = "L2STD"
 CLASSIFIER = "GNB"

@@ -12,11 +12,11 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
+from ..corpora.features import MODALITIES, load_features
 from ..estimators import CMCSLClassifier, CoTrainingClassifier, PrelabeledClassifier, UnimodalClassifier
 from ..estimators.base import ModalityClassifier
 from ..estimators.propagation import opinion
-from ..features import MODALITIES, load_features
-from ..protocol import Protocol, folds
+from ..experiments.protocol import Protocol, folds
 from .grid import Halves, Scored, Study, accuracy, pseudo_label_accuracy, scored
 
 #: In the order of tables; the page on peers says what each one is.

@@ -10,15 +10,15 @@ import numpy as np
 import pandas as pd
 from scipy.interpolate import RegularGridInterpolator
 
-from .. import naive_bayes
+from ..analysis.effects import gains
 from ..corpora.catalogue import datasets as catalogue
 from ..corpora.catalogue import kind
-from ..effects import gains
-from ..errors import Absent
-from ..exchange import exchange_table
-from ..features import MODALITIES, Features, load_features
-from ..protocol import BUDGETS, Protocol, class_weights, folds, preprocess, protocol
-from ..published import load_published, printed_table
+from ..corpora.features import MODALITIES, Features, load_features
+from ..experiments.exchange import exchange_table
+from ..experiments.protocol import BUDGETS, Protocol, class_weights, folds, preprocess, protocol
+from ..experiments.published import load_published, printed_table
+from ..files.errors import Absent
+from ..method import naive_bayes
 from .simulation import adjusted, effective_dimension, tetrachoric
 
 MANY = 4

@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.impute import SimpleImputer
 
+from ..corpora.features import MODALITIES
 from ..estimators import CMCSLClassifier, UnimodalClassifier
 from ..estimators.base import ModalityClassifier
-from ..features import MODALITIES
-from ..protocol import preprocess, scale
+from ..experiments.protocol import preprocess, scale
 from .grid import PREPROCESSING, Halves, Scored, Study, accuracy, scored
 
 #: Shares of rows that lack one modality, and of seeds with a wrong label.

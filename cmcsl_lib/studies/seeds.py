@@ -11,8 +11,8 @@ import numpy as np
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
+from ..corpora.features import MODALITIES
 from ..estimators import CMCSLClassifier, PrelabeledClassifier, UnimodalClassifier
-from ..features import MODALITIES
 from .grid import Halves, Scored, Study, accuracy, scored
 
 PER_CLASS = "random per class"

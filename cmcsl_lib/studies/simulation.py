@@ -34,14 +34,14 @@ from scipy.stats import multivariate_normal
 from sklearn.isotonic import IsotonicRegression
 from threadpoolctl import threadpool_limits
 
-from .. import naive_bayes
+from ..corpora.features import MODALITIES
 from ..estimators.propagation import around_seeds
 from ..estimators.strategies import EXCHANGES
-from ..features import MODALITIES
-from ..labeling import labeling
-from ..preprocessing import preprocessor
-from ..protocol import RANDOM_STATE
-from ..runs import backend
+from ..experiments.protocol import RANDOM_STATE
+from ..experiments.runs import backend
+from ..method import naive_bayes
+from ..method.labeling import labeling
+from ..method.preprocessing import preprocessor
 from .store import keep, load, study_paths
 
 #: Columns of each modality, those of the real features.

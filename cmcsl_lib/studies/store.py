@@ -8,10 +8,10 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..errors import Absent, CmcslError
-from ..paths import home, readable_path, shipped
-from ..scores import METADATA_KEY
-from ..sealed import SEAL, checked, written_sealed
+from ..experiments.scores import METADATA_KEY
+from ..files.errors import Absent, CmcslError
+from ..files.paths import home, readable_path, shipped
+from ..files.sealed import SEAL, checked, written_sealed
 
 
 def study_paths(name: str) -> tuple[Path, Path]:

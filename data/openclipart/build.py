@@ -20,8 +20,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from PIL import Image
 
-from cmcsl_lib.errors import CmcslError
-from cmcsl_lib.paths import written_whole
+from cmcsl_lib.files.errors import CmcslError
+from cmcsl_lib.files.paths import written_whole
 
 #: The 28 labels and the keywords and folder names that give them. The library has no fixed classes: each
 #: uploader chose keywords freely, so synonyms and the best-filled subtopics are gathered under one label.

@@ -1,0 +1,53 @@
+"""Every claim of the paper with its verdict from every source, as one table."""
+
+import pandas as pd
+
+from ..experiments.published import paper_claims
+from ..files.errors import CmcslError
+from .claims import CANNOT_TELL, RULES, Source
+from .statistics import VARIANTS
+
+#: Classifiers by experiment whose scores claims need; None: the experiment's own.
+EXPERIMENTS = {1: None, 2: None, 3: ("GNB", "LR", "CART")}
+
+
+def scorecard(scores: pd.DataFrame) -> pd.DataFrame:
+    """Judge every claim of the paper by the scores of every source.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores tables of the Experiments 1, 2 and 3, the last with all classifiers, and a column source, as
+        `effects.load_sources` gives them.
+
+    Returns
+    -------
+    DataFrame
+        One row per claim, source and variant of the statistics, claim by claim: the columns of
+        `published.paper_claims`, then source, statistics ("published" for published scores alone, and "corrected"),
+        verdict ("holds", "weaker", "fails", "cannot tell"), evidence (a dict of the numbers behind the verdict), and
+        reason (why a source cannot tell, else empty).
+    """
+    rows = []
+    for title, part in scores.groupby("source", sort=False):
+        published = set(part.protocol) == {"published"}
+        for statistics in sorted(VARIANTS, reverse=True) if published else ["corrected"]:
+            source = Source(part, statistics)
+            rows += [(name, title, statistics, *judge(name, source)) for name in RULES]
+    verdicts = pd.DataFrame(rows, columns=["name", "source", "statistics", "verdict", "evidence", "reason"])
+    return paper_claims().merge(verdicts, on="name", validate="one_to_many")
+
+
+def judge(name: str, source: Source) -> tuple[str, dict[str, int | float], str]:
+    """Verdict on one claim, the numbers behind it, and the reason where the source cannot tell.
+
+    Parameters
+    ----------
+    name : str
+        Of the claim, one of `claims.RULES`.
+    source : claims.Source
+    """
+    try:
+        return *RULES[name](source), ""
+    except CmcslError as error:
+        return CANNOT_TELL, {}, str(error)

@@ -1,0 +1,124 @@
+"""The changes of the protocol whose scores are compared, and which of them are on this machine."""
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+import pandas as pd
+
+from ...corpora import Corpus, load
+from ...experiments.protocol import BUDGETS, PROTOCOLS, Protocol, protocol
+from ...experiments.runs import load_scores
+from ...files.errors import Absent
+
+STRICT = PROTOCOLS["strict"]
+
+
+@dataclass(frozen=True)
+class Change:
+    """Another way to run Experiment 3.
+
+    Parameters
+    ----------
+    protocol : Protocol
+    same_folds : bool
+        Whether training and test rows are those of ``strict``, so that scores pair up fold by fold.
+    extraction : str
+        Options of `cmcsl extract` that make its features, empty where it takes the shipped ones.
+    """
+
+    protocol: Protocol
+    same_folds: bool
+    extraction: str = ""
+
+
+#: The page on sensitivity says what each of them means.
+CHANGES = (
+    Change(STRICT.changed(seeds="replacement"), True),
+    Change(STRICT.changed(scaling="each half"), True),
+    Change(STRICT.changed(class_weights="hidden"), True),
+    Change(STRICT.changed(late_fusion="maximum"), True),
+    Change(PROTOCOLS["paper"], True),
+    Change(STRICT.changed(folds="creators apart"), False),
+    Change(STRICT.changed(distances="scaled by width"), True),
+    *(Change(STRICT.changed(features=f"training seed {seed}"), True,
+             f"--start pooled --precision single --seed {seed}")
+      for seed in (1411, 1412)),
+    *(Change(STRICT.changed(features=f"split seed {seed}"), False,
+             f"--start pooled --precision single --split-seed {seed}")
+      for seed in (1411, 1412)),
+)
+
+
+def change_label(name: str) -> str:
+    """What rows of tables and figures call a protocol: its change, or its whole name if it has none."""
+    return name.removeprefix(f"{STRICT.name}, ")
+
+
+def load_changes(corpus: str, reference: str = "strict", *, datasets: list[str] | str | None = None,
+                 budgets: Sequence[int] = BUDGETS) -> pd.DataFrame:
+    """Scores of Experiment 3 under the reference protocol, then under those `CHANGES` whose scores are available.
+
+    Only the reference's are computed where they are missing; `missing_changes` lists the others that are.
+
+    Parameters
+    ----------
+    corpus : str
+    reference : {"strict", "paper"}
+    datasets, budgets
+        As in `runs.load_scores`.
+
+    Raises
+    ------
+    CmcslError
+        If a name is unknown, or there are no features.
+    """
+    options = {"datasets": datasets, "budgets": tuple(budgets)}
+    tables = [load_scores(corpus, protocol(reference), 3, **options)]
+    for change in CHANGES:
+        if change.protocol.name != reference:
+            with suppress(Absent):
+                tables.append(load_scores(corpus, change.protocol, 3, compute=False, **options))
+    return pd.concat(tables, ignore_index=True)
+
+
+def missing_changes(scores: pd.DataFrame) -> pd.DataFrame:
+    """The changes that the scores lack, and the commands that would compute them.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `load_changes`.
+
+    Returns
+    -------
+    DataFrame
+        One row per change: corpus, change, reason ("not computed", or why nothing can compute it: "no pictures", "no
+        creators"), commands (one after the other, joined by ``&&``; empty where nothing can compute it).
+    """
+    corpus = load(scores.corpus.iloc[0])
+    rows = []
+    for change in CHANGES:
+        if change.protocol.name not in set(scores.protocol):
+            reason = _obstacle(change, corpus)
+            commands = "" if reason else " && ".join(_commands(change, corpus.name))
+            rows.append((corpus.name, change_label(change.protocol.name), reason or "not computed", commands))
+    return pd.DataFrame(rows, columns=["corpus", "change", "reason", "commands"])
+
+
+def _obstacle(change: Change, corpus: Corpus) -> str:
+    """What a corpus lacks that the change needs."""
+    if change.extraction and not corpus.has_images:
+        return "no pictures"
+    if change.protocol.folds == "creators apart" and "creator" not in corpus.items:
+        return "no creators"
+    return ""
+
+
+def _commands(change: Change, corpus: str) -> list[str]:
+    name = change_label(change.protocol.name)
+    option = f"--protocol {name}" if name in PROTOCOLS else f'--change "{name}"'
+    run = f"cmcsl run 3 --corpus {corpus} {option}"
+    if not change.extraction:
+        return [run]
+    return [f'cmcsl extract {corpus} --name "{change.protocol.features}" {change.extraction}', run]

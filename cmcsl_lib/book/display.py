@@ -1,0 +1,153 @@
+"""How notebooks show figures and tables: a figure with its caption and its data, a table in full."""
+
+import base64
+import io
+import re
+from collections.abc import Callable
+from html import escape
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+from IPython.display import HTML
+from matplotlib import rc_context
+
+from ..experiments.published import AVERAGE_RANK
+from ..files.escaping import spreadsheet_safe_table
+
+#: Mime type of a figure with its caption and files; `book.figure_output` makes a numbered figure of the book of it.
+FIGURE_TYPE = "application/vnd.cmcsl.figure+json"
+#: Marks for the direction of a difference; mark, sign and colour (book/_static/tables.css) each tell it alone.
+MARKS = {"up": "▲", "down": "▼", "same": "="}
+#: Tables with more rows scroll in their frame.
+LONG = 30
+#: Tables with a text of more characters are read as prose: their columns do not become too narrow for it.
+WORDY = 60
+#: Cells that are one word of so many characters.
+LONG_NAME = re.compile(r"(?<=<td>)[^<\s]{20,}(?=</td>)")
+
+
+class CaptionedFigure:
+    """What a notebook shows of a figure: the image, below it the caption and links to its data and drawing.
+
+    Parameters
+    ----------
+    name, caption, alt : str
+    png : bytes
+    csv, svg : str
+        Contents of the files that the links save.
+    """
+
+    def __init__(self, name: str, caption: str, alt: str, png: bytes, csv: str, svg: str) -> None:
+        self.name, self.caption, self.alt, self.png, self.csv, self.svg = name, caption, alt, png, csv, svg
+
+    def links(self) -> str:
+        """Links, as HTML, that carry the files in their addresses and so work without a server."""
+        files = (("csv", "text/csv", self.csv, "Data as CSV"), ("svg", "image/svg+xml", self.svg, "Figure as SVG"))
+        return " · ".join(f'<a download="{self.name}.{ending}" href="data:{kind};base64,{_base64(content.encode())}">'
+                          f"{words}</a>" for ending, kind, content, words in files)
+
+    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+        image = _base64(self.png)
+        html = (f'<figure style="margin: 0"><img alt="{escape(self.alt)}" src="data:image/png;base64,{image}">'
+                f"<figcaption>{escape(self.caption)}<br>{self.links()}</figcaption></figure>")
+        parts = {"caption": self.caption, "alt": self.alt, "png": image, "links": self.links()}
+        return {"text/html": html, FIGURE_TYPE: parts, "text/plain": self.caption}
+
+
+def show_figure(name: str, data: pd.DataFrame, caption: str, *, alt: str) -> CaptionedFigure:
+    """The current Matplotlib figure with a caption, a text alternative, and links to its data and drawing.
+
+    The figure is closed, so that a notebook does not show it a second time.
+
+    Parameters
+    ----------
+    name : str
+        Name of the files that the links save, without ending; unique among the pages of the book.
+    data : DataFrame
+        The numbers that are drawn.
+    caption : str
+    alt : str
+        What the image shows, for readers who cannot see it.
+    """
+    figure = plt.gcf()
+    png, svg = io.BytesIO(), io.StringIO()
+    figure.savefig(png, format="png", dpi=100, bbox_inches="tight")
+    # Words stay text, and equal figures give equal files.
+    with rc_context({"svg.fonttype": "none", "svg.hashsalt": "cmcsl"}):
+        figure.savefig(svg, format="svg", bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+    csv = spreadsheet_safe_table(data).to_csv(index=False, float_format="%.6g", lineterminator="\n")
+    return CaptionedFigure(name, caption, alt, png.getvalue(), csv, svg.getvalue())
+
+
+def _base64(content: bytes) -> str:
+    return base64.b64encode(content).decode()
+
+
+def show_table(table: pd.DataFrame) -> HTML:
+    """A table with all of its rows, sentences in full, three decimals, and signs before differences.
+
+    Underscores in the names of columns become spaces.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Columns that begin with gain or difference hold differences, which get a mark for their direction; those that
+        begin with share are shown in percent.
+    """
+    if table.columns.nlevels > 1:
+        table = table.set_axis([", ".join(map(str, names)) for names in table.columns], axis=1)
+    if not isinstance(table.index, pd.RangeIndex):
+        table = table.reset_index(names=[name or "" for name in table.index.names])
+    # to_html gives the name of the columns a column of its own.
+    table = table.rename_axis(columns=None)
+    heads = {name: str(name).replace("_", " ") for name in table}
+    formats = {heads[name]: _format(str(name)) for name in table.select_dtypes("float")}
+    wordy = bool(table.map(lambda value: len(str(value)) > WORDY).to_numpy().any())
+    table = table.rename(columns=heads).replace(AVERAGE_RANK, "average rank")
+    with pd.option_context("display.max_colwidth", None):
+        text = table.to_html(index=False, border=0, formatters=formats, na_rep="", justify="left")
+    text = re.sub("`(.+?)`", r"<code>\1</code>", text.replace("<th>", '<th scope="col">'))
+    # Names of files and checksums may go on in the next line.
+    text = LONG_NAME.sub(lambda found: re.sub("[/_]|[^/_]{16}", r"\g<0><wbr>", found[0]), text)
+    for direction, mark in MARKS.items():
+        marked = rf'<td><span class="cmcsl-{direction}"><span aria-hidden="true">{mark}</span> \1</span></td>'
+        text = re.sub(f"<td>{mark} ([^<]*)</td>", marked, text)
+    return HTML(framed(text, ", ".join(table.columns[:3]), long=len(table) > LONG, wordy=wordy))
+
+
+def framed(table: str, label: str, *, long: bool = False, wordy: bool = False) -> str:
+    """A table in a frame that scrolls where the screen is too small for it, by keys too.
+
+    Parameters
+    ----------
+    table : str
+        HTML.
+    label : str
+        What a screen reader calls it.
+    long : bool
+        Whether the frame is lower than the table.
+    wordy : bool
+        Whether its cells hold sentences.
+    """
+    kind = "cmcsl-table" + " cmcsl-long" * long + " cmcsl-wordy" * wordy
+    return f'<div class="{kind}" role="group" tabindex="0" aria-label="Table: {escape(label)}">{table}</div>'
+
+
+def _format(name: str) -> Callable[[float], str]:
+    if name == "p_value":
+        return lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}"
+    if name.startswith(("gain", "difference")):
+        return _marked
+    written = "{:.1%}" if name.startswith("share") else "{:.3f}"
+    return lambda value: "" if np.isnan(value) else written.format(value)
+
+
+def _marked(difference: float) -> str:
+    """A difference with its sign, after the mark for its direction at the shown precision."""
+    if np.isnan(difference):
+        return ""
+    rounded = round(difference, 3)
+    direction = "up" if rounded > 0 else "down" if rounded < 0 else "same"
+    return f"{MARKS[direction]} " + (f"{rounded:+.3f}" if rounded else "0.000")

@@ -1,0 +1,193 @@
+"""The explorer: plots to look at by hand, with their data inside the page: they need neither server nor network.
+
+Data are prepared here; `explorer.js` beside this module draws them.
+"""
+
+import base64
+import io
+import json
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+
+import pandas as pd
+from IPython.display import HTML
+
+from ..analysis.tables import datasets_of, groups_of
+from ..corpora import Corpus, datasets
+from ..corpora.features import MODALITIES, load_features
+from ..corpora.pictures import decoded
+from ..experiments.exchange import exchange_table
+from ..experiments.protocol import BUDGETS, PROTOCOLS, Protocol
+from ..experiments.sources import PUBLISHED, source_scores
+from ..files.errors import Absent
+from ..plots.base import CURVES, PALETTE
+
+#: Budgets whose items can be looked at.
+ITEM_BUDGETS = (1, 5, 20)
+#: Datasets are left out whose items would make the page hold more than this many.
+MOST_ITEMS = 3000
+#: Width and height of a drawing, in pixels.
+SIDE = 96
+CLASSIFIERS = ("GNB", "LR", "CART")
+MARKS = {"^": "triangle", "s": "square", "o": "circle"}
+
+
+def score_sources(corpus: str, protocol: str = "strict", *, names: list[str] | str | None = None,
+                  budgets: tuple[int, ...] = BUDGETS) -> dict[str, pd.DataFrame]:
+    """Scores of Experiment 3 from every source that is on this machine, by their titles.
+
+    Parameters
+    ----------
+    corpus : str
+    protocol : {"strict", "paper"}
+        The one that stands first; scores of the corpus with GNB are computed if they are missing.
+    names : list of str or str, optional
+        Datasets of the corpus; default: all.
+    budgets : tuple of int
+
+    Returns
+    -------
+    dict of str to DataFrame
+        Tidy scores tables: those of the corpus with either protocol, the published ones, and one's own run on MM-IMDb.
+    """
+    protocols = sorted(PROTOCOLS, key=lambda name: name != protocol)
+    sources = {}
+    for source in dict.fromkeys((corpus, PUBLISHED, "mm-imdb")):
+        datasets = names if source == corpus else None
+        for name in protocols[:1] if source == PUBLISHED else protocols:
+            title = "published scores, MM-IMDb" if source == PUBLISHED else f"{source}, {name} protocol"
+            try:
+                sources[title] = source_scores(source, 3, name, datasets=datasets, classifiers=CLASSIFIERS,
+                                               budgets=budgets, compute=False)
+            except Absent:
+                if source == corpus and name == protocol:
+                    sources[title] = source_scores(source, 3, name, datasets=datasets, budgets=budgets)
+    return sources
+
+
+def score_data(sources: dict[str, pd.DataFrame]) -> dict:
+    """Balanced accuracies, averaged over folds, for the plot against the budget.
+
+    Parameters
+    ----------
+    sources : dict of str to DataFrame
+        Title and tidy scores table of Experiment 3.
+
+    Returns
+    -------
+    dict
+        JSON values. styles: colour and mark of each method. sources: title, budgets, and datasets, where name,
+        classifier, modality and method lead to one value per budget, or to a single one for methods that know all
+        labels. Before the datasets stand the means over those of each group.
+    """
+    styles = {method: {"colour": colour, "mark": MARKS.get(CURVES.get(method, ""), "")}
+              for method, colour in PALETTE.items()}
+    return {"styles": styles, "sources": [_source_data(title, scores) for title, scores in sources.items()]}
+
+
+def _source_data(title: str, scores: pd.DataFrame) -> dict:
+    keys = ["dataset", "classifier", "modality", "method", "budget"]
+    means = scores.groupby(keys, sort=False).balanced_accuracy.mean().reset_index()
+    groups = {f"{group} datasets, mean": datasets_of(scores, group) for group in groups_of(scores)}
+    parts = {group: means[means.dataset.isin(names)].groupby(keys[1:], sort=False).balanced_accuracy.mean()
+             .reset_index() for group, names in groups.items()}
+    parts |= {name: means[means.dataset == name] for names in groups.values() for name in names}
+    return {"title": title, "budgets": sorted(int(budget) for budget in means.budget.unique() if budget),
+            "datasets": {name: _nested(part) for name, part in parts.items()}}
+
+
+def _nested(means: pd.DataFrame) -> dict:
+    """Classifier, modality and method to values in the order of budgets."""
+    nested: dict = {}
+    grouped = means.sort_values("budget").groupby(["classifier", "modality", "method"], sort=False)
+    for (classifier, modality, method), part in sorted(grouped, key=lambda each: CLASSIFIERS.index(each[0][0])):
+        values = [round(value, 4) for value in part.balanced_accuracy]
+        nested.setdefault(classifier, {}).setdefault(modality, {})[method] = values
+    return nested
+
+
+def item_data(corpus: Corpus, protocol: Protocol, names: list[str] | str | None = None,
+              budgets: Sequence[int] = ITEM_BUDGETS, most: int = MOST_ITEMS) -> dict:
+    """Items of the first training half of every dataset: their distances, their labels, and which modality decides.
+
+    Parameters
+    ----------
+    names : list of str or str, optional
+        Datasets; default: all.
+    budgets : sequence of int
+        Those of `ITEM_BUDGETS` among them are shown, or else the first one.
+    most : int
+        Datasets are left out whose items would make it more than this many.
+
+    Returns
+    -------
+    dict
+        JSON values. items: title and text; images: WebP in base64, in the same order. datasets: name to classes, and
+        budgets, where each leads to columns, one value per item that is not a seed: item (number in items), true,
+        label, decided (number of the modality), and for each modality label, distance and seed (number in items).
+    """
+    budgets = [budget for budget in ITEM_BUDGETS if budget in budgets] or list(budgets[:1])
+    numbers: dict[str, int] = {}
+    by_dataset = {}
+    for name in datasets(corpus.name, names):
+        features = load_features(corpus.name, name, protocol.features)
+        tables = {budget: exchange_table(features, protocol, budget) for budget in budgets}
+        ids = dict.fromkeys([*numbers, *next(iter(tables.values())).id])
+        if len(ids) > most:
+            continue
+        numbers = {each: number for number, each in enumerate(ids)}
+        columns = {budget: _columns(table, numbers, features.classes) for budget, table in tables.items()}
+        by_dataset[name] = {"classes": list(features.classes), "budgets": columns}
+    items = corpus.items.set_index("id").loc[list(numbers)]
+    return {"items": items[["title", "text"]].fillna("").to_numpy().tolist(),
+            "images": [_thumbnail(each) for each in items.image], "datasets": by_dataset}
+
+
+def _columns(table: pd.DataFrame, numbers: dict[str, int], classes: Sequence[str]) -> dict:
+    hidden = table[~table.seed]
+    order = {name: number for number, name in enumerate(classes)}
+    columns = {"item": hidden.id.map(numbers), "true": hidden.true.map(order), "label": hidden.label.map(order),
+               "decided": hidden.decided_by.map(MODALITIES.index)}
+    lists = {name: column.tolist() for name, column in columns.items()}
+    for modality in MODALITIES:
+        lists[modality] = {"label": hidden[f"{modality}_label"].map(order).tolist(),
+                           "distance": hidden[f"{modality}_distance"].round(3).tolist(),
+                           "seed": hidden[f"{modality}_seed"].map(numbers).tolist()}
+    return lists
+
+
+def _thumbnail(content: bytes | None) -> str:
+    """A picture as WebP in base64, made smaller if it is large; empty where the corpus has none."""
+    if pd.isna(content):
+        return ""
+    image = decoded(content)
+    if max(image.size) > SIDE or content[8:12] != b"WEBP":
+        image.thumbnail((SIDE, SIDE))
+        shrunk = io.BytesIO()
+        image.save(shrunk, "WEBP")
+        content = shrunk.getvalue()
+    return base64.b64encode(content).decode()
+
+
+def explorer(kind: str, data: dict) -> HTML:
+    """One plot of the explorer with its data, controls and script.
+
+    Parameters
+    ----------
+    kind : {"scores", "items"}
+    data : dict
+        From `score_data` or `item_data`.
+    """
+    name = f"explore-{kind}"
+    # "</script>" in a text would end the element that holds the data, "<!--<script>" would keep it from ending.
+    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    return HTML(
+        f'<style>{_resource("explorer.css")}</style><div class="cmcsl-explorer" id="{name}">'
+        f'<p>This plot needs JavaScript.</p></div><script type="application/json" id="{name}-data">{text}</script>'
+        f'<script>{_resource("explorer.js")}cmcslExplorer.{kind}("{name}");</script>')
+
+
+@cache
+def _resource(name: str) -> str:
+    return Path(__file__).with_name(name).read_text(encoding="utf-8")

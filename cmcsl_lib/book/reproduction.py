@@ -1,0 +1,78 @@
+"""What a reader needs to run everything again: versions, checksums, and how fast it is."""
+
+import hashlib
+import json
+import platform
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+
+from .. import __version__
+from ..corpora.catalogue import datasets
+from ..corpora.features import features_path
+from ..experiments.published import REGISTRY, published_folder
+from ..files.errors import Absent
+from ..files.paths import REPOSITORY, readable_path, shipped
+
+#: Packages whose versions can change a score, a figure or a page.
+PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "scikit-posthocs", "matplotlib", "seaborn",
+            "papermill", "jupyter-book")
+
+
+def versions() -> pd.DataFrame:
+    """Versions of Python, of this library and of the packages that it uses: columns name and version."""
+    rows = [("cmcsl", __version__), ("Python", platform.python_version())]
+    rows += [(name, version(name)) for name in PACKAGES]
+    return pd.DataFrame(rows, columns=["name", "version"])
+
+
+def checksums(corpus: str) -> pd.DataFrame:
+    """SHA-256 of the corpus, where it is shipped, and of the features of its datasets.
+
+    Parameters
+    ----------
+    corpus : str
+
+    Returns
+    -------
+    DataFrame
+        Columns file, bytes and sha256.
+
+    Raises
+    ------
+    Absent
+        If there is no file of the corpus on this machine.
+    """
+    paths = [shipped() / corpus / f"{corpus}.parquet", *(features_path(corpus, name) for name in datasets(corpus))]
+    present = [path for path in paths if path.is_file()]
+    if not present:
+        raise Absent(f"No file of the corpus {corpus} is on this machine: run `cmcsl extract {corpus}`.")
+    return pd.DataFrame([(readable_path(path), path.stat().st_size, digest(path)) for path in present],
+                        columns=["file", "bytes", "sha256"])
+
+
+def published_checksums() -> pd.DataFrame:
+    """SHA-256 that each of the authors' arrays must have: columns file, sha256, here ("yes", "no", "another file")."""
+    rows = []
+    for name, known in REGISTRY.items():
+        path = published_folder() / name
+        here = "no" if not path.is_file() else "yes" if digest(path) == known.sha256 else "another file"
+        rows.append((name, known.sha256, here))
+    return pd.DataFrame(rows, columns=["file", "sha256", "here"])
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of a file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def measured(path: Path = REPOSITORY / "benchmarks" / "measured.json") -> dict[str, object]:
+    """The kept run of `benchmarks/grid.py`.
+
+    Returns
+    -------
+    dict
+        command, cores, machine (what else it did), and figures, a dict of numbers by name.
+    """
+    return json.loads(path.read_text(encoding="utf-8"))

@@ -1,0 +1,205 @@
+"""Features of one dataset: two matrices and the class of each row, kept in one Parquet file.
+
+No network and no torch are needed to read them; `extraction` makes them.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..files.errors import Absent, CmcslError
+from ..files.paths import features_folder, readable_path, shipped
+from ..files.sealed import SEAL, checked, written_sealed
+from .catalogue import datasets
+
+MODALITIES = ("visual", "text")
+#: Number of features of the encoders (Section III): ResNet-18 and all-MiniLM-L6-v2. Features made elsewhere may have
+#: any other.
+WIDTHS = {"visual": 512, "text": 384}
+METADATA_KEY = b"cmcsl"
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features of one dataset.
+
+    Parameters
+    ----------
+    corpus, dataset : str
+        Where the rows come from.
+    classes : tuple of str
+        Class names; `y` indexes them.
+    ids : ndarray of shape (n,), dtype str
+        Identifier of each row's item in the corpus.
+    y : ndarray of shape (n,), dtype int64
+        Class of each row, in [0, len(classes)), or -1 where it is not known.
+    visual : ndarray of shape (n, d), dtype float64
+        512 columns if they are ours.
+    text : ndarray of shape (n, d), dtype float64
+        384 columns if they are ours.
+    metadata : dict
+        How the features were made: encoders, versions, start of the visual network, batch size.
+    sha256 : str
+        SHA-256 of the file that they were read from, empty if they were not read from one.
+    """
+
+    corpus: str
+    dataset: str
+    classes: tuple[str, ...]
+    ids: np.ndarray
+    y: np.ndarray
+    visual: np.ndarray
+    text: np.ndarray
+    metadata: dict = field(default_factory=dict)
+    sha256: str = ""
+
+    def __post_init__(self):
+        where = f"Features of {self.corpus}/{self.dataset}"
+        lengths = {name: len(getattr(self, name)) for name in ("ids", "y", *MODALITIES)}
+        if len(set(lengths.values())) != 1:
+            told = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            raise CmcslError(f"{where}: all columns must have equally many rows, got {told}.")
+        for modality in MODALITIES:
+            _check_matrix(getattr(self, modality), modality, where)
+        if len(self.y) and not (-1 <= self.y.min() and self.y.max() < len(self.classes)):
+            raise CmcslError(f"{where}: y must lie in 0..{len(self.classes) - 1}, one index per class, or be -1.")
+
+    @property
+    def modalities(self) -> tuple[np.ndarray, np.ndarray]:
+        """The visual and the text matrix, in the order of `MODALITIES`."""
+        return self.visual, self.text
+
+    def labeled(self) -> "Features":
+        """The same without the rows whose class is not known."""
+        known = self.y >= 0
+        if known.all():
+            return self
+        return replace(self, **{name: getattr(self, name)[known] for name in ("ids", "y", *MODALITIES)})
+
+
+def _check_matrix(X: np.ndarray, modality: str, where: str) -> None:
+    if X.ndim != 2 or not X.shape[1]:
+        raise CmcslError(f"{where}: the {modality} matrix must have a row per item and at least one column, got shape "
+                         f"{X.shape}.")
+    if not np.isfinite(X).all():
+        row = int(np.flatnonzero(~np.isfinite(X).all(axis=1))[0])
+        raise CmcslError(f"{where}: the {modality} matrix must be finite, but row {row} holds NaN or infinity.")
+
+
+def write_features(features: Features, path: Path) -> None:
+    """Write features to a Parquet file, as single-precision values rounded to 12 significant bits.
+
+    Rounding changes a value by at most 2**-12 of itself, and makes the file nearly half as large. Half precision would
+    not do: three of MiniLM's features are below 1e-7, where it keeps next to nothing, and standardisation
+    makes them as large as the others.
+
+    Raises
+    ------
+    CmcslError
+        If a value is beyond the range of single precision.
+    """
+    columns = {
+        "id": pa.array(features.ids.astype(str)),
+        "label": pa.array([features.classes[index] if index >= 0 else None for index in features.y],
+                          pa.string()).dictionary_encode(),
+    }
+    for modality in MODALITIES:
+        values = _rounded(getattr(features, modality))
+        _check_matrix(values, modality, f"Features of {features.corpus}/{features.dataset} in single precision")
+        columns[modality] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
+    told = {"corpus": features.corpus, "dataset": features.dataset, "classes": list(features.classes)}
+    described = json.dumps(told | {"extraction": features.metadata}, sort_keys=True)
+    table = pa.table(columns).replace_schema_metadata({METADATA_KEY: described.encode()} | SEAL)
+    with written_sealed(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd", compression_level=19,
+                       use_dictionary=["label"], use_byte_stream_split=[f"{m}.list.element" for m in MODALITIES])
+
+
+def _rounded(X: np.ndarray) -> np.ndarray:
+    """Nearest single-precision values with the last 12 of their 23 stored bits zero."""
+    with np.errstate(over="ignore"):
+        bits = X.astype(np.float32).view(np.uint32)
+    return ((bits + np.uint32(1 << 11)) & np.uint32(0xFFFFF000)).view(np.float32)
+
+
+def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET") -> Features:
+    """Read and check the features that `write_features` wrote.
+
+    Parameters
+    ----------
+    path : Path
+    command : str
+        What makes them, for errors.
+
+    Raises
+    ------
+    CmcslError
+        If the file is missing or damaged, holds NaN, or its columns have unequal lengths.
+    """
+    if not path.is_file():
+        raise Absent(f"There is no features file {readable_path(path)}: make it with `{command}`.")
+    try:
+        content = checked(path)
+        table = pq.read_table(pa.BufferReader(content))
+        told = json.loads(table.schema.metadata[METADATA_KEY])
+        classes = tuple(told["classes"])
+        labels = table.column("label").to_pylist()
+        return Features(
+            corpus=told["corpus"], dataset=told["dataset"], classes=classes,
+            ids=np.array(table.column("id").to_pylist(), dtype=str),
+            y=np.array([-1 if label is None else classes.index(label) for label in labels], dtype=np.int64),
+            **{modality: _matrix(table, modality) for modality in MODALITIES},
+            metadata=told["extraction"], sha256=hashlib.sha256(content).hexdigest(),
+        )
+    except CmcslError as error:
+        raise CmcslError(f"{error} The file is {path}.") from None
+    except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
+        raise CmcslError(
+            f"The features file {path} can't be read ({type(error).__name__}: {error}): "
+            f"make it again with `{command}`."
+        ) from None
+
+
+def _matrix(table: pa.Table, modality: str) -> np.ndarray:
+    column = table.column(modality).combine_chunks()
+    if column.null_count:
+        raise CmcslError(f"The {modality} matrix must be finite, but it has {column.null_count} empty rows.")
+    width = column.type.list_size
+    return column.flatten().to_numpy(zero_copy_only=False).astype(np.float64).reshape(-1, width)
+
+
+def features_path(corpus: str, dataset: str, name: str = "default") -> Path:
+    """File of a dataset's features: the user's own if there is one, else the one shipped."""
+    own = features_folder(corpus, name) / f"{dataset}.parquet"
+    ours = shipped() / corpus / "features" / f"{dataset}.parquet"
+    return ours if name == "default" and ours.is_file() and not own.is_file() else own
+
+
+def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled: bool = False) -> Features:
+    """Features of a dataset of the catalogue.
+
+    Parameters
+    ----------
+    name : str
+        Which extraction, as `features_folder`.
+    unlabeled : bool
+        Whether rows whose class is not known come too; experiments have no use for them.
+
+    Raises
+    ------
+    CmcslError
+        If the corpus or the dataset is unknown, or its features are missing, damaged or those of another dataset.
+    """
+    datasets(corpus, [dataset])
+    path = features_path(corpus, dataset, name)
+    command = f"cmcsl extract {corpus} {dataset}" + (f' --name "{name}"' if name != "default" else "")
+    features = read_features(path, command)
+    if (features.corpus, features.dataset) != (corpus, dataset):
+        raise CmcslError(f"{path} holds the features of {features.corpus}/{features.dataset}, not those of "
+                         f"{corpus}/{dataset}: make them again with `{command}`.")
+    return features if unlabeled else features.labeled()

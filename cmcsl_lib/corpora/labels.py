@@ -1,0 +1,122 @@
+"""From a few labels to labels of everything: pseudo-labels of a user's items, with where each comes from."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from ..estimators import CMCSLClassifier
+from ..files.errors import CmcslError
+from ..files.escaping import spreadsheet_safe_table
+from ..files.paths import home, written_whole
+from ..method.labeling import labeling
+from . import datasets, divide, load
+from .base import RANDOM_STATE
+from .features import MODALITIES, Features, load_features
+
+COLUMNS = ("id", "given", "label", "modality", "distance", "margin", "seed")
+
+
+def labels_path(corpus: str, dataset: str) -> Path:
+    """Where labels go unless another file is named."""
+    return home() / "labels" / corpus / f"{dataset}.csv"
+
+
+def only_dataset(corpus: str, dataset: str | None = None) -> str:
+    """The dataset of that name, or the corpus's only one.
+
+    Raises
+    ------
+    CmcslError
+        If there is none of that name, or no name is given and there are several.
+    """
+    names = list(datasets(corpus, None if dataset is None else [dataset]))
+    if len(names) > 1:
+        raise CmcslError(f"The corpus {corpus} has several datasets: name one of {', '.join(names)}.")
+    return names[0]
+
+
+def unlabeled_features(corpus: str, dataset: str | None = None) -> Features:
+    """Features of a dataset with labelled and unlabelled rows.
+
+    Raises
+    ------
+    CmcslError
+        If several datasets are there and none is named, its features are absent, or it has no unlabelled row.
+    """
+    features = load_features(corpus, only_dataset(corpus, dataset), unlabeled=True)
+    if (features.y >= 0).all():
+        raise CmcslError(f"Every item of {corpus}/{features.dataset} has a label: leave the labels of some items "
+                         "empty, and they will be labelled.")
+    return features
+
+
+def hidden(features: Features, budget: int, random_state: int = RANDOM_STATE) -> Features:
+    """The same features with the labels of all but `budget` rows of each class removed."""
+    seeds = labeling(features.y, budget, np.random.default_rng(random_state))
+    y = np.full(len(features.y), -1)
+    y[seeds] = features.y[seeds]
+    return replace(features, y=y)
+
+
+def pseudo_labels(features: Features, *, preprocessing: str = "L2STD", min_margin: float = 0.0) -> pd.DataFrame:
+    """Label unlabelled rows by CMCSL (Algorithm 1), the labelled ones being the seeds.
+
+    Parameters
+    ----------
+    features : Features
+        With labelled and unlabelled rows, whose y is -1.
+    preprocessing : {"RAW", "L2", "STD", "MM", "L2STD"}
+    min_margin : float in [0, 1]
+        Rows with a smaller margin get no label.
+
+    Returns
+    -------
+    DataFrame
+        One row per row of the features: id, given (the label that it had), label, modality (that decided), distance (to
+        the seed, in that modality, after preprocessing), margin (1 - distance / smallest distance that speaks for
+        another class), seed (id of the item that the label comes from). What does not apply is empty or NaN.
+
+    Raises
+    ------
+    CmcslError
+        If a parameter is wrong, or fewer than two classes have a labelled row.
+    """
+    if len(np.unique(features.y[features.y >= 0])) < 2:
+        raise CmcslError(f"{features.corpus}/{features.dataset} needs a labelled item in at least two classes.")
+    cmcsl = CMCSLClassifier(modalities=list(MODALITIES), preprocessing=preprocessing, min_margin=min_margin)
+    cmcsl.fit(dict(zip(MODALITIES, features.modalities, strict=True)), features.y)
+    # The entry after the last class stands for none, which is number -1.
+    names = np.array([*features.classes, ""], dtype=object)
+    given = features.y >= 0
+    return pd.DataFrame({
+        "id": features.ids, "given": names[features.y], "label": names[cmcsl.transduction_],
+        "modality": np.where(given, "", cmcsl.deciding_modality_),
+        "distance": np.where(given, np.nan, cmcsl.distance_), "margin": np.where(given, np.nan, cmcsl.margin_),
+        "seed": np.where(given, "", features.ids[cmcsl.seed_row_]),
+    })
+
+
+def with_finetuning_items(labels: pd.DataFrame, corpus: str, dataset: str) -> pd.DataFrame:
+    """The labels, and after them the labelled items that have no features since the network was fine-tuned on them."""
+    items, classes = load(corpus).items, datasets(corpus, [dataset])[dataset]
+    rows, y = divide(items.labels, classes)
+    absent = ~items.id.iloc[rows].isin(labels.id).to_numpy()
+    names = np.array(classes, dtype=object)[y[absent]]
+    spent = pd.DataFrame({"id": items.id.to_numpy()[rows[absent]], "given": names, "label": names,
+                          "modality": "", "distance": np.nan, "margin": np.nan, "seed": ""})
+    return pd.concat([labels, spent], ignore_index=True) if len(spent) else labels
+
+
+def write_labels(labels: pd.DataFrame, path: Path) -> None:
+    """Write labels as CSV; texts that a spreadsheet would take for a formula get an apostrophe before them.
+
+    Parameters
+    ----------
+    labels : DataFrame
+        From `pseudo_labels`.
+    """
+    safe = spreadsheet_safe_table(labels[list(COLUMNS)])
+    with written_whole(path) as temporary:
+        safe.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")

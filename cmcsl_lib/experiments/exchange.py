@@ -1,0 +1,46 @@
+"""Algorithm 1 on one training half, row by row: the label of each modality, and which one decides."""
+
+import pandas as pd
+
+from ..corpora.features import MODALITIES, Features
+from ..method.labeling import clustering, nearest, propagate
+from .protocol import Protocol, check_budgets, folds, preprocess, scale, seed_rows
+
+
+def exchange_table(features: Features, protocol: Protocol, budget: int, preprocessing: str = "L2STD") -> pd.DataFrame:
+    """Pseudo-labels of the first training half of a dataset.
+
+    Parameters
+    ----------
+    budget : int
+        Seeds per class.
+    preprocessing : {"RAW", "L2", "STD", "MM", "L2STD"}
+
+    Returns
+    -------
+    DataFrame
+        One row per training row: id, true, seed (bool), for each modality M the columns M_label, M_distance and
+        M_seed (id of the nearest seed), then label (cross-modal), decided_by, agree, right. Labels are class names.
+    """
+    repetition, fold, training, test = folds(features, protocol)[0]
+    check_budgets(features.y, (budget,), f"{features.corpus}/{features.dataset}", [training])
+    y, ids = features.y[training], features.ids[training]
+    names = pd.Index(features.classes)
+    seeds = seed_rows(y, budget, protocol, repetition, fold)
+    table = pd.DataFrame({"id": ids, "true": names[y], "seed": False})
+    table.loc[seeds, "seed"] = True
+    labels, distances = [], []
+    for modality, matrix in zip(MODALITIES, features.modalities, strict=True):
+        X, _ = preprocess(matrix[training], matrix[test], preprocessing, protocol)
+        clusters = clustering(X, seeds)
+        labels.append(propagate(clusters, y[seeds]))
+        distances.append(clusters.distance / scale(X, protocol))
+        table[f"{modality}_label"] = names[labels[-1]]
+        table[f"{modality}_distance"] = distances[-1]
+        table[f"{modality}_seed"] = ids[seeds[clusters.seed]]
+    exchanged = nearest(labels, distances)
+    table["label"] = names[exchanged.label]
+    table["decided_by"] = pd.Index(MODALITIES)[exchanged.modality]
+    table["agree"] = labels[0] == labels[1]
+    table["right"] = exchanged.label == y
+    return table

@@ -1,0 +1,266 @@
+"""The grid: every method, modality and budget on every fold of a dataset, as one tidy table.
+
+The order of work is that of Algorithm 1. Per fold: preprocess each modality once; per budget: draw the seeds,
+cluster, propagate, take the nearest; each list of labels becomes one `Fit`. Naive Bayes trains and scores all fits
+at once, every other classifier one after the other.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from sklearn.base import ClassifierMixin
+from sklearn.linear_model import LogisticRegression
+from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import DecisionTreeClassifier
+
+from ..corpora.features import MODALITIES, Features
+from ..files.errors import CmcslError, check_choice
+from ..method import naive_bayes
+from ..method.distances import clusterings
+from ..method.labeling import nearest, propagate
+from ..method.preprocessing import PREPROCESSINGS
+from .protocol import BUDGETS, RANDOM_STATE, Protocol, check_budgets, class_weights, folds, preprocess, scale, seed_rows
+from .scores import COLUMNS
+
+SELF_LABELED = ("PRE", "UNI", "CMCSL")
+METHODS = ("FULL", "EF", "LF", *SELF_LABELED)
+CLASSIFIERS = {
+    "GNB": GaussianNB,
+    "LR": lambda: LogisticRegression(random_state=RANDOM_STATE, max_iter=5000),
+    "CART": lambda: DecisionTreeClassifier(random_state=RANDOM_STATE),
+}
+#: Raised when the same features and protocol would give other scores than before.
+GRID_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """What one experiment of the paper varies (Section IV-B).
+
+    Parameters
+    ----------
+    classifiers : tuple of str
+        Those that it compares, or the one that its tables show unless they say otherwise.
+    """
+
+    number: int
+    methods: tuple[str, ...]
+    preprocessings: tuple[str, ...]
+    classifiers: tuple[str, ...]
+
+    @property
+    def takes_budgets(self) -> bool:
+        """Whether any of its methods knows only some of the labels."""
+        return bool(set(self.methods) & set(SELF_LABELED))
+
+
+EXPERIMENTS = {
+    1: Experiment(1, ("FULL",), ("RAW",), tuple(CLASSIFIERS)),
+    2: Experiment(2, ("FULL", *SELF_LABELED), PREPROCESSINGS, ("GNB",)),
+    3: Experiment(3, METHODS, ("L2STD",), ("GNB",)),
+}
+
+
+def experiment(number: int | str) -> Experiment:
+    """The experiment of that number.
+
+    Raises
+    ------
+    CmcslError
+        If there is none.
+    """
+    check_choice(str(number), map(str, EXPERIMENTS), "experiment")
+    return EXPERIMENTS[int(number)]
+
+
+class Fit(NamedTuple):
+    """Labels that one classifier is trained on.
+
+    Attributes
+    ----------
+    method, modality : str
+    budget : int
+        0 where all labels are given.
+    rows, labels : ndarray of shape (m,), dtype int64
+        Training rows, a seed drawn twice standing twice, and the class that each is given.
+    weights : ndarray of shape (m,), dtype float64
+        Sample weights.
+    accuracy : float
+        Share of right pseudo-labels, NaN where there are none.
+    """
+
+    method: str
+    modality: str
+    budget: int
+    rows: np.ndarray
+    labels: np.ndarray
+    weights: np.ndarray
+    accuracy: float
+
+
+def run_fold(features: Features, protocol: Protocol, number: int, classifiers: tuple[str, ...],
+             budgets: tuple[int, ...], fold: tuple[int, int, np.ndarray, np.ndarray]) -> pd.DataFrame:
+    """Scores of one experiment on one fold.
+
+    Parameters
+    ----------
+    number : int
+        The experiment.
+    classifiers : tuple of {"GNB", "LR", "CART"}
+    fold : tuple
+        One item of `protocol.splits`: repetition, fold, training rows, test rows.
+
+    Returns
+    -------
+    DataFrame
+        Columns `scores.COLUMNS`.
+    """
+    repetition, half, training, test = fold
+    y, y_test = features.y[training], features.y[test]
+    chosen = experiment(number)
+    halves = {name: (matrix[training], matrix[test])
+              for name, matrix in zip(MODALITIES, features.modalities, strict=True)}
+    if "EF" in chosen.methods:
+        halves["both"] = tuple(np.hstack(pair) for pair in zip(*halves.values(), strict=True))
+    rows = []
+    for preprocessing in chosen.preprocessings:
+        X = {name: preprocess(*pair, preprocessing, protocol) for name, pair in halves.items()}
+        fits = list(full_fits(y, protocol, chosen.methods))
+        if chosen.takes_budgets:
+            fits += self_labeled_fits(X, y, protocol, budgets, repetition, half)
+        for classifier in classifiers:
+            fitted, predicted = predictions(X, fits, classifier, protocol, "LF" in chosen.methods)
+            for fit, score in zip(fitted, naive_bayes.balanced_accuracies(y_test, predicted), strict=True):
+                rows.append((features.corpus, protocol.name, features.dataset, fit.modality, fit.method, preprocessing,
+                             classifier, fit.budget, repetition, half, score, fit.accuracy))
+    return pd.DataFrame(rows, columns=list(COLUMNS))
+
+
+def full_fits(y: np.ndarray, protocol: Protocol, methods: tuple[str, ...]) -> Iterator[Fit]:
+    """FULL in each modality and EF, the methods that are trained on all true labels."""
+    weights = class_weights(y, y, protocol)[y]
+    for method, modality in (("FULL", "visual"), ("FULL", "text"), ("EF", "both")):
+        if method in methods:
+            yield Fit(method, modality, 0, np.arange(len(y)), y, weights, np.nan)
+
+
+def self_labeled_fits(X: dict[str, tuple[np.ndarray, np.ndarray]], y: np.ndarray, protocol: Protocol,
+                      budgets: tuple[int, ...], repetition: int, fold: int) -> Iterator[Fit]:
+    """PRE, UNI and CMCSL in each modality, for every budget."""
+    seeds = {budget: seed_rows(y, budget, protocol, repetition, fold) for budget in budgets}
+    of_modality = [clusterings(X[name][0], list(seeds.values())) for name in MODALITIES]
+    scales = [scale(X[name][0], protocol) for name in MODALITIES]
+    for (budget, rows), *clusters in zip(seeds.items(), *of_modality, strict=True):
+        weights = class_weights(y, y[rows], protocol)
+        unimodal = [propagate(cluster, y[rows]) for cluster in clusters]
+        distances = [cluster.distance / unit for cluster, unit in zip(clusters, scales, strict=True)]
+        exchanged = nearest(unimodal, distances).label
+        hidden = len(y) - len(np.unique(rows))
+        for modality, own in zip(MODALITIES, unimodal, strict=True):
+            yield Fit("PRE", modality, budget, rows, y[rows], weights[y[rows]], np.nan)
+            for method, labels in (("UNI", own), ("CMCSL", exchanged)):
+                # Seeds keep their labels: what is wrong is hidden.
+                accuracy = (hidden - np.count_nonzero(labels != y)) / hidden if hidden else np.nan
+                yield Fit(method, modality, budget, np.arange(len(y)), labels, weights[labels], accuracy)
+
+
+def predictions(X: dict[str, tuple[np.ndarray, np.ndarray]], fits: list[Fit], classifier: str, protocol: Protocol,
+                late_fusion: bool) -> tuple[list[Fit], np.ndarray]:
+    """Train every fit, and predict the classes of the test rows; LF, made of FULL's probabilities, comes last.
+
+    Returns
+    -------
+    fits : list of Fit, of length f
+    predicted : ndarray of shape (f, m), dtype int64
+    """
+    train = naive_bayes_predictions if classifier == "GNB" else partial(single_predictions, classifier)
+    predicted, support = np.empty((len(fits) + late_fusion, len(X["visual"][1])), dtype=np.int64), []
+    for modality, (training, test) in X.items():
+        own = [number for number, fit in enumerate(fits) if fit.modality == modality]
+        predicted[own], probabilities = train([fits[number] for number in own], training, test, late_fusion)
+        support += probabilities
+    if late_fusion:
+        combined = np.max(support, axis=0) if protocol.late_fusion == "maximum" else np.mean(support, axis=0)
+        predicted[-1] = combined.argmax(axis=1)
+        fits = [*fits, fits[0]._replace(method="LF", modality="both")]
+    return fits, predicted
+
+
+def single_predictions(classifier: str, fits: list[Fit], training: np.ndarray, test: np.ndarray,
+                       late_fusion: bool) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Classes predicted by the fits of one modality, and for late fusion the probabilities that FULL gives."""
+    labels, probabilities = [], []
+    for fit in fits:
+        model: ClassifierMixin = CLASSIFIERS[classifier]()
+        model.fit(training[fit.rows], fit.labels, sample_weight=fit.weights)
+        labels.append(model.predict(test))
+        if late_fusion and fit.method == "FULL":
+            probabilities.append(model.predict_proba(test))
+    return labels, probabilities
+
+
+def naive_bayes_predictions(fits: list[Fit], training: np.ndarray, test: np.ndarray,
+                            late_fusion: bool) -> tuple[np.ndarray, list[np.ndarray]]:
+    """What `single_predictions` gives for naive Bayes, all fits at once."""
+    classes = 1 + max(fit.labels.max() for fit in fits)
+    # PRE is trained on the seeds alone, the others on all rows.
+    few = [number for number, fit in enumerate(fits) if fit.method == "PRE"]
+    whole = [number for number, fit in enumerate(fits) if fit.method != "PRE"]
+    models = [naive_bayes.fit(training, np.array([fits[number].labels for number in whole]),
+                              np.array([fits[number].weights for number in whole]), classes)]
+    for number in few:
+        _, _, _, rows, labels, weights, _ = fits[number]
+        models.append(naive_bayes.fit_one(training[rows], labels, weights, classes))
+    full = [place for place, number in enumerate(whole) if late_fusion and fits[number].method == "FULL"]
+    labels, probabilities = naive_bayes.classify(naive_bayes.join(models), test, full)
+    return labels[np.argsort(whole + few)], list(probabilities)
+
+
+def check_run(features: Features, protocol: Protocol, number: int,
+              budgets: tuple[int, ...]) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
+    """The folds of a run, once it is clear that it can be done.
+
+    Raises
+    ------
+    CmcslError
+        If the experiment is unknown, a row has no class, or a budget can't be drawn.
+    """
+    if (features.y < 0).any():
+        raise CmcslError(f"Experiments take labelled rows only, but {features.corpus}/{features.dataset} has others: "
+                         "leave them out by Features.labeled().")
+    made = folds(features, protocol)
+    if experiment(number).takes_budgets:
+        check_budgets(features.y, budgets, f"{features.corpus}/{features.dataset}", [fold[2] for fold in made])
+    return made
+
+
+def run_dataset(features: Features, protocol: Protocol, number: int = 3, *,
+                classifiers: tuple[str, ...] | None = None, budgets: tuple[int, ...] = BUDGETS) -> pd.DataFrame:
+    """Scores of one experiment on one dataset, all ten folds, one after the other; `runs` does many at once.
+
+    Parameters
+    ----------
+    features : Features
+    protocol : Protocol
+    number : int
+        The experiment.
+    classifiers : tuple of {"GNB", "LR", "CART"}, optional
+        Default: the experiment's own.
+    budgets : tuple of int
+        Seeds per class.
+
+    Raises
+    ------
+    CmcslError
+        If the experiment or a classifier is unknown, or a budget can't be drawn.
+    """
+    classifiers = experiment(number).classifiers if classifiers is None else classifiers
+    for classifier in classifiers:
+        check_choice(classifier, CLASSIFIERS, "classifier")
+    made = check_run(features, protocol, number, budgets)
+    return pd.concat([run_fold(features, protocol, number, classifiers, budgets, fold) for fold in made],
+                     ignore_index=True)

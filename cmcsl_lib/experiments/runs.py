@@ -1,0 +1,352 @@
+"""Run experiments over many datasets: in parallel, resumable, and only what no earlier run has kept.
+
+The unit of work is one fold of one dataset. Each finished one is kept in CMCSL_HOME at once, so that a run that was
+killed at any point goes on where it stopped; what it gives depends neither on that nor on the number of workers.
+"""
+
+import hashlib
+import itertools
+import json
+import os
+import shutil
+import sys
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed, parallel_config
+from threadpoolctl import threadpool_limits
+from tqdm.auto import tqdm
+
+from ..corpora.catalogue import datasets as catalogue
+from ..corpora.features import Features, features_path, load_features
+from ..files.errors import Absent, CmcslError, check_choice
+from ..files.paths import home, locked
+from ..files.processes import end_with
+from .grid import CLASSIFIERS, GRID_VERSION, check_run, experiment, run_fold
+from .protocol import BUDGETS, FOLDS, REPETITIONS, Protocol, folds
+from .scores import read_scores, scores_paths, write_scores
+
+#: Where there is no terminal, progress is told after this many folds.
+LINE_EVERY = 20
+
+
+@dataclass(frozen=True)
+class Job:
+    """What one dataset's scores of one experiment are computed from, and where they are kept.
+
+    Parameters
+    ----------
+    corpus, dataset : str
+    protocol : Protocol
+    number : int or str
+        The experiment, or the name of a study (`studies.grid.StudyJob`).
+    classifiers : tuple of str
+    budgets : tuple of int
+    """
+
+    corpus: str
+    dataset: str
+    protocol: Protocol
+    number: int | str
+    classifiers: tuple[str, ...]
+    budgets: tuple[int, ...]
+
+    @cached_property
+    def key(self) -> dict:
+        """What equal scores have in common; the features are left open where they are not on this machine."""
+        path = features_path(self.corpus, self.dataset, self.protocol.features)
+        its = {"features": hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
+        return its | {"protocol": self.protocol.described()} | self.grid
+
+    @property
+    def grid(self) -> dict:
+        """What tells the work from others on the same features and protocol."""
+        return {"experiment": self.number, "grid_version": GRID_VERSION}
+
+    @property
+    def paths(self) -> tuple[Path, Path]:
+        """Where scores may lie: in the user's folder, and among the shipped ones."""
+        return scores_paths(self.corpus, self.protocol.name, self.number, self.dataset)
+
+    @property
+    def parts(self) -> Path:
+        """Folder of the folds that are finished while others are not; equal work has the same one."""
+        told = json.dumps([self.key, self.classifiers, self.budgets], sort_keys=True)
+        return self.paths[0].with_suffix(".parts") / hashlib.sha256(told.encode()).hexdigest()[:16]
+
+    @property
+    def command(self) -> str:
+        """The command that computes the scores."""
+        name, *changes = self.protocol.name.split(", ")
+        words = ["cmcsl run", self.number, "--corpus", self.corpus, "--datasets", self.dataset, "--protocol", name]
+        words += ["--change", *(f'"{change}"' for change in changes)] if changes else []
+        chosen = experiment(self.number)
+        words += ["--classifier", *self.classifiers] if self.classifiers != chosen.classifiers else []
+        words += ["--budgets", *self.budgets] if chosen.takes_budgets and self.budgets != BUDGETS else []
+        return " ".join(map(str, words))
+
+    @property
+    def title(self) -> str:
+        """What it is, for the report on its progress."""
+        return f"Experiment {self.number}, {self.protocol.name}"
+
+    @property
+    def budgets_scored(self) -> set[int]:
+        """Budgets in its scores; 0 stands for all labels."""
+        return {0, *self.budgets} if experiment(self.number).takes_budgets else {0}
+
+    def check(self, features: Features) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
+        """The folds, once it is clear that the work can be done; raises `CmcslError` if it can't."""
+        return check_run(features, self.protocol, self.number, self.budgets)
+
+    def run(self, features: Features, fold: tuple[int, int, np.ndarray, np.ndarray]) -> pd.DataFrame:
+        """Scores of one fold."""
+        return run_fold(features, self.protocol, self.number, self.classifiers, self.budgets, fold)
+
+
+def find_scores(job: Job) -> dict[str, pd.DataFrame]:
+    """Kept or shipped scores by classifier: of those that hold all budgets.
+
+    Raises
+    ------
+    CmcslError
+        If a file is damaged, or stands where that of another dataset belongs.
+    """
+    found = {}
+    for path in job.paths:
+        scores = read_scores(path, job.key)
+        if scores is None:
+            continue
+        its = [job.corpus, job.protocol.name, job.dataset]
+        if not scores[["corpus", "protocol", "dataset"]].eq(its).all(axis=None):
+            raise CmcslError(f"The scores file {path} holds scores of something else than its name says: delete it and "
+                             "run `cmcsl run` again.")
+        for classifier in set(job.classifiers) - set(found):
+            chosen = scores[(scores.classifier == classifier) & scores.budget.isin(job.budgets_scored)]
+            if job.budgets_scored == set(chosen.budget):
+                found[classifier] = chosen
+    return found
+
+
+def keep_scores(scores: pd.DataFrame, job: Job) -> None:
+    """Write scores to CMCSL_HOME, beside what the file of the same features and protocol holds already."""
+    kept = read_scores(job.paths[0], job.key)
+    # What names a row; files are sorted by it, so that they do not depend on what was computed when.
+    named = [column for column in scores if not column.endswith("accuracy")]
+    joined = scores if kept is None else pd.concat([kept, scores]).drop_duplicates(named, keep="last")
+    write_scores(joined.sort_values(named, ignore_index=True), job.paths[0], job.key)
+
+
+def run_task(job: Job, number: int, features: Features) -> tuple[Job, int, pd.DataFrame]:
+    """Scores of one fold, told apart by its number, 0 to 9.
+
+    One thread of linear algebra per task: several would add numbers up in another order, and scores must not depend
+    on how many there are.
+
+    Raises
+    ------
+    CmcslError
+        If the features are not those that the scores would be kept under.
+    """
+    if features.sha256 != job.key["features"]:
+        raise CmcslError(f"The features of {job.corpus}/{job.dataset} were made anew during the run: give the same "
+                         "command again.")
+    with threadpool_limits(1):
+        return job, number, job.run(features, folds(features, job.protocol)[number])
+
+
+def part_path(job: Job, number: int) -> Path:
+    """Where the scores of one fold are kept until all are there."""
+    return job.parts / f"{number}.parquet"
+
+
+def missing_folds(job: Job) -> list[int]:
+    """Numbers of the folds that no earlier run has kept.
+
+    Raises
+    ------
+    CmcslError
+        If the features are absent or damaged, or a budget can't be drawn.
+    """
+    features = load_features(job.corpus, job.dataset, job.protocol.features)
+    return [number for number, (*fold, _, _) in enumerate(job.check(features)) if not is_kept(job, number, fold)]
+
+
+def is_kept(job: Job, number: int, fold: list[int]) -> bool:
+    """Whether the scores of a fold are there; those that were damaged since are computed again."""
+    try:
+        scores = read_scores(part_path(job, number), job.key)
+    except CmcslError:
+        return False
+    return scores is not None and scores[["repetition", "fold"]].eq(fold).all(axis=None)
+
+
+def run_jobs(jobs: list[Job], workers: int = 1, scheduler: str | None = None) -> None:
+    """Compute the scores of all jobs and keep them.
+
+    Parameters
+    ----------
+    jobs : list of Job
+    workers : int
+        Processes on this machine.
+    scheduler : str, optional
+        Address of a dask.distributed scheduler, whose workers are used instead.
+    """
+    missing = {job: missing_folds(job) for job in jobs}
+    tasks = (
+        delayed(run_task)(job, number, features)
+        for job, numbers in missing.items() if numbers
+        for features in [load_features(job.corpus, job.dataset, job.protocol.features)]
+        for number in numbers
+    )
+    left = {job: len(numbers) for job, numbers in missing.items()}
+    for job in [job for job, number in left.items() if not number]:
+        with locked(home() / "scores"):
+            collect(job)
+    with backend(workers, scheduler), progress(jobs[0], sum(left.values())) as advance:
+        for job, number, scores in Parallel(return_as="generator_unordered")(tasks):
+            left[job] -= 1
+            # Another process may be about to collect the same dataset, or other scores of it.
+            with locked(home() / "scores"):
+                write_scores(scores, part_path(job, number), job.key)
+                if not left[job]:
+                    collect(job)
+            advance(job)
+
+
+def collect(job: Job) -> None:
+    """Join the folds of a dataset, keep the scores, and remove the folds' files.
+
+    Where another process had the same work to do and was first, the scores are there, and some folds are not.
+    """
+    if set(job.classifiers) - set(find_scores(job)):
+        parts = [read_scores(part_path(job, number), job.key) for number in range(REPETITIONS * FOLDS)]
+        if any(part is None for part in parts):
+            raise CmcslError(f"Finished folds of {job.corpus}/{job.dataset} were taken away from {job.parts} during "
+                             "the run: give the same command again, and it computes them again.")
+        keep_scores(pd.concat(parts), job)
+    shutil.rmtree(job.parts, ignore_errors=True)
+    # Folds of other work on the same dataset may lie beside them.
+    with suppress(OSError):
+        job.parts.parent.rmdir()
+
+
+@contextmanager
+def backend(workers: int, scheduler: str | None = None) -> Iterator[None]:
+    """Where tasks run: in processes of this machine or on a dask.distributed cluster.
+
+    Raises
+    ------
+    CmcslError
+        If the cluster can't be reached, or dask is not installed.
+    """
+    # What is lost when a run breaks off was not told as done; joblib's lines on it would hide the reason.
+    warnings.filterwarnings("ignore", "[0-9]+ tasks (have been successfully executed|which were still)", UserWarning)
+    if scheduler is None:
+        # Features are sent to the workers: joblib keeps those that it puts into shared memory until the run ends.
+        with parallel_config(backend="loky", n_jobs=workers, max_nbytes=None, initializer=end_with,
+                             initargs=(os.getpid(),)):
+            yield
+        return
+    try:
+        from distributed import Client
+    except ImportError:
+        raise CmcslError('A scheduler needs dask.distributed: pip install -e ".[dask]".') from None
+    try:
+        client = Client(scheduler, timeout=10)
+    except (OSError, ValueError) as error:
+        raise CmcslError(f"No dask scheduler answers at {scheduler} ({type(error).__name__}): start one, or leave "
+                         "--scheduler out to run on this machine.") from None
+    with client, parallel_config(backend="dask"):
+        yield
+
+
+@contextmanager
+def progress(job: Job, tasks: int) -> Iterator[Callable[[Job], None]]:
+    """A bar with the remaining time on a terminal, else one plain line now and then; on standard error."""
+    told, terminal = job.title, sys.stderr.isatty()
+    with tqdm(total=tasks, desc=told, unit="fold", disable=not terminal) as bar:
+        done = itertools.count(1)
+
+        def advance(job: Job) -> None:
+            bar.update()
+            number = next(done)
+            if not terminal and (number == tasks or number % LINE_EVERY == 0):
+                print(f"{told}: {number} of {tasks} folds, last {job.corpus}/{job.dataset}", file=sys.stderr)
+
+        yield advance
+
+
+def refuse(job: Job) -> None:
+    """Raise the error that tells how to compute the job's scores.
+
+    Raises
+    ------
+    Absent
+        Always; if its features are not on this machine either, it tells how to make those first.
+    """
+    load_features(job.corpus, job.dataset, job.protocol.features)
+    raise Absent(f"There are no scores of {job.corpus}/{job.dataset} with {', '.join(job.classifiers)} for the "
+                 f"{job.protocol.name} protocol: run `{job.command}` first.")
+
+
+def load_scores(corpus: str, protocol: Protocol, number: int = 3, *, datasets: list[str] | str | None = None,
+                classifiers: tuple[str, ...] | None = None, budgets: tuple[int, ...] = BUDGETS,
+                compute: bool = True, workers: int = 1, scheduler: str | None = None) -> pd.DataFrame:
+    """Scores of an experiment for many datasets; what is not kept is computed, then kept in CMCSL_HOME.
+
+    Parameters
+    ----------
+    corpus : str
+    protocol : Protocol
+    number : int
+        The experiment.
+    datasets : list of str or str, optional
+        None means all of the corpus.
+    classifiers : tuple of {"GNB", "LR", "CART"}, optional
+        Default: the experiment's own.
+    budgets : tuple of int
+        Seeds per class.
+    compute : bool
+        False raises where scores are missing.
+    workers, scheduler
+        As in `run_jobs`; the scores do not depend on them.
+
+    Returns
+    -------
+    DataFrame
+        Columns `scores.COLUMNS`, datasets in the catalogue's order, the rows of each sorted by what names them.
+
+    Raises
+    ------
+    Absent
+        If features are needed that are not on this machine.
+    CmcslError
+        If a name is unknown, or a budget can't be drawn.
+    """
+    chosen = experiment(number)
+    classifiers = chosen.classifiers if classifiers is None else tuple(classifiers)
+    for classifier in classifiers:
+        check_choice(classifier, CLASSIFIERS, "classifier")
+    return scores_of([Job(corpus, dataset, protocol, chosen.number, classifiers, tuple(budgets))
+                      for dataset in catalogue(corpus, datasets)], compute, workers, scheduler)
+
+
+def scores_of(jobs: list[Job], compute: bool = True, workers: int = 1, scheduler: str | None = None) -> pd.DataFrame:
+    """Scores of jobs with the same classifiers; `load_scores` tells the parameters and the errors."""
+    classifiers = jobs[0].classifiers
+    found = {job: find_scores(job) for job in jobs}
+    todo = {job: replace(job, classifiers=tuple(each for each in classifiers if each not in scores))
+            for job, scores in found.items() if set(classifiers) - set(scores)}
+    if todo and not compute:
+        refuse(next(iter(todo.values())))
+    if todo:
+        run_jobs(list(todo.values()), workers, scheduler)
+        found |= {job: find_scores(job) for job in todo}
+    return pd.concat([found[job][each] for job in jobs for each in classifiers], ignore_index=True)

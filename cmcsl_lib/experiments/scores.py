@@ -1,0 +1,84 @@
+"""The store of scores: one Parquet file per corpus, protocol, experiment and dataset; written whole or not at all."""
+
+import json
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..files.errors import CmcslError
+from ..files.paths import home, shipped
+from ..files.sealed import SEAL, checked, written_sealed
+
+#: Columns of the tidy table, one row per fitted classifier. FULL, EF and LF have budget 0; EF and LF, one
+#: classifier for both modalities, have modality "both"; pseudo_label_accuracy is the share of right labels
+#: among the training rows that are not seeds, empty for methods without pseudo-labels.
+COLUMNS = (
+    "corpus", "protocol", "dataset", "modality", "method", "preprocessing", "classifier",
+    "budget", "repetition", "fold", "balanced_accuracy", "pseudo_label_accuracy",
+)
+METADATA_KEY = b"cmcsl"
+
+
+def scores_paths(corpus: str, protocol: str, work: int | str, dataset: str) -> tuple[Path, Path]:
+    """Where the scores of one dataset may lie: in the user's folder, and among the shipped ones.
+
+    Parameters
+    ----------
+    corpus, protocol, dataset : str
+    work : int or str
+        Number of the experiment, or name of the study.
+    """
+    kind = "experiment" if isinstance(work, int) else "study"
+    below = Path(protocol) / f"{kind}_{work}" / f"{dataset}.parquet"
+    return home() / "scores" / corpus / below, shipped() / corpus / "scores" / below
+
+
+def write_scores(scores: pd.DataFrame, path: Path, key: dict) -> None:
+    """Write scores with the key that says what they were computed from.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Columns `COLUMNS`, and after them any others of a study.
+    key : dict
+        JSON values; `read_scores` gives the table only to who asks with an equal one.
+    """
+    table = pa.Table.from_pandas(_ordered(scores), preserve_index=False)
+    table = table.replace_schema_metadata({METADATA_KEY: json.dumps(key, sort_keys=True).encode()} | SEAL)
+    with written_sealed(path) as temporary:
+        pq.write_table(table, temporary, compression="zstd")
+
+
+def read_scores(path: Path, key: dict | None = None) -> pd.DataFrame | None:
+    """Read scores, or None where there are none or they were computed from something else.
+
+    Parameters
+    ----------
+    key : dict, optional
+        Must agree, as far as it says, with the one that they were written with; None takes the scores whatever
+        they come from.
+
+    Raises
+    ------
+    CmcslError
+        If the file is damaged.
+    """
+    if not path.is_file():
+        return None
+    try:
+        table = pq.read_table(pa.BufferReader(checked(path)))
+        written = json.loads(table.schema.metadata[METADATA_KEY])
+        scores = _ordered(table.replace_schema_metadata().to_pandas())
+    except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
+        raise CmcslError(
+            f"The scores file {path} can't be read ({type(error).__name__}: {error}): delete it and run "
+            "`cmcsl run` again."
+        ) from None
+    return scores if all(written.get(name) == value for name, value in (key or {}).items()) else None
+
+
+def _ordered(scores: pd.DataFrame) -> pd.DataFrame:
+    """The same scores, `COLUMNS` first."""
+    return scores[[*COLUMNS, *(column for column in scores if column not in COLUMNS)]]

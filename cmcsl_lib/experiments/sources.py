@@ -1,0 +1,64 @@
+"""Scores by the name of where they come from: a corpus, or the authors' published arrays."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ..corpora.catalogue import datasets as catalogue
+from ..corpora.catalogue import known_corpora
+from ..files.errors import check_choice
+from .grid import experiment
+from .protocol import BUDGETS, Protocol, drawable_budgets, protocol
+from .published import load_published
+from .runs import load_scores
+
+PUBLISHED = "published"
+
+
+def source_scores(source: str, number: int, chosen: Protocol | str = "strict", *,
+                  datasets: list[str] | str | None = None, classifiers: tuple[str, ...] | None = None,
+                  budgets: tuple[int, ...] = BUDGETS, compute: bool = True, workers: int = 1) -> pd.DataFrame:
+    """Scores of an experiment from any source.
+
+    Parameters
+    ----------
+    source : str
+        A corpus, whose scores are found or computed, or ``published``: the authors' arrays, which were made
+        on MM-IMDb with their own protocol.
+    number : int
+        The experiment.
+    chosen : Protocol or str
+        Heeded by corpora.
+    datasets, classifiers, budgets, compute, workers
+        As in `runs.load_scores`.
+
+    Raises
+    ------
+    Absent
+        If the source is not on this machine.
+    CmcslError
+        If a name is unknown.
+    """
+    check_choice(source, [*known_corpora(), PUBLISHED], "source")
+    if source != PUBLISHED:
+        its = protocol(chosen) if isinstance(chosen, str) else chosen
+        return load_scores(source, its, number, datasets=datasets, classifiers=classifiers, budgets=budgets,
+                           compute=compute, workers=workers)
+    scores = load_published(number)
+    return scores[scores.dataset.isin(catalogue("mm-imdb", datasets)) & scores.budget.isin([0, *budgets])
+                  & scores.classifier.isin(classifiers or experiment(number).classifiers)].reset_index(drop=True)
+
+
+def source_budgets(source: str, names: list[str] | str | None = None,
+                   budgets: Sequence[int] = BUDGETS) -> tuple[int, ...]:
+    """Those budgets that the datasets of a source can give: no more seeds than the smallest class has training rows.
+
+    Parameters
+    ----------
+    source : str
+        A corpus, or ``published``, which has them all.
+    names : list of str or str, optional
+        Datasets; default: all.
+    budgets : sequence of int
+    """
+    return tuple(budgets) if source == PUBLISHED else drawable_budgets(source, names, budgets)

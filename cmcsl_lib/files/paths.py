@@ -1,0 +1,136 @@
+"""Where files lie: what the repository ships, and the user's folder for everything else; how they are written."""
+
+import glob
+import os
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from filelock import FileLock
+
+from .errors import CmcslError
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+#: Temporary files that nobody has written to for so many seconds are those of a process that was killed.
+STALE = 3600
+
+
+def shipped() -> Path:
+    """Folder of the data that the repository ships, ``data/``; only `cmcsl extract --to` writes there."""
+    return REPOSITORY / "data"
+
+
+def is_shipped(path: Path) -> bool:
+    """Whether a file belongs to what the repository ships; ``data/cache`` is the user's."""
+    return path.is_relative_to(shipped()) and not path.is_relative_to(shipped() / "cache")
+
+
+def home() -> Path:
+    """Folder for downloads, features and scores that are not shipped.
+
+    The environment variable CMCSL_HOME names it; the default is ``data/cache``, which git ignores.
+    """
+    return Path(os.environ.get("CMCSL_HOME") or shipped() / "cache").expanduser()
+
+
+def features_folder(corpus: str, name: str = "default") -> Path:
+    """The user's folder for features of a corpus.
+
+    Parameters
+    ----------
+    name : str
+        Tells several extractions apart; ``default`` is the one that is taken unless a protocol says otherwise.
+    """
+    return home() / "features" / (corpus if name == "default" else f"{corpus}, {name}")
+
+
+def features_folders(corpus: str) -> list[Path]:
+    """Folders of all extractions of a corpus that are there."""
+    folders = (home() / "features").glob(f"{glob.escape(corpus)}*")
+    return sorted(folder for folder in folders if folder.name == corpus or folder.name.startswith(f"{corpus}, "))
+
+
+def readable_path(path: Path) -> str:
+    """A path for messages: inside the repository from there, so that pages do not show the machine's folders."""
+    return str(path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path)
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside `path`, and rename it to `path` only if the block succeeds.
+
+    A reader therefore sees the old file or the new one, never half of one: a rename within one
+    folder is atomic on POSIX systems and on Windows.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write. Its folder is made if it is missing.
+
+    Raises
+    ------
+    CmcslError
+        If it can't be written, because the disk is full or the folder is read-only.
+    """
+    with told_if_unwritable(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(path.parent, f".{glob.escape(path.name)}.*.part")
+        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        os.close(handle)
+        temporary = Path(name)
+        try:
+            yield temporary
+            # A disk may write a rename before what was renamed: without this, a power cut could leave an empty file.
+            with open(temporary, "r+b") as file:
+                os.fsync(file.fileno())
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def told_if_unwritable(path: Path) -> Iterator[None]:
+    """Turn what the system says of a full disk or a read-only folder into one sentence.
+
+    Raises
+    ------
+    CmcslError
+    """
+    try:
+        yield
+    except OSError as error:
+        raise CmcslError(f"{readable_path(path)} can't be written ({error.strerror or error}): make room there and let "
+                         "it be written to, or name another folder with CMCSL_HOME.") from None
+
+
+def remove_stale(folder: Path, pattern: str) -> None:
+    """Remove temporary files that killed processes left behind, more than `STALE` seconds ago."""
+    for path in folder.glob(pattern):
+        # Another process may have been first, or hold the file.
+        with suppress(OSError):
+            if time.time() - path.stat().st_mtime > STALE:
+                path.unlink()
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Let one process at a time into a block of code that reads and then changes files of a folder.
+
+    The others wait. The system takes the lock from a process that ends, however it ends; the empty file stays.
+
+    Raises
+    ------
+    CmcslError
+        If the folder can't be written to.
+    """
+    lock = FileLock(folder / ".lock")
+    with told_if_unwritable(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()

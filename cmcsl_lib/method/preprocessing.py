@@ -1,0 +1,35 @@
+"""The five preprocessings of Experiment 2 (Section IV-B) as scikit-learn transformers."""
+
+from sklearn.base import BaseEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, StandardScaler
+
+from ..files.errors import check_choice
+
+_MAKERS = {
+    "RAW": FunctionTransformer,
+    "L2": Normalizer,
+    "STD": StandardScaler,
+    "MM": MinMaxScaler,
+    "L2STD": lambda: make_pipeline(Normalizer(), StandardScaler()),
+}
+
+#: Names of the paper, in the order of Table III.
+PREPROCESSINGS = tuple(_MAKERS)
+
+
+def preprocessor(name: str) -> BaseEstimator:
+    """A new, unfitted transformer.
+
+    Parameters
+    ----------
+    name : {"RAW", "L2", "STD", "MM", "L2STD"}
+        RAW changes nothing; L2 scales every row to unit Euclidean norm; STD gives every column mean 0 and
+        standard deviation 1; MM maps every column to [0, 1]; L2STD is L2, then STD.
+
+    Raises
+    ------
+    CmcslError
+        If the name is unknown.
+    """
+    return _MAKERS[check_choice(name, PREPROCESSINGS, "preprocessing")]()
