@@ -8,7 +8,6 @@ from .claims import CANNOT_TELL, RULES, Source
 from .statistics import VARIANTS
 
 #: Classifiers by experiment whose scores claims need; None: the experiment's own.
-EXPERIMENTS = {1: None, 2: None, 3: ("GNB", "LR", "CART")}
 
 
 def scorecard(scores: pd.DataFrame) -> pd.DataFrame:
