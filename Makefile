@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: book pdf scores test quick weekly test-oldest newest sums clean
+.PHONY: book pdf scores check test quick weekly test-oldest newest sums clean
 
 book: .venv/installed-book
 	@$(BIN)/cmcsl book
@@ -17,6 +17,16 @@ scores: .venv/installed-book
 
 test: .venv/installed-test
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+# Rules of style, and the direction of imports.
+check: .venv-check/installed
+	.venv-check/bin/ruff check .
+	PYTHONPATH=. .venv-check/bin/lint-imports --no-cache
+
+.venv-check/installed: requirements/check.txt
+	test -x .venv-check/bin/python || $(PYTHON) -m venv .venv-check
+	.venv-check/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
 
 # The tests of daily work: those that take seconds.
 quick: .venv/installed-test
@@ -58,4 +68,4 @@ sums:
 	cd data && find openclipart paper simulation -name '*.csv' -print0 -o -name '*.parquet' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum > SHA256SUMS
 
 clean:
-	rm -rf .venv .venv-oldest _build book/notebooks .doit.db*
+	rm -rf .venv .venv-check .venv-oldest _build book/notebooks .doit.db*

@@ -15,8 +15,8 @@ from matplotlib import rc_context
 from ..experiments.published import AVERAGE_RANK
 from ..files.escaping import spreadsheet_safe_table
 
-#: Mime type of a figure with its caption and files; `book.figure_output` makes a numbered figure of the book of it.
-FIGURE_TYPE = "application/vnd.cmcsl.figure+json"
+#: How the HTML of a figure begins; `book.figure_output` makes a numbered figure of the book of it.
+FIGURE = '<figure class="cmcsl-figure" style="margin: 0">'
 #: Marks for the direction of a difference; mark, sign and colour (book/_static/tables.css) each tell it alone.
 MARKS = {"up": "▲", "down": "▼", "same": "="}
 #: Tables with more rows scroll in their frame.
@@ -48,11 +48,9 @@ class CaptionedFigure:
                           f"{words}</a>" for ending, kind, content, words in files)
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
-        image = _base64(self.png)
-        html = (f'<figure style="margin: 0"><img alt="{escape(self.alt)}" src="data:image/png;base64,{image}">'
-                f"<figcaption>{escape(self.caption)}<br>{self.links()}</figcaption></figure>")
-        parts = {"caption": self.caption, "alt": self.alt, "png": image, "links": self.links()}
-        return {"text/html": html, FIGURE_TYPE: parts, "text/plain": self.caption}
+        html = (f'{FIGURE}<img alt="{escape(self.alt)}" src="data:image/png;base64,{_base64(self.png)}">'
+                f"<figcaption>{escape(self.caption)}<br><span>{self.links()}</span></figcaption></figure>")
+        return {"text/html": html, "text/plain": self.caption}
 
 
 def show_figure(name: str, data: pd.DataFrame, caption: str, *, alt: str) -> CaptionedFigure:

@@ -1,25 +1,24 @@
 """A renderer for MyST-NB: figures that notebooks show with a caption become numbered figures of the book."""
 
-from typing import ClassVar
-
+from bs4 import BeautifulSoup
 from docutils import nodes
 from myst_nb.core.render import MimeData, MimeRenderPlugin, NbElementRenderer
 
-from .display import FIGURE_TYPE
+from .display import FIGURE
 
 
 class FigureOutput(MimeRenderPlugin):
     """What pyproject.toml names as a renderer."""
 
-    mime_priority_overrides: ClassVar = [("*", FIGURE_TYPE, 1)]
-
     @staticmethod
     def handle_mime(renderer: NbElementRenderer, data: MimeData, inline: bool) -> list[nodes.Element] | None:
         """Make a figure with its caption, and below it the links; other outputs are left to MyST-NB."""
-        if data.mime_type != FIGURE_TYPE or inline:
+        if inline or data.mime_type != "text/html" or not data.string.startswith(FIGURE):
             return None
-        image, = renderer.render_image(MimeData("image/png", data.content["png"], line=data.line))
-        image["alt"] = data.content["alt"]
-        figure = nodes.figure("", image, nodes.caption("", data.content["caption"]))
-        links = nodes.raw("", f'<p class="cmcsl-files">{data.content["links"]}</p>', format="html")
-        return [figure, links]
+        html = BeautifulSoup(data.string, "html.parser")
+        png = html.img["src"].removeprefix("data:image/png;base64,")
+        image, = renderer.render_image(MimeData("image/png", png, line=data.line))
+        image["alt"] = html.img["alt"]
+        links = html.figcaption.span.extract()
+        figure = nodes.figure("", image, nodes.caption("", html.figcaption.get_text()))
+        return [figure, nodes.raw("", f'<p class="cmcsl-files">{links.decode_contents()}</p>', format="html")]
