@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cmcsl_lib.corpora.features import load_features
-from cmcsl_lib.experiments.grid import authorship
+from cmcsl_lib.experiments import authorship
 from cmcsl_lib.files.errors import CmcslError
 
 

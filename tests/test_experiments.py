@@ -7,7 +7,7 @@ from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
-from cmcsl_lib.experiments.grid import grid as experiments
+from cmcsl_lib.experiments import grid as experiments
 from cmcsl_lib.experiments.protocol import PROTOCOLS, seed_rows, splits
 from cmcsl_lib.experiments.scores import COLUMNS
 

@@ -8,7 +8,7 @@ import pytest
 
 from cmcsl_lib.corpora import download
 from cmcsl_lib.corpora.catalogue import MM_IMDB, kind
-from cmcsl_lib.experiments.grid import published
+from cmcsl_lib.experiments import published
 from cmcsl_lib.experiments.published import Published, available, fetch, load_published, printed_table
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.files.errors import CmcslError

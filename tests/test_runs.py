@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from cmcsl_lib.corpora.features import features_path, write_features
-from cmcsl_lib.experiments.grid import runs
+from cmcsl_lib.experiments import runs
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.scores import COLUMNS, read_scores, scores_paths
 from cmcsl_lib.files.errors import Absent, CmcslError

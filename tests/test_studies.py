@@ -9,7 +9,8 @@ from scipy.spatial.distance import cdist
 from cmcsl_lib.cli import main
 from cmcsl_lib.corpora.features import MODALITIES, load_features, write_features
 from cmcsl_lib.estimators import CMCSLClassifier
-from cmcsl_lib.experiments.grid import run_fold, runs
+from cmcsl_lib.experiments import runs
+from cmcsl_lib.experiments.grid import run_fold
 from cmcsl_lib.experiments.protocol import PROTOCOLS, folds, seed_rows
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.files.errors import CmcslError

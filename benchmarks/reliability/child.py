@@ -12,7 +12,7 @@ import pooch.core
 
 from cmcsl_lib.cli import main
 from cmcsl_lib.corpora import download, mm_imdb
-from cmcsl_lib.experiments.grid import published
+from cmcsl_lib.experiments import published
 
 # What a shell starts in the background, and all that this starts, would ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -29,7 +29,7 @@ from cmcsl_lib.corpora.catalogue import description_path
 from cmcsl_lib.corpora.features import Features, load_features
 from cmcsl_lib.corpora.pictures import decoded
 from cmcsl_lib.corpora.ready_made import read_arrays
-from cmcsl_lib.experiments.grid import published, runs
+from cmcsl_lib.experiments import published, runs
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.scores import read_scores, scores_paths, write_scores
 from cmcsl_lib.extraction import images, kept, texts, weights

@@ -14,7 +14,7 @@ import psutil
 from steps import Step, finished
 
 from cmcsl_lib.corpora import datasets
-from cmcsl_lib.experiments.grid import runs
+from cmcsl_lib.experiments import runs
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 
 STRICT = PROTOCOLS["strict"]

@@ -23,6 +23,8 @@ from .pages import Page
 BUILD = REPOSITORY / "_build"
 #: Where the copies of failed notebooks are kept.
 FAILED = BUILD / "failed"
+#: What papermill reports of a kernel that ended before it ran a cell.
+NOT_STARTED = "Kernel died before replying to kernel_info"
 #: Where what is not whole yet is made.
 RUNNING = BUILD / "running"
 
@@ -52,7 +54,7 @@ def execute(page: Page) -> TaskFailed | None:
         return None
     with scratch() as folder:
         running = folder / page.notebook.name
-        done = subprocess.run(papermill_command(page, running), capture_output=True, text=True)
+        done = run_papermill(page, running)
         if done.returncode:
             return TaskFailed(f"{page.name} failed {failure(running, done.stderr)}\n{keep_failed(page, running)}")
         executed = nbformat.read(running, as_version=4)
@@ -74,6 +76,15 @@ def placeholder(page: Page) -> NotebookNode:
     made = nbformat.v4.new_notebook(cells=[first])
     made.metadata["papermill"] = {"start_time": datetime.now(UTC).isoformat()}
     return made
+
+
+def run_papermill(page: Page, running: Path) -> subprocess.CompletedProcess[str]:
+    """Run papermill; once more where the kernel did not start, since two that start at once can choose one port."""
+    for _ in range(2):
+        done = subprocess.run(papermill_command(page, running), capture_output=True, text=True)
+        if NOT_STARTED not in done.stderr:
+            break
+    return done
 
 
 def papermill_command(page: Page, running: Path) -> list[str]:

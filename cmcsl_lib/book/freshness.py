@@ -160,7 +160,7 @@ def data_files(modules: Iterable[Path], corpus: str) -> list[Path]:
     cache_folder = shipped() / "cache"
     ours = [path for path in shipped().rglob("*") if path.suffix not in NOT_DATA and cache_folder not in path.parents
             and all(imported(READ_BY[part]) for part in path.relative_to(shipped()).parts if part in READ_BY)]
-    published = published_files() if imported("published") else []
+    published = published_files() if imported("experiments.published") else []
     own = [*(home() / "corpora" / corpus).glob("*"),
            *(path for folder in features_folders(corpus) for path in folder.glob("*.parquet"))]
     return sorted(path for path in [*ours, *published, *own] if path.is_file())
