@@ -61,8 +61,8 @@ class Source:
         for column, value in values.items():
             scores = scores[scores[column] == value]
         if scores.empty:
-            told = ", ".join(f"{column} {value}" for column, value in values.items())
-            raise CmcslError(f"There are no scores with {told}.")
+            wanted = ", ".join(f"{column} {value}" for column, value in values.items())
+            raise CmcslError(f"There are no scores with {wanted}.")
         return scores
 
     def experiment_3(self) -> pd.DataFrame:

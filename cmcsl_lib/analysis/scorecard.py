@@ -7,8 +7,6 @@ from ..files.errors import CmcslError
 from .claims import CANNOT_TELL, RULES, Source
 from .statistics import VARIANTS
 
-#: Classifiers by experiment whose scores claims need; None: the experiment's own.
-
 
 def scorecard(scores: pd.DataFrame) -> pd.DataFrame:
     """Judge every claim of the paper by the scores of every source.
