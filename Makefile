@@ -20,6 +20,7 @@ test: .venv/installed-test
 
 # Rules of style, and the direction of imports.
 check: .venv-check/installed
+	.venv-check/bin/ruff format --check .
 	.venv-check/bin/ruff check .
 	PYTHONPATH=. .venv-check/bin/lint-imports --no-cache
 

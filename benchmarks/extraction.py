@@ -54,8 +54,16 @@ def poster(number: int) -> bytes:
 
 def make_corpus(count: int) -> None:
     """Write made-up posters with texts and labels where MM-IMDb lies, as MM-IMDb."""
-    items = ({"id": str(number), "title": "", "text": f"{number} {PLOT}", "labels": [CLASSES[number % 2]],
-              "image": poster(number)} for number in range(count))
+    items = (
+        {
+            "id": str(number),
+            "title": "",
+            "text": f"{number} {PLOT}",
+            "labels": [CLASSES[number % 2]],
+            "image": poster(number),
+        }
+        for number in range(count)
+    )
     with written_sealed(store.items_path(mm_imdb.NAME)) as temporary:
         store.write_items(mm_imdb.NAME, temporary, items)
 
@@ -86,8 +94,11 @@ def speeds(corpus: str, weights: Path, precision: str, pairs: int) -> dict:
 
     sides = {
         "finetuning": (len(some), lambda: plain.finetune(reference, X[:TRAINED], torch.from_numpy(y), 1), finetune),
-        "extraction": (len(rows), lambda: plain.features(plain.network(started, 2), X),
-                       lambda: encoder.encoded(network(2, started, 1), rows)),
+        "extraction": (
+            len(rows),
+            lambda: plain.features(plain.network(started, 2), X),
+            lambda: encoder.encoded(network(2, started, 1), rows),
+        ),
     }
     figures = {}
     for name, (count, reference_side, own_side) in sides.items():
@@ -95,8 +106,12 @@ def speeds(corpus: str, weights: Path, precision: str, pairs: int) -> dict:
         turns = np.array([(seconds(reference_side), seconds(own_side)) for _ in range(pairs)])
         ratio, processor = np.median(turns[:, 0] / turns[:, 1], axis=0)
         theirs, own = turns[:, :, 0].min(axis=0)
-        figures |= {f"ratio_{name}": ratio, f"ratio_{name}_processor": processor,
-                    f"images_per_second_{name}_reference": count / theirs, f"images_per_second_{name}": count / own}
+        figures |= {
+            f"ratio_{name}": ratio,
+            f"ratio_{name}_processor": processor,
+            f"images_per_second_{name}_reference": count / theirs,
+            f"images_per_second_{name}": count / own,
+        }
     return figures | {"precision": encoder.place.precision, "threads": torch.get_num_threads()}
 
 

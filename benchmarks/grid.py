@@ -52,8 +52,13 @@ def synthetic(dataset: str) -> Features:
     return Features("synthetic", dataset, tuple(chosen["class"]), np.arange(len(y)).astype(str), y, **matrices)
 
 
-def run(features: Features, number: int, fold: int, classifiers: tuple[str, ...] = ("GNB",),
-        budgets: tuple[int, ...] = BUDGETS) -> pd.DataFrame:
+def run(
+    features: Features,
+    number: int,
+    fold: int,
+    classifiers: tuple[str, ...] = ("GNB",),
+    budgets: tuple[int, ...] = BUDGETS,
+) -> pd.DataFrame:
     """One task, as `runs.run_task` does it."""
     with threadpool_limits(1):
         return run_fold(features, PROTOCOL, number, classifiers, budgets, folds(features, PROTOCOL)[fold])
@@ -89,9 +94,14 @@ def against_reference(count: int) -> dict:
         both = [table.set_index(named).sort_index() for table in (expected, tables[number])]
         differences += int((both[0].fillna(-1) != both[1].fillna(-1)).any(axis=1).sum())
     plain, once, fast, single = plain / count, once / count, fast / 10, single / 10
-    return {"ratio_reference": plain / fast, "ratio_reference_one_process": plain / single,
-            "ratio_reference_full_once": once / fast, "seconds_fold_reference": plain,
-            "seconds_fold_one_process": single, "different_scores": differences}
+    return {
+        "ratio_reference": plain / fast,
+        "ratio_reference_one_process": plain / single,
+        "ratio_reference_full_once": once / fast,
+        "seconds_fold_reference": plain,
+        "seconds_fold_one_process": single,
+        "different_scores": differences,
+    }
 
 
 def against_machine(repeats: int = 9) -> dict:
@@ -103,8 +113,10 @@ def against_machine(repeats: int = 9) -> dict:
     X = {name: preprocess(matrix[training], matrix[test], "L2STD", PROTOCOL) for name, matrix in matrices.items()}
 
     def work() -> None:
-        fits = [*full_fits(y, PROTOCOL, experiment(3).methods),
-                *self_labeled_fits(X, y, PROTOCOL, BUDGETS, repetition, half)]
+        fits = [
+            *full_fits(y, PROTOCOL, experiment(3).methods),
+            *self_labeled_fits(X, y, PROTOCOL, BUDGETS, repetition, half),
+        ]
         predictions(X, fits, "GNB", PROTOCOL, True)
 
     # Products alone, a multiplication and an addition each: distances to all seeds; sums of two powers of all rows for
@@ -117,12 +129,13 @@ def against_machine(repeats: int = 9) -> dict:
         work()
         timed = [(seconds(work)[0], seconds(np.matmul, square, square)[0]) for _ in range(repeats)]
     own, product = (median(times) for times in zip(*timed, strict=True))
-    achieved, peak = operations / own, 2 * len(square)**3 / product
+    achieved, peak = operations / own, 2 * len(square) ** 3 / product
     return {"share_of_dgemm_peak": achieved / peak, "gflops": achieved / 1e9, "gflops_dgemm": peak / 1e9}
 
 
 def full_grid() -> float:
     """Seconds of Experiments 2 and 3 with naive Bayes on datasets of all 20 sizes, in two processes."""
+
     def one(dataset: str) -> None:
         features = synthetic(dataset)
         parallel([(features, number, fold) for number in (2, 3) for fold in range(10)])
@@ -192,8 +205,12 @@ def main() -> None:
         figures["seconds_load_scores"] = loading()
         hundred, _ = apart("many_rows", 100_000)
         million, memory = apart("many_rows", 1_000_000)
-        figures |= {"seconds_100000_rows": hundred, "seconds_1000000_rows": million,
-                    "ratio_rows": million / hundred, "memory_beside_rows_mb": memory - 1_000_000 * 512 * 8 / 2**20}
+        figures |= {
+            "seconds_100000_rows": hundred,
+            "seconds_1000000_rows": million,
+            "ratio_rows": million / hundred,
+            "memory_beside_rows_mb": memory - 1_000_000 * 512 * 8 / 2**20,
+        }
     figures = {name: float(f"{value:.4g}") for name, value in figures.items()}
     print(json.dumps(figures) if arguments.json else "\n".join(f"{name:30} {value}" for name, value in figures.items()))
 

@@ -20,8 +20,9 @@ Fold = tuple[int, int, np.ndarray, np.ndarray]
 Results = list[tuple[str, np.ndarray, float]]
 
 
-def fold_scores(features: Features, protocol: Protocol, number: int, budgets: tuple[int, ...], fold: Fold,
-                again: bool = False) -> pd.DataFrame:
+def fold_scores(
+    features: Features, protocol: Protocol, number: int, budgets: tuple[int, ...], fold: Fold, again: bool = False
+) -> pd.DataFrame:
     """The rows that `experiments.run_fold` gives for naive Bayes, in another order.
 
     `again` trains FULL and LF anew for every budget, though nothing in them depends on it: so did the published code,
@@ -35,19 +36,35 @@ def fold_scores(features: Features, protocol: Protocol, number: int, budgets: tu
                 for modality, predicted, accuracy in results(features, protocol, preprocessing, method, budget, fold):
                     score = balanced_accuracy_score(features.y[test], predicted)
                     told = budget if method in SELF_LABELED else 0
-                    rows.append((features.corpus, protocol.name, features.dataset, modality, method, preprocessing,
-                                 "GNB", told, repetition, half, score, accuracy))
+                    rows.append(
+                        (
+                            features.corpus,
+                            protocol.name,
+                            features.dataset,
+                            modality,
+                            method,
+                            preprocessing,
+                            "GNB",
+                            told,
+                            repetition,
+                            half,
+                            score,
+                            accuracy,
+                        )
+                    )
     return pd.DataFrame(rows, columns=list(COLUMNS)).drop_duplicates(ignore_index=True)
 
 
-def results(features: Features, protocol: Protocol, preprocessing: str, method: str, budget: int,
-            fold: Fold) -> Results:
+def results(
+    features: Features, protocol: Protocol, preprocessing: str, method: str, budget: int, fold: Fold
+) -> Results:
     """Modality, predicted classes of the test half, and share of right pseudo-labels, of one method."""
     repetition, half, training, test = fold
     y = features.y[training]
     matrices = [np.hstack(features.modalities)] if method == "EF" else features.modalities
-    X, X_test = zip(*(scaled(matrix[training], matrix[test], preprocessing, protocol) for matrix in matrices),
-                    strict=True)
+    X, X_test = zip(
+        *(scaled(matrix[training], matrix[test], preprocessing, protocol) for matrix in matrices), strict=True
+    )
     if method in SELF_LABELED:
         return self_labeled(X, X_test, y, seed_rows(y, budget, protocol, repetition, half), method, protocol)
     models = [trained(each, y, class_weights(y, y, protocol)) for each in X]
@@ -59,13 +76,21 @@ def results(features: Features, protocol: Protocol, preprocessing: str, method: 
     return [(name, model.predict(each), np.nan) for name, model, each in zip(names, models, X_test, strict=True)]
 
 
-def self_labeled(X: tuple[np.ndarray, ...], X_test: tuple[np.ndarray, ...], y: np.ndarray, seeds: np.ndarray,
-                 method: str, protocol: Protocol) -> Results:
+def self_labeled(
+    X: tuple[np.ndarray, ...],
+    X_test: tuple[np.ndarray, ...],
+    y: np.ndarray,
+    seeds: np.ndarray,
+    method: str,
+    protocol: Protocol,
+) -> Results:
     """`results` of PRE, UNI and CMCSL."""
     weights = class_weights(y, y[seeds], protocol)
     if method == "PRE":
-        return [(name, trained(own[seeds], y[seeds], weights).predict(test), np.nan)
-                for name, own, test in zip(MODALITIES, X, X_test, strict=True)]
+        return [
+            (name, trained(own[seeds], y[seeds], weights).predict(test), np.nan)
+            for name, own, test in zip(MODALITIES, X, X_test, strict=True)
+        ]
     labels, nearest = [], []
     for own in X:
         distances = cdist(own, own[seeds]) / scale(own, protocol)
@@ -77,8 +102,10 @@ def self_labeled(X: tuple[np.ndarray, ...], X_test: tuple[np.ndarray, ...], y: n
     if method == "CMCSL":
         labels = [np.where(nearest[0] <= nearest[1], *labels)] * 2
     hidden = np.delete(np.arange(len(y)), seeds)
-    return [(name, trained(own, label, weights).predict(test), (label[hidden] == y[hidden]).mean())
-            for name, own, test, label in zip(MODALITIES, X, X_test, labels, strict=True)]
+    return [
+        (name, trained(own, label, weights).predict(test), (label[hidden] == y[hidden]).mean())
+        for name, own, test, label in zip(MODALITIES, X, X_test, labels, strict=True)
+    ]
 
 
 def scaled(training: np.ndarray, test: np.ndarray, name: str, protocol: Protocol) -> tuple[np.ndarray, np.ndarray]:

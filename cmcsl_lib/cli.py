@@ -32,7 +32,7 @@ MIN_CLASS_HELP = f"fewest items of a class; datasets with a smaller one are left
 BUDGETS_HELP = "default 1 to 20, of your own data as many as the smallest class allows"
 
 
-def corpora(arguments: argparse.Namespace) -> None:
+def corpora(_: argparse.Namespace) -> None:
     """List the corpora, their datasets and classes."""
     for name in known_corpora():
         try:
@@ -53,22 +53,32 @@ def divide(arguments: argparse.Namespace) -> None:
 
     corpus = load(check_choice(arguments.corpus, ("mm-imdb",), "corpus with printed class sizes"))
     compared = beside_table_1(class_sizes(corpus, arguments.datasets or None))
-    print(compared.to_csv(index=False) if arguments.csv else compared.to_string(index=False), end="" if arguments.csv
-          else "\n")
+    print(
+        compared.to_csv(index=False) if arguments.csv else compared.to_string(index=False),
+        end="" if arguments.csv else "\n",
+    )
     different = int((compared.samples != compared.expected).sum())
-    told = (f"{different} of {len(compared)} classes differ from Table I" if different
-            else f"All {len(compared)} classes are as in Table I")
+    told = (
+        f"{different} of {len(compared)} classes differ from Table I"
+        if different
+        else f"All {len(compared)} classes are as in Table I"
+    )
     kept = large_enough(corpus, arguments.datasets or None, arguments.min_class)
-    print(f"{told}. Datasets with at least {arguments.min_class} films in every class: {', '.join(kept) or 'none'}.",
-          file=sys.stderr)
+    print(
+        f"{told}. Datasets with at least {arguments.min_class} films in every class: {', '.join(kept) or 'none'}.",
+        file=sys.stderr,
+    )
     if arguments.check and different:
         raise CmcslError(f"{told}: take mmimdb.tar.gz of archive.org, whole.")
 
 
 def extract(arguments: argparse.Namespace) -> None:
     """Make the features of datasets, or of your own data: folder takes images and texts, arrays ready-made features."""
-    given = [f"--{name}" for name in ("items", "as", "image", "visual", "text", "label", "id", "separator", "classes")
-             if getattr(arguments, name) is not None]
+    given = [
+        f"--{name}"
+        for name in ("items", "as", "image", "visual", "text", "label", "id", "separator", "classes")
+        if getattr(arguments, name) is not None
+    ]
     if arguments.corpus in OWN_DATA:
         if arguments.datasets:
             raise CmcslError(f"`cmcsl extract {arguments.corpus}` takes no DATASET: name datasets with --classes.")
@@ -88,11 +98,19 @@ def extract_images(arguments: argparse.Namespace, corpus: str) -> None:
     if not names:
         raise CmcslError(f"No dataset of {corpus} has {least} items in every class: lower the bar with --min-class.")
     finetuned = check_choice(arguments.finetune, ("yes", "no"), "answer to --finetune") == "yes"
-    for path in extract_features(corpus, names, start=arguments.start,
-                                 folder=arguments.to or features_folder(corpus, arguments.name),
-                                 seed=arguments.seed, split_seed=arguments.split_seed, device=arguments.device,
-                                 precision=arguments.precision, weights=arguments.weights,
-                                 orientation=arguments.orientation, finetuned=finetuned):
+    for path in extract_features(
+        corpus,
+        names,
+        start=arguments.start,
+        folder=arguments.to or features_folder(corpus, arguments.name),
+        seed=arguments.seed,
+        split_seed=arguments.split_seed,
+        device=arguments.device,
+        precision=arguments.precision,
+        weights=arguments.weights,
+        orientation=arguments.orientation,
+        finetuned=finetuned,
+    ):
         print(path)
 
 
@@ -120,8 +138,9 @@ def extract_arrays(arguments: argparse.Namespace) -> None:
         raise CmcslError("--image goes with folder: name the features of the images with --visual.")
     if arguments.items is None and getattr(arguments, "as") is None:
         raise CmcslError("Name the corpus that your arrays make with --as.")
-    for path in read_arrays(corpus_name(arguments), arguments.items, visual=arguments.visual or "visual",
-                            **own_data_options(arguments)):
+    for path in read_arrays(
+        corpus_name(arguments), arguments.items, visual=arguments.visual or "visual", **own_data_options(arguments)
+    ):
         print(path)
 
 
@@ -135,8 +154,13 @@ def corpus_name(arguments: argparse.Namespace) -> str:
 
 def own_data_options(arguments: argparse.Namespace) -> dict[str, object]:
     """Options that folder and arrays have in common."""
-    return {"text": arguments.text or "text", "label": arguments.label or "label", "identifier": arguments.id,
-            "separator": arguments.separator, "classes": chosen_classes(arguments.classes)}
+    return {
+        "text": arguments.text or "text",
+        "label": arguments.label or "label",
+        "identifier": arguments.id,
+        "separator": arguments.separator,
+        "classes": chosen_classes(arguments.classes),
+    }
 
 
 def chosen_classes(words: list[str] | None) -> dict[str, tuple[str, ...]] | None:
@@ -171,8 +195,12 @@ def label(arguments: argparse.Namespace) -> None:
     deciders = sure.modality.value_counts()
     shares = " and ".join(f"the {name} modality {deciders.get(name, 0)}" for name in MODALITIES)
     unsure = f" {len(new) - len(sure)} items were too close to call." if len(sure) < len(new) else ""
-    print(terminal_safe(f"{len(sure)} items labelled from {(labels.given != '').sum()}: {classes or 'none'}. "
-                        f"Decided by {shares}.{unsure}"))
+    print(
+        terminal_safe(
+            f"{len(sure)} items labelled from {(labels.given != '').sum()}: {classes or 'none'}. "
+            f"Decided by {shares}.{unsure}"
+        )
+    )
     print(readable_path(path))
 
 
@@ -183,13 +211,20 @@ def run(arguments: argparse.Namespace) -> None:
 
     for method in arguments.methods or ():
         check_choice(method, METHODS, "method")
-    scores = load_scores(arguments.corpus, chosen_protocol(arguments), arguments.experiment,
-                         datasets=arguments.datasets, classifiers=arguments.classifier,
-                         budgets=chosen_budgets(arguments.corpus, arguments), workers=arguments.workers,
-                         scheduler=arguments.scheduler)
+    scores = load_scores(
+        arguments.corpus,
+        chosen_protocol(arguments),
+        arguments.experiment,
+        datasets=arguments.datasets,
+        classifiers=arguments.classifier,
+        budgets=chosen_budgets(arguments.corpus, arguments),
+        workers=arguments.workers,
+        scheduler=arguments.scheduler,
+    )
     varied = [name for name in ("preprocessing", "classifier") if scores[name].nunique() > 1]
-    means = scores.pivot_table(index=["dataset", *varied, "modality"], columns="method", values="balanced_accuracy",
-                               sort=False)
+    means = scores.pivot_table(
+        index=["dataset", *varied, "modality"], columns="method", values="balanced_accuracy", sort=False
+    )
     wanted = arguments.methods or METHODS
     means = means[[method for method in METHODS if method in wanted and method in means]].dropna(how="all")
     print(means.to_string(float_format="{:.3f}".format, na_rep=""))
@@ -215,9 +250,15 @@ def table_input(arguments: argparse.Namespace) -> DataFrame:
         return printed_table(1)
     if arguments.number == "1":
         return class_counts(load(arguments.source), arguments.datasets)
-    return source_scores(arguments.source, EXPERIMENTS[arguments.number], chosen_protocol(arguments),
-                         datasets=arguments.datasets, classifiers=CLASSIFIERS_SHOWN.get(arguments.number),
-                         budgets=chosen_budgets(arguments.source, arguments), compute=False)
+    return source_scores(
+        arguments.source,
+        EXPERIMENTS[arguments.number],
+        chosen_protocol(arguments),
+        datasets=arguments.datasets,
+        classifiers=CLASSIFIERS_SHOWN.get(arguments.number),
+        budgets=chosen_budgets(arguments.source, arguments),
+        compute=False,
+    )
 
 
 def chosen_budgets(source: str, arguments: argparse.Namespace, usual: tuple[int, ...] = BUDGETS) -> tuple[int, ...]:
@@ -250,8 +291,10 @@ def fetch(arguments: argparse.Namespace) -> None:
         print(f"{len(load(mm_imdb.NAME).items)} films: {readable_path(mm_imdb.store_path())}")
         print_set_aside(set_aside, mm_imdb.report_path())
     elif arguments.source:
-        raise CmcslError("--from goes with mm-imdb: set CMCSL_PUBLISHED_SCORES to a folder of the authors' arrays, or "
-                         "name weights with `cmcsl extract --weights FILE`.")
+        raise CmcslError(
+            "--from goes with mm-imdb: set CMCSL_PUBLISHED_SCORES to a folder of the authors' arrays, or "
+            "name weights with `cmcsl extract --weights FILE`."
+        )
     elif arguments.what == "imagenet-weights":
         from .extraction import fetch_imagenet_weights
 
@@ -270,11 +313,19 @@ def study(arguments: argparse.Namespace) -> None:
         print(readable_path(makers[arguments.what](arguments.to, workers=arguments.workers)))
         return
     budgets = chosen_budgets(arguments.corpus, arguments, STUDIES[arguments.what].budgets)
-    scores = load_study(arguments.what, arguments.corpus, chosen_protocol(arguments), datasets=arguments.datasets,
-                        budgets=budgets, workers=arguments.workers, scheduler=arguments.scheduler)
+    scores = load_study(
+        arguments.what,
+        arguments.corpus,
+        chosen_protocol(arguments),
+        datasets=arguments.datasets,
+        budgets=budgets,
+        workers=arguments.workers,
+        scheduler=arguments.scheduler,
+    )
     varied = [name for name in ("disturbance", "choice", "share") if name in scores]
-    means = scores.pivot_table(index=[*varied, "method"], columns=["modality", "budget"], values="balanced_accuracy",
-                               sort=False)
+    means = scores.pivot_table(
+        index=[*varied, "method"], columns=["modality", "budget"], values="balanced_accuracy", sort=False
+    )
     print(means.to_string(float_format="{:.3f}".format, na_rep=""))
 
 
@@ -283,28 +334,47 @@ def notebooks(arguments: argparse.Namespace) -> None:
     from .book.batch import FAILED, LEFT_OUT, STATES, run_notebooks
 
     outcomes = []
-    for outcome in run_notebooks(arguments.names, arguments.to, corpora=arguments.corpus, protocols=arguments.protocol,
-                                 statistics=arguments.statistics, datasets=arguments.datasets,
-                                 budgets=arguments.budgets, workers=arguments.workers):
+    for outcome in run_notebooks(
+        arguments.names,
+        arguments.to,
+        corpora=arguments.corpus,
+        protocols=arguments.protocol,
+        statistics=arguments.statistics,
+        datasets=arguments.datasets,
+        budgets=arguments.budgets,
+        workers=arguments.workers,
+    ):
         print(f"{outcome.state:10} {outcome.page.name}", flush=True)
         outcomes.append(outcome)
     for outcome in outcomes:
         if outcome.reason:
             print(f"\n{outcome.page.name}: {outcome.reason}" if outcome.state == LEFT_OUT else f"\n{outcome.reason}")
     counts = {state: sum(outcome.state == state for outcome in outcomes) for state in STATES}
-    print("\n" + ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-          + f": {readable_path(arguments.to)}")
+    print(
+        "\n"
+        + ", ".join(f"{count} {state}" for state, count in counts.items() if count)
+        + f": {readable_path(arguments.to)}"
+    )
     if counts[FAILED] or (arguments.names and counts[LEFT_OUT]):
-        raise CmcslError(f"Not executed: {counts[FAILED]} failed and {counts[LEFT_OUT]} were left out of "
-                         f"{len(outcomes)} notebooks, for the reasons above.")
+        raise CmcslError(
+            f"Not executed: {counts[FAILED]} failed and {counts[LEFT_OUT]} were left out of "
+            f"{len(outcomes)} notebooks, for the reasons above."
+        )
 
 
 def book(arguments: argparse.Namespace) -> None:
     """Execute the notebooks that changed and build the HTML book."""
     from .book.schedule import build
 
-    print(build(arguments.corpus, workers=arguments.workers, names=arguments.datasets, budgets=arguments.budgets,
-                pdf=arguments.pdf))
+    print(
+        build(
+            arguments.corpus,
+            workers=arguments.workers,
+            names=arguments.datasets,
+            budgets=arguments.budgets,
+            pdf=arguments.pdf,
+        )
+    )
 
 
 def parser() -> argparse.ArgumentParser:
@@ -331,10 +401,17 @@ def parser() -> argparse.ArgumentParser:
     extracting.add_argument("--split-seed", type=int, default=RANDOM_STATE, help="of the 20%% it is trained on")
     extracting.add_argument("--device", default="auto", help="auto, cpu, cuda or mps")
     extracting.add_argument("--precision", default="auto", help="auto (mixed where the device gains), single, mixed")
-    extracting.add_argument("--weights", type=Path, metavar="FILE", help="of ResNet-18 to start from, instead of "
-                            "those of `fetch imagenet-weights`")
-    extracting.add_argument("--orientation", default="upright", help="of images: upright, or swapped (height and "
-                            "width, as the published code fed them)")
+    extracting.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="of ResNet-18 to start from, instead of those of `fetch imagenet-weights`",
+    )
+    extracting.add_argument(
+        "--orientation",
+        default="upright",
+        help="of images: upright, or swapped (height and width, as the published code fed them)",
+    )
     extracting.add_argument("--finetune", default="yes", help="yes, or no: the start gives the visual features")
 
     own_data_arguments(extracting)
@@ -344,8 +421,9 @@ def parser() -> argparse.ArgumentParser:
     labeling.add_argument("dataset", nargs="?", metavar="DATASET", help="needed if the corpus has several")
     labeling.add_argument("--to", type=Path, metavar="FILE", help="default: labels/CORPUS/DATASET.csv in CMCSL_HOME")
     labeling.add_argument("--preprocessing", default="L2STD", help="RAW, L2, STD, MM or L2STD")
-    labeling.add_argument("--min-margin", type=float, default=0.0,
-                          help="items whose margin, 0 to 1, is smaller get no label; default 0")
+    labeling.add_argument(
+        "--min-margin", type=float, default=0.0, help="items whose margin, 0 to 1, is smaller get no label; default 0"
+    )
 
     running = command(run, "run")
     running.add_argument("experiment", metavar="EXPERIMENT", help="number of the paper's experiment")
@@ -368,10 +446,18 @@ def parser() -> argparse.ArgumentParser:
     printing.add_argument("--csv", action="store_true", help="comma-separated values, as the paper prints them")
 
     fetching = command(fetch, "fetch")
-    fetching.add_argument("what", metavar="WHAT", help="published-scores: the authors' arrays; mm-imdb: their corpus; "
-                          "imagenet-weights: of ResNet-18")
-    fetching.add_argument("--from", dest="source", type=Path, metavar="PATH",
-                          help="archive or unpacked folder of mm-imdb, instead of a download of several GB")
+    fetching.add_argument(
+        "what",
+        metavar="WHAT",
+        help="published-scores: the authors' arrays; mm-imdb: their corpus; imagenet-weights: of ResNet-18",
+    )
+    fetching.add_argument(
+        "--from",
+        dest="source",
+        type=Path,
+        metavar="PATH",
+        help="archive or unpacked folder of mm-imdb, instead of a download of several GB",
+    )
 
     dividing = command(divide, "divide")
     dividing.add_argument("corpus", metavar="CORPUS", help="mm-imdb")
@@ -381,8 +467,12 @@ def parser() -> argparse.ArgumentParser:
     dividing.add_argument("--csv", action="store_true", help="comma-separated values")
 
     studying = command(study, "study")
-    studying.add_argument("what", metavar="WHAT", help="peers, robustness or seeds, on the datasets of a corpus; "
-                          "simulation: the map of strengths; drift: streams")
+    studying.add_argument(
+        "what",
+        metavar="WHAT",
+        help="peers, robustness or seeds, on the datasets of a corpus; "
+        "simulation: the map of strengths; drift: streams",
+    )
     studying.add_argument("--corpus", default="openclipart")
     studying.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of the corpus")
     protocol_arguments(studying)
@@ -394,8 +484,9 @@ def parser() -> argparse.ArgumentParser:
     batch = command(notebooks, "notebooks")
     batch.add_argument("names", nargs="*", metavar="NOTEBOOK", help="numbers or names, for example 06 08; default: all")
     batch.add_argument("--to", type=Path, required=True, metavar="FOLDER", help="of the executed copies")
-    batch.add_argument("--corpus", nargs="+", default=["openclipart"], help="one or several; also published, of the "
-                       "experiments")
+    batch.add_argument(
+        "--corpus", nargs="+", default=["openclipart"], help="one or several; also published, of the experiments"
+    )
     batch.add_argument("--protocol", nargs="+", default=["strict"], help="one or both of " + ", ".join(PROTOCOLS))
     batch.add_argument("--statistics", nargs="+", default=["corrected"], help="one or both of corrected, published")
     batch.add_argument("--datasets", nargs="+", metavar="DATASET", help="default: all of each corpus")
@@ -414,26 +505,44 @@ def parser() -> argparse.ArgumentParser:
 def own_data_arguments(command: argparse.ArgumentParser) -> None:
     """Add the options of `extract folder` and `extract arrays`; without defaults, so that it shows who gave which."""
     group = command.add_argument_group("your own data, with folder or arrays")
-    group.add_argument("--items", type=Path, metavar="FILE", help="folder: list of images and texts, CSV or Parquet, "
-                       "image paths counted from its folder; arrays: one .npz or Parquet file of features")
+    group.add_argument(
+        "--items",
+        type=Path,
+        metavar="FILE",
+        help="folder: list of images and texts, CSV or Parquet, "
+        "image paths counted from its folder; arrays: one .npz or Parquet file of features",
+    )
     group.add_argument("--as", metavar="NAME", help="of the corpus; default: the name of FILE without its ending")
     group.add_argument("--image", metavar="COLUMN", help="folder: paths of images, default image")
-    group.add_argument("--visual", metavar="NAME", help="arrays: features of images, a key or column of FILE, default "
-                       "visual; without --items a .npy file, as are --text, --label and --id")
+    group.add_argument(
+        "--visual",
+        metavar="NAME",
+        help="arrays: features of images, a key or column of FILE, default "
+        "visual; without --items a .npy file, as are --text, --label and --id",
+    )
     group.add_argument("--text", metavar="NAME", help="texts, or their features; default text")
     group.add_argument("--label", metavar="NAME", help="labels, empty where there is none; default label")
     group.add_argument("--id", metavar="NAME", help="what names an item; default: path of the image, or row number")
     group.add_argument("--separator", metavar="TEXT", help="divides several labels in one cell")
-    group.add_argument("--classes", nargs="+", metavar="NAME=CLASS,CLASS",
-                       help="datasets by their classes, needed if items have several labels; default: one dataset of "
-                       "all classes, named as the corpus")
+    group.add_argument(
+        "--classes",
+        nargs="+",
+        metavar="NAME=CLASS,CLASS",
+        help="datasets by their classes, needed if items have several labels; default: one dataset of "
+        "all classes, named as the corpus",
+    )
 
 
 def protocol_arguments(command: argparse.ArgumentParser) -> None:
     """Add --protocol and --change."""
     command.add_argument("--protocol", default="strict", help=" or ".join(PROTOCOLS))
-    command.add_argument("--change", nargs="+", default=[], metavar="FIELD=VALUE",
-                         help="choices of the protocol made otherwise, for example seeds=replacement")
+    command.add_argument(
+        "--change",
+        nargs="+",
+        default=[],
+        metavar="FIELD=VALUE",
+        help="choices of the protocol made otherwise, for example seeds=replacement",
+    )
 
 
 def main(words: list[str] | None = None) -> int:

@@ -13,8 +13,11 @@ from cmcsl_lib.corpora.ready_made import read_arrays
 from cmcsl_lib.files.paths import features_folder
 
 #: Names of classes that spreadsheets, browsers, Markdown and Matplotlib would take for something else.
-HOSTILE = ("=1+1|cmd", r"$\undefined$ {{x}}",
-           "<!--<script><img src=x onerror=alert(1)> [x](javascript:alert(1)) **b** _")
+HOSTILE = (
+    "=1+1|cmd",
+    r"$\undefined$ {{x}}",
+    "<!--<script><img src=x onerror=alert(1)> [x](javascript:alert(1)) **b** _",
+)
 
 
 def picture(seed: int, size=(12, 9)) -> bytes:
@@ -28,7 +31,7 @@ def picture(seed: int, size=(12, 9)) -> bytes:
 def write_list(path: Path, rows, header=("image", "text", "label")) -> Path:
     """A CSV file, and a picture for every image that it names within its folder."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with open(path, "w", newline="", encoding="utf-8") as file:
+    with path.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *rows])
     return path
 
@@ -59,8 +62,19 @@ def make_features(name: str) -> None:
     for dataset in datasets(name):
         its = subset(load(name), dataset)
         ids = load(name).items.id.to_numpy(dtype=str)[its.rows]
-        write_features(Features(name, dataset, its.classes, ids, its.y, made_up(its.y, 6), made_up(its.y, 4, 1),
-                                {"settings": {"start": "pooled"}}), features_folder(name) / f"{dataset}.parquet")
+        write_features(
+            Features(
+                name,
+                dataset,
+                its.classes,
+                ids,
+                its.y,
+                made_up(its.y, 6),
+                made_up(its.y, 4, 1),
+                {"settings": {"start": "pooled"}},
+            ),
+            features_folder(name) / f"{dataset}.parquet",
+        )
 
 
 def binary_corpus(root: Path) -> str:
@@ -86,5 +100,8 @@ def ready_made_corpus(root: Path) -> str:
     return "ready"
 
 
-CORPORA = {"binary datasets only": binary_corpus, "one multiclass dataset": multiclass_corpus,
-           "ready-made features": ready_made_corpus}
+CORPORA = {
+    "binary datasets only": binary_corpus,
+    "one multiclass dataset": multiclass_corpus,
+    "ready-made features": ready_made_corpus,
+}

@@ -6,8 +6,9 @@ from cmcsl_lib.experiments import authorship
 from cmcsl_lib.files.errors import CmcslError
 
 
-@pytest.mark.parametrize(("draw", "expected"), [
-    (lambda y: np.where(y == 0, "Ann", "Bob"), 1.0), (lambda y: np.repeat("Ann", len(y)), 0.5)])
+@pytest.mark.parametrize(
+    ("draw", "expected"), [(lambda y: np.where(y == 0, "Ann", "Bob"), 1.0), (lambda y: np.repeat("Ann", len(y)), 0.5)]
+)
 def test_a_creator_predicts_the_class_only_where_each_draws_one(monkeypatch, draw, expected):
     features = load_features("openclipart", "AF")
     monkeypatch.setattr(authorship, "creators", lambda corpus, ids: draw(features.y))

@@ -14,13 +14,18 @@ def small(tmp_path, monkeypatch):
     """Two notebooks instead of the book's: one that shows its parameters, one that fails for the paper protocol."""
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path / "home"))
     monkeypatch.delenv("CMCSL_PUBLISHED_SCORES", raising=False)
-    sources = {"01_good": "print(corpus, protocol)", "02_bad": "assert protocol == 'strict', 'on purpose'",
-               "10_published_numbers": "1 / 0"}
+    sources = {
+        "01_good": "print(corpus, protocol)",
+        "02_bad": "assert protocol == 'strict', 'on purpose'",
+        "10_published_numbers": "1 / 0",
+    }
     for name, source in sources.items():
         parameters = 'corpus = "openclipart"\nprotocol = "strict"\ndatasets = None\nbudgets = [1]'
-        cells = [nbformat.v4.new_markdown_cell("# Title", id=f"{name[:2]}-00"),
-                 nbformat.v4.new_code_cell(parameters, id=f"{name[:2]}-01", metadata={"tags": ["parameters"]}),
-                 nbformat.v4.new_code_cell(source, id=f"{name[:2]}-02")]
+        cells = [
+            nbformat.v4.new_markdown_cell("# Title", id=f"{name[:2]}-00"),
+            nbformat.v4.new_code_cell(parameters, id=f"{name[:2]}-01", metadata={"tags": ["parameters"]}),
+            nbformat.v4.new_code_cell(source, id=f"{name[:2]}-02"),
+        ]
         notebook = nbformat.v4.new_notebook(cells=cells)
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         (tmp_path / "notebooks").mkdir(exist_ok=True)
@@ -37,8 +42,11 @@ def test_a_grid_is_executed_once_and_failures_do_not_stop_the_rest(small, capsys
     assert "openclipart, paper/02_bad failed in its cell 02-02: AssertionError: on purpose" in printed.out
     assert "1 failed and 0 were left out of 4 notebooks" in printed.err
     copies = sorted(path.relative_to(small).as_posix() for path in small.rglob("*.ipynb"))
-    assert copies == ["openclipart, paper/01_good.ipynb", "openclipart, strict/01_good.ipynb",
-                      "openclipart, strict/02_bad.ipynb"]
+    assert copies == [
+        "openclipart, paper/01_good.ipynb",
+        "openclipart, strict/01_good.ipynb",
+        "openclipart, strict/02_bad.ipynb",
+    ]
     executed = nbformat.read(small / "openclipart, paper" / "01_good.ipynb", as_version=4)
     assert "openclipart paper" in str(executed.cells) and "budgets = [1, 2]" in str(executed.cells)
     assert main(words) == 2
@@ -53,11 +61,16 @@ def test_a_notebook_that_can_not_be_executed_here_is_left_out(small, capsys):
     assert not (small / "openclipart, strict" / "10_published_numbers.ipynb").exists()
 
 
-@pytest.mark.parametrize(("words", "told"), [
-    (["99"], "Unknown notebook '99': choose from 01_good, 02_bad"), (["01", "--corpus", "nowhere"], "Unknown corpus"),
-    (["01", "--protocol", "loose"], "Unknown protocol 'loose'"), (["01", "--statistics", "x"], "Unknown statistics"),
-    (["01", "--datasets", "XX"], "Unknown dataset"),
-])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["99"], "Unknown notebook '99': choose from 01_good, 02_bad"),
+        (["01", "--corpus", "nowhere"], "Unknown corpus"),
+        (["01", "--protocol", "loose"], "Unknown protocol 'loose'"),
+        (["01", "--statistics", "x"], "Unknown statistics"),
+        (["01", "--datasets", "XX"], "Unknown dataset"),
+    ],
+)
 def test_wrong_names_are_found_before_anything_is_executed(small, capsys, words, told):
     assert main(["notebooks", *words, "--to", str(small)]) == 2
     assert told in capsys.readouterr().err
@@ -68,8 +81,11 @@ def test_parameters_that_a_notebook_does_not_have_make_no_further_copies(tmp_pat
     notebooks = chosen_notebooks(["06", "08_rq2"])
     grid = batch_pages(notebooks, tmp_path, ["openclipart", "published"], ["strict"], ["corrected", "published"])
     assert [page.name for page in grid] == [
-        "openclipart, strict, corrected/06_experiment_3", "openclipart, strict, published/06_experiment_3",
-        "published, strict, corrected/06_experiment_3", "published, strict, published/06_experiment_3",
-        "openclipart, strict/08_rq2"]
+        "openclipart, strict, corrected/06_experiment_3",
+        "openclipart, strict, published/06_experiment_3",
+        "published, strict, corrected/06_experiment_3",
+        "published, strict, published/06_experiment_3",
+        "openclipart, strict/08_rq2",
+    ]
     with pytest.raises(CmcslError, match="Unknown notebook"):
         chosen_notebooks(["6"])

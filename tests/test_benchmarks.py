@@ -23,16 +23,22 @@ def reference(monkeypatch):
     return pytest.importorskip("reference")
 
 
-@pytest.mark.parametrize("chosen", [*PROTOCOLS.values(), PROTOCOLS["strict"].changed(distances="scaled by width")],
-                         ids=lambda chosen: chosen.name)
+@pytest.mark.parametrize(
+    "chosen",
+    [*PROTOCOLS.values(), PROTOCOLS["strict"].changed(distances="scaled by width")],
+    ids=lambda chosen: chosen.name,
+)
 @pytest.mark.parametrize(("number", "again"), [(1, False), (2, False), (3, False), (3, True)])
 def test_the_grid_gives_what_plain_scikit_learn_gives(reference, make_features, chosen, number, again):
     features = make_features(classes=("animal", "food", "plant"), rows=20)
     for fold in folds(features, chosen)[:2]:
         expected = reference.fold_scores(features, chosen, number, (1, 4, 9), fold, again)
         found = run_fold(features, chosen, number, ("GNB",), (1, 4, 9), fold)
-        pd.testing.assert_frame_equal(found.sort_values(NAMED, ignore_index=True),
-                                      expected.sort_values(NAMED, ignore_index=True), check_exact=True)
+        pd.testing.assert_frame_equal(
+            found.sort_values(NAMED, ignore_index=True),
+            expected.sort_values(NAMED, ignore_index=True),
+            check_exact=True,
+        )
 
 
 def test_the_plain_loop_gives_the_features_that_the_library_gives(tmp_path, monkeypatch):
@@ -66,12 +72,25 @@ def test_the_plain_loop_gives_the_features_that_the_library_gives(tmp_path, monk
 @pytest.mark.slow
 def test_the_benchmark_of_extraction_tells_all_its_figures(tmp_path):
     pytest.importorskip("torchvision", reason='needs the extra: pip install -e ".[extract]"')
-    command = [sys.executable, str(REPOSITORY / "benchmarks" / "extraction.py"), "--posters", "40", "--pairs", "1",
-               "--json"]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True,
-                          env=os.environ | {"PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path)})
+    command = [
+        sys.executable,
+        str(REPOSITORY / "benchmarks" / "extraction.py"),
+        "--posters",
+        "40",
+        "--pairs",
+        "1",
+        "--json",
+    ]
+    done = subprocess.run(
+        command,
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path)},
+    )
     told = json.loads(done.stdout)
     assert told["posters"] == 40 and not list(tmp_path.iterdir())
     assert told["peak_memory_mb_whole_extract"] > 100 and told["peak_memory_together_mb_whole_extract"] > 100
-    assert all(told[f"{kind}_{step}"] > 0 for kind in ("ratio", "images_per_second")
-               for step in ("finetuning", "extraction"))
+    assert all(
+        told[f"{kind}_{step}"] > 0 for kind in ("ratio", "images_per_second") for step in ("finetuning", "extraction")
+    )

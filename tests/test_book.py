@@ -26,8 +26,9 @@ def make_page(tmp_path, monkeypatch):
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path / "home"))
 
     def make(source: str = "corpus", name: str = "20_made") -> Page:
-        parameters = nbformat.v4.new_code_cell('corpus = "mm-imdb"\nprotocol = "paper"', id="20-00",
-                                               metadata={"tags": ["parameters"]})
+        parameters = nbformat.v4.new_code_cell(
+            'corpus = "mm-imdb"\nprotocol = "paper"', id="20-00", metadata={"tags": ["parameters"]}
+        )
         notebook = nbformat.v4.new_notebook(cells=[parameters, nbformat.v4.new_code_cell(source, id="20-01")])
         notebook.metadata["kernelspec"] = {"name": "python3", "display_name": "Python 3", "language": "python"}
         path = tmp_path / "notebooks" / f"{name}.ipynb"
@@ -76,13 +77,20 @@ def test_the_other_notebooks_go_on_and_the_exit_code_tells(make_page, tmp_path, 
     assert "The book was not built: 20_bad failed" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("printed", "told"), [
-    ("WARNING: a page\nTraceback (most recent call last):\n  File\nThere was an error in building your book.\n",
-     "jupyter-book failed:\nWARNING: a page"),
-    ("Traceback (most recent call last):\n  File\nKeyError: 'own'", None),
-    ("OSError: [Errno 28] No space left on device: 'page.html'",
-     "jupyter-book failed:\n_build can't be written (No space left on device): make room there."),
-])
+@pytest.mark.parametrize(
+    ("printed", "told"),
+    [
+        (
+            "WARNING: a page\nTraceback (most recent call last):\n  File\nThere was an error in building your book.\n",
+            "jupyter-book failed:\nWARNING: a page",
+        ),
+        ("Traceback (most recent call last):\n  File\nKeyError: 'own'", None),
+        (
+            "OSError: [Errno 28] No space left on device: 'page.html'",
+            "jupyter-book failed:\n_build can't be written (No space left on device): make room there.",
+        ),
+    ],
+)
 def test_a_book_that_jupyter_book_did_not_finish_leaves_the_last_one(tmp_path, monkeypatch, printed, told):
     monkeypatch.setattr(execution, "RUNNING", tmp_path / "running")
     monkeypatch.setattr(schedule, "BUILD", tmp_path)
@@ -117,8 +125,14 @@ def test_an_executed_page_tells_what_it_was_run_with_and_when(make_page):
     assert str(REPOSITORY.parent) not in run["input_path"] or not page.notebook.is_relative_to(REPOSITORY)
     last = executed.cells[-1]
     assert last.id == "20-record"
-    for told in (run["start_time"][:10], "corpus openclipart", "protocol paper", "cmcsl 0.1.0",
-                 record["made_from"]["data"][:12], "without the authors' published scores"):
+    for told in (
+        run["start_time"][:10],
+        "corpus openclipart",
+        "protocol paper",
+        "cmcsl 0.1.0",
+        record["made_from"]["data"][:12],
+        "without the authors' published scores",
+    ):
         assert told in last.source
 
 
@@ -132,7 +146,7 @@ def test_readers_see_the_record_and_which_pages_show_published_scores(make_page,
         notebook.cells[1:] = [parameters]
         nbformat.write(notebook, page.notebook)
         assert execution.execute(page._replace(parameters={"corpus": corpus})) is None
-        first, *_, injected, record = nbformat.read(page.output, as_version=4).cells
+        first, *_, injected, _record = nbformat.read(page.output, as_version=4).cells
         assert first.source == f"{title}\n\nText."
         assert injected.metadata.tags == ["injected-parameters", "remove-cell"] and corpus in injected.source
 
@@ -202,26 +216,40 @@ def test_jupyter_book_refuses_stale_pages_with_their_list(make_page, monkeypatch
 def test_a_page_depends_on_the_modules_that_it_imports(tmp_path, monkeypatch):
     monkeypatch.setattr(freshness, "REPOSITORY", tmp_path)
     sources = {
-        "__init__.py": "", "alone.py": "", "top.py": "from . import deep\nimport numpy",
-        "deep/__init__.py": "from .inner import x", "deep/inner.py": "def f():\n    from ..late import y",
-        "deep/style.css": "", "late.py": "import cmcsl_lib.top",
+        "__init__.py": "",
+        "alone.py": "",
+        "top.py": "from . import deep\nimport numpy",
+        "deep/__init__.py": "from .inner import x",
+        "deep/inner.py": "def f():\n    from ..late import y",
+        "deep/style.css": "",
+        "late.py": "import cmcsl_lib.top",
     }
     for name, source in sources.items():
         path = tmp_path / "cmcsl_lib" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(source, encoding="utf-8")
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("%matplotlib inline"),
-                                               nbformat.v4.new_code_cell("from cmcsl_lib.top import something")])
+    notebook = nbformat.v4.new_notebook(
+        cells=[
+            nbformat.v4.new_code_cell("%matplotlib inline"),
+            nbformat.v4.new_code_cell("from cmcsl_lib.top import something"),
+        ]
+    )
     nbformat.write(notebook, tmp_path / "notebook.ipynb")
-    found = {path.relative_to(tmp_path / "cmcsl_lib").as_posix() for path in
-             freshness.library(tmp_path / "notebook.ipynb")}
+    found = {
+        path.relative_to(tmp_path / "cmcsl_lib").as_posix() for path in freshness.library(tmp_path / "notebook.ipynb")
+    }
     assert found == set(sources) - {"alone.py"}
 
 
-@pytest.mark.parametrize(("module", "folders"), [
-    ("corpora", set()), ("corpora.features", {"features"}), ("experiments.published", {"paper"}),
-    ("experiments.sources", {"features", "paper", "scores"}),
-])
+@pytest.mark.parametrize(
+    ("module", "folders"),
+    [
+        ("corpora", set()),
+        ("corpora.features", {"features"}),
+        ("experiments.published", {"paper"}),
+        ("experiments.sources", {"features", "paper", "scores"}),
+    ],
+)
 def test_a_page_depends_on_the_data_that_its_modules_read(module, folders, make_page):
     page = make_page(f"import cmcsl_lib.{module}")
     read = freshness.data_files(freshness.library(page.notebook), "openclipart")
@@ -231,11 +259,14 @@ def test_a_page_depends_on_the_data_that_its_modules_read(module, folders, make_
     assert not {path.suffix for path in shipped} & freshness.NOT_DATA
 
 
-@pytest.mark.parametrize(("latex", "told"), [
-    (r"n_i < m", "<msub><mi>n</mi><mi>i</mi></msub><mo>&lt;</mo><mi>m</mi>"),
-    (r"a &= b \\ c &= d", "<mtable"),
-    (r"\begin{align}a &= b\end{align}", "<mtable"),
-])
+@pytest.mark.parametrize(
+    ("latex", "told"),
+    [
+        (r"n_i < m", "<msub><mi>n</mi><mi>i</mi></msub><mo>&lt;</mo><mi>m</mi>"),
+        (r"a &= b \\ c &= d", "<mtable"),
+        (r"\begin{align}a &= b\end{align}", "<mtable"),
+    ],
+)
 def test_formulas_become_mathml(latex, told):
     made = mathematics.mathml(latex, display=True)
     assert told in made and made.startswith('<math display="block"')

@@ -20,11 +20,25 @@ def made_up(datasets=12, modalities=("visual", "text", "both"), budgets=(1, 5), 
     No two differences are of one size: SciPy tests ties by trying all signs, which takes long.
     """
     random = np.random.default_rng(0)
-    rows = [{"dataset": f"D{dataset}", "method": method, "modality": modality, "budget": budget, "fold": fold,
-             "balanced_accuracy": 0.6 + level * (1 + 1e-5 * dataset) + noise * random.normal()
-             + (0.004 * (-1) ** dataset * (1 + 1e-3 * dataset) if method == "UNI" else 0), **columns}
-            for dataset in range(datasets) for method, level in levels.items() for modality in modalities
-            for budget in budgets for fold in range(2)]
+    rows = [
+        {
+            "dataset": f"D{dataset}",
+            "method": method,
+            "modality": modality,
+            "budget": budget,
+            "fold": fold,
+            "balanced_accuracy": 0.6
+            + level * (1 + 1e-5 * dataset)
+            + noise * random.normal()
+            + (0.004 * (-1) ** dataset * (1 + 1e-3 * dataset) if method == "UNI" else 0),
+            **columns,
+        }
+        for dataset in range(datasets)
+        for method, level in levels.items()
+        for modality in modalities
+        for budget in budgets
+        for fold in range(2)
+    ]
     return pd.DataFrame(rows)
 
 
@@ -32,7 +46,8 @@ def test_verdicts_beside_the_reference():
     scores = made_up()
     made = comparison.compared(scores)
     assert made.groupby(["modality", "budget"], sort=False).size().to_dict() == {
-        (modality, budget): 4 for modality in ("visual", "text", "both") for budget in (1, 5)}
+        (modality, budget): 4 for modality in ("visual", "text", "both") for budget in (1, 5)
+    }
     assert set(made.verdict[made.method == "PRE"]) == {"worse"}
     assert set(made.verdict[made.method == "co-training"]) == {"better"}
     assert set(made.verdict[made.method == "UNI"]) == {"no difference"}
@@ -42,8 +57,9 @@ def test_verdicts_beside_the_reference():
 
 
 def test_p_values_are_corrected_over_the_comparisons_made():
-    scores = made_up(levels={"CMCSL": 0, "a": 0.006, "b": 0.003, "c": 0}, modalities=("text",), budgets=(1,),
-                     noise=0.01)
+    scores = made_up(
+        levels={"CMCSL": 0, "a": 0.006, "b": 0.003, "c": 0}, modalities=("text",), budgets=(1,), noise=0.01
+    )
     made = comparison.compared(scores).set_index("method")
     means = scores.pivot_table(index="dataset", columns="method", values="balanced_accuracy")
     alone = [wilcoxon_p_values(means[["CMCSL", name]].to_numpy())[0, 1] for name in "abc"]
@@ -80,8 +96,12 @@ def test_the_exchange_on_each_propagator():
 
 
 def test_modalities_are_compared_as_methods_are():
-    scores = pd.concat([made_up(modalities=("visual", "both"), levels={"CMCSL": 0}),
-                        made_up(modalities=("text",), levels={"CMCSL": 0.2})])
+    scores = pd.concat(
+        [
+            made_up(modalities=("visual", "both"), levels={"CMCSL": 0}),
+            made_up(modalities=("text",), levels={"CMCSL": 0.2}),
+        ]
+    )
     made = comparison.compared(scores, "both", column="modality", by=["budget"]).set_index("modality")
     assert made.verdict["text"].tolist() == ["better"] * 2 and made.above["text"].tolist() == [12, 12]
     assert made.verdict["visual"].tolist() == ["no difference"] * 2 and made.p_value["visual"].tolist() == [1, 1]
@@ -89,16 +109,24 @@ def test_modalities_are_compared_as_methods_are():
 
 def disturbed():
     """CMCSL falls by half of the share of wrong labels; UNI falls by all of it; concatenation is low and level."""
-    parts = [made_up(modalities=("visual", "text", "both"), levels={
-        "CMCSL": -share / 2, "UNI": -share, "concatenation": -0.3}, disturbance=disturbance, share=share)
-        for disturbance in DISTURBANCES for share in (0.0, 0.2, 0.4)]
+    parts = [
+        made_up(
+            modalities=("visual", "text", "both"),
+            levels={"CMCSL": -share / 2, "UNI": -share, "concatenation": -0.3},
+            disturbance=disturbance,
+            share=share,
+        )
+        for disturbance in DISTURBANCES
+        for share in (0.0, 0.2, 0.4)
+    ]
     return pd.concat(parts, ignore_index=True)
 
 
 def test_curves_are_means_over_datasets():
     curves = comparison.curves(disturbed())
-    rows = curves[(curves.disturbance == WRONG) & (curves.method == "UNI") & (curves.modality == "text")
-                  & (curves.budget == 1)]
+    rows = curves[
+        (curves.disturbance == WRONG) & (curves.method == "UNI") & (curves.modality == "text") & (curves.budget == 1)
+    ]
     assert rows.share.tolist() == [0, 0.2, 0.4]
     assert rows.balanced_accuracy.tolist() == pytest.approx([0.6, 0.4, 0.2], abs=0.02)
     assert len(curves) == len(DISTURBANCES) * 3 * 2 * 3 * 3
@@ -114,8 +142,12 @@ def test_verdicts_at_each_share():
 
 
 def test_choices_of_seeds_beside_random_ones():
-    scores = pd.concat([made_up(levels={"PRE": 0, "UNI": level, "CMCSL": 2 * level}, choice=choice, classes_found=2)
-                        for choice, level in zip(CHOICES, (0.1, 0, 0, -0.1, 0, 0, 0), strict=True)])
+    scores = pd.concat(
+        [
+            made_up(levels={"PRE": 0, "UNI": level, "CMCSL": 2 * level}, choice=choice, classes_found=2)
+            for choice, level in zip(CHOICES, (0.1, 0, 0, -0.1, 0, 0, 0), strict=True)
+        ]
+    )
     scores.loc[(scores.choice == RANDOM) & (scores.budget == 1), "classes_found"] = 1
     scores = comparison.ordered(scores, choice=CHOICES)
     own = scores[scores.method == "CMCSL"]
@@ -135,10 +167,15 @@ def test_the_figure_shows_the_table():
     drawn = gains_by_method(table)
     figure = plt.gcf()
     assert len(drawn) == 3 * 3 * 2 and "CMCSL" not in set(drawn.method)
-    marks = np.concatenate([marks.get_offsets().data for panel in figure.axes for marks in panel.collections
-                            if len(marks.get_offsets())])
+    marks = np.concatenate(
+        [marks.get_offsets().data for panel in figure.axes for marks in panel.collections if len(marks.get_offsets())]
+    )
     assert sorted(marks[:, 0]) == pytest.approx(sorted(drawn.gain))
-    filled = sum(len(marks.get_offsets()) for panel in figure.axes for marks in panel.collections
-                 if len(marks.get_offsets()) and marks.get_label().endswith("per class"))
+    filled = sum(
+        len(marks.get_offsets())
+        for panel in figure.axes
+        for marks in panel.collections
+        if len(marks.get_offsets()) and marks.get_label().endswith("per class")
+    )
     assert filled == drawn.verdict.isin(["better", "worse"]).sum()
     plt.close(figure)

@@ -68,7 +68,7 @@ def test_nothing_told_is_an_address(corpus):
 
 
 @pytest.mark.parametrize(
-    "written, kept",
+    ("written", "kept"),
     [
         ("Ann (ann@example.org)", "Ann"),
         ("Ann - ann@example.org", "Ann"),

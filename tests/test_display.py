@@ -74,8 +74,9 @@ def test_tables_are_shown_with_all_of_their_rows():
 
 def test_sentences_stand_in_full_and_numbers_have_three_decimals():
     long = "a sentence that is much longer than the fifty characters that pandas would show, with `code`"
-    text = show_table(pd.DataFrame({"answer": [long], "share_x": [0.123], "p_value": [0.0001], "value": [0.5],
-                                    "none": [np.nan]})).data
+    text = show_table(
+        pd.DataFrame({"answer": [long], "share_x": [0.123], "p_value": [0.0001], "value": [0.5], "none": [np.nan]})
+    ).data
     for shown in (long.replace("`code`", "<code>code</code>"), ">12.3%<", ">&lt; 0.001<", ">0.500<", "></td>"):
         assert shown in text
     assert "<thead>" in text and text.count('<th scope="col">') == 5
@@ -84,7 +85,10 @@ def test_sentences_stand_in_full_and_numbers_have_three_decimals():
 def test_a_difference_has_a_sign_a_mark_and_a_class():
     text = show_table(pd.DataFrame({"difference": [0.0126, -0.02, 0.0004, np.nan]})).data
     assert re.findall(r'class="cmcsl-(\w+)"><span aria-hidden="true">(.)</span> ([^<]+)<', text) == [
-        ("up", "▲", "+0.013"), ("down", "▼", "-0.020"), ("same", "=", "0.000")]
+        ("up", "▲", "+0.013"),
+        ("down", "▼", "-0.020"),
+        ("same", "=", "0.000"),
+    ]
 
 
 def test_tables_can_be_scrolled_by_keys_and_have_a_name():
@@ -104,8 +108,11 @@ def test_names_of_columns_are_words_and_the_name_over_them_is_no_column():
 
 
 def test_long_names_may_go_on_in_the_next_line():
-    shown = show_table(pd.DataFrame({"id": ["animals/fish/blue_dolphin_01"], "seed": ["food/bread_1"],
-                                     "sha256": ["0123456789abcdef" * 4]})).data
+    shown = show_table(
+        pd.DataFrame(
+            {"id": ["animals/fish/blue_dolphin_01"], "seed": ["food/bread_1"], "sha256": ["0123456789abcdef" * 4]}
+        )
+    ).data
     assert "<td>animals/<wbr>fish/<wbr>blue_<wbr>dolphin_<wbr>01</td>" in shown and "<td>food/bread_1</td>" in shown
     assert shown.count("0123456789abcdef<wbr>") == 4
 

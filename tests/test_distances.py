@@ -30,8 +30,10 @@ def problems(draw):
     replacement = draw(st.booleans())
     if draw(st.booleans()):
         budgets = sorted(budgets)
-    return X, [labeling(y, budget, np.random.RandomState(budget if replacement else 0), replacement=replacement)
-               for budget in budgets]
+    return X, [
+        labeling(y, budget, np.random.RandomState(budget if replacement else 0), replacement=replacement)
+        for budget in budgets
+    ]
 
 
 @given(problems())
@@ -57,7 +59,7 @@ def test_rows_beside_a_seed_and_beside_two_at_once():
     for found, rows in zip(clusterings(X, seeds), seeds, strict=True):
         expected = clustering(X, rows)
         assert (found.seed == expected.seed).all()
-        assert (found.distance == expected.distance)[20:20 + len(rows)].all()
+        assert (found.distance == expected.distance)[20 : 20 + len(rows)].all()
 
 
 def test_a_list_without_new_seeds():

@@ -66,7 +66,8 @@ def test_memory_reaches_back_to_earlier_batches():
     made = drift.batches(SMALL, 0)
     with_memory, without = (drift.learn(name, made) for name in LEARNERS if name.startswith("last batch"))
     assert with_memory[with_memory.batch == 1].balanced_accuracy.tolist() == (
-        without[without.batch == 1].balanced_accuracy.tolist())
+        without[without.batch == 1].balanced_accuracy.tolist()
+    )
     assert not with_memory.balanced_accuracy.equals(without.balanced_accuracy)
 
 

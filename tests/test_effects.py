@@ -45,19 +45,26 @@ def made_up(gains, names=NAMES, budgets=(1, 2), by="classifier", corpus="opencli
             grown = np.resize(gain, len(names)) * (1 + np.arange(len(names)) / 100)
             for place, (name, difference) in enumerate(zip(names, grown, strict=True)):
                 uni = 0.6 + place / 1000
-                rows += [(name, modality, method, key, value) for method, value in
-                         (("PRE", 0.5), ("UNI", uni), ("CMCSL", uni + difference))]
+                rows += [
+                    (name, modality, method, key, value)
+                    for method, value in (("PRE", 0.5), ("UNI", uni), ("CMCSL", uni + difference))
+                ]
     scores = pd.DataFrame(rows, columns=["dataset", "modality", "method", by, "balanced_accuracy"])
     fits = pd.MultiIndex.from_product([budgets, range(5), range(2)], names=["budget", "repetition", "fold"])
     scores = scores.merge(fits.to_frame(index=False), how="cross")
-    defaults = {"corpus": corpus, "protocol": "strict", "preprocessing": "L2STD", "classifier": "GNB",
-                "pseudo_label_accuracy": np.nan}
+    defaults = {
+        "corpus": corpus,
+        "protocol": "strict",
+        "preprocessing": "L2STD",
+        "classifier": "GNB",
+        "pseudo_label_accuracy": np.nan,
+    }
     return scores.assign(**{name: value for name, value in defaults.items() if name not in scores})[list(COLUMNS)]
 
 
 def random_scores(by, values, names=NAMES):
     """Made-up scores with noise of their own in every row."""
-    scores = made_up({value: (UP, MIXED) for value in values}, names, by=by)
+    scores = made_up(dict.fromkeys(values, (UP, MIXED)), names, by=by)
     return scores.assign(balanced_accuracy=np.random.default_rng(0).uniform(0.3, 0.9, len(scores)))
 
 
@@ -65,15 +72,27 @@ def full(classifier, preprocessing, modality, value):
     """FULL in every dataset and fold."""
     keys = pd.MultiIndex.from_product([NAMES, range(5), range(2)], names=["dataset", "repetition", "fold"])
     return keys.to_frame(index=False).assign(
-        corpus="openclipart", protocol="strict", modality=modality, method="FULL", preprocessing=preprocessing,
-        classifier=classifier, budget=0, balanced_accuracy=value, pseudo_label_accuracy=np.nan)[list(COLUMNS)]
+        corpus="openclipart",
+        protocol="strict",
+        modality=modality,
+        method="FULL",
+        preprocessing=preprocessing,
+        classifier=classifier,
+        budget=0,
+        balanced_accuracy=value,
+        pseudo_label_accuracy=np.nan,
+    )[list(COLUMNS)]
 
 
 def test_verdicts():
     table = against_uni(made_up({"GNB": (UP, DOWN), "LR": (MIXED, NONE)}), ["classifier"])
     table = table.set_index(["classifier", "modality"])
-    assert table.verdict.to_dict() == {("GNB", "visual"): "better", ("GNB", "text"): "worse",
-                                       ("LR", "visual"): "no difference", ("LR", "text"): "no difference"}
+    assert table.verdict.to_dict() == {
+        ("GNB", "visual"): "better",
+        ("GNB", "text"): "worse",
+        ("LR", "visual"): "no difference",
+        ("LR", "text"): "no difference",
+    }
     assert table.above.to_list() == [20, 0, 10, 0] and (table.datasets == 20).all()
     row = table.loc["GNB", "visual"]
     assert row.gain == pytest.approx(0.05 * (1 + np.arange(20).mean() / 100))
@@ -88,7 +107,8 @@ def test_rows_of_one_value_stand_together():
     scores = random_scores("classifier", CLASSIFIERS, NAMES[:2]).sort_values("modality", kind="stable")
     table = against_uni(scores, ["classifier"])
     assert list(zip(table.classifier, table.modality, strict=True)) == [
-        (name, modality) for name in CLASSIFIERS for modality in ("text", "visual")]
+        (name, modality) for name in CLASSIFIERS for modality in ("text", "visual")
+    ]
     assert table.index.to_list() == list(range(6))
 
 
@@ -100,8 +120,10 @@ def test_against_uni_is_what_scipy_says():
         assert [row.PRE, row.UNI, row.CMCSL] == pytest.approx(means[["PRE", "UNI", "CMCSL"]].mean().to_list())
         assert row.gain == pytest.approx((means.CMCSL - means.UNI).mean())
         assert row.above == (means.CMCSL > means.UNI).sum() and row.datasets == len(NAMES)
-        p = {pair: wilcoxon(means[pair[0]], means[pair[1]]).pvalue
-             for pair in (("PRE", "UNI"), ("PRE", "CMCSL"), ("UNI", "CMCSL"))}
+        p = {
+            pair: wilcoxon(means[pair[0]], means[pair[1]]).pvalue
+            for pair in (("PRE", "UNI"), ("PRE", "CMCSL"), ("UNI", "CMCSL"))
+        }
         # Holm: the smallest p-value three times, the second twice, each at least the one before it.
         corrected = np.maximum.accumulate(np.sort(list(p.values())) * [3, 2, 1]).clip(max=1)
         place = sorted(p.values()).index(p["UNI", "CMCSL"])
@@ -112,7 +134,7 @@ def test_against_uni_is_what_scipy_says():
 @given(st.lists(st.integers(-20, 20), min_size=8, max_size=9))
 @settings(max_examples=10, deadline=None)
 def test_verdicts_are_symmetric(differences):
-    scores = made_up({"GNB": (np.array(differences) / 100, UP)}, NAMES[:len(differences)], budgets=(1,))
+    scores = made_up({"GNB": (np.array(differences) / 100, UP)}, NAMES[: len(differences)], budgets=(1,))
     turned = scores.assign(method=scores.method.replace({"UNI": "CMCSL", "CMCSL": "UNI"}))
     one, other = against_uni(scores), against_uni(turned)
     assert other.p_value.to_list() == pytest.approx(one.p_value.to_list())
@@ -131,14 +153,22 @@ def test_every_fit_is_needed():
 def test_few_datasets_give_no_verdict():
     scores = made_up({"GNB": (UP, UP), "LR": (DOWN, DOWN)}, ["AF", "AFP"])
     assert set(against_uni(scores, ["classifier"]).verdict) == {"too few datasets"}
-    prepared = made_up({name: (UP, UP) for name in PREPROCESSINGS}, ["AF"], by="preprocessing")
+    prepared = made_up(dict.fromkeys(PREPROCESSINGS, (UP, UP)), ["AF"], by="preprocessing")
     ranked = preprocessing_ranks(prepared)
     assert (ranked.better_than == "").all() and ranked.CMCSL.to_list() == pytest.approx([0.65] * 10)
 
 
-@pytest.mark.parametrize("rows, comparisons, expected", [
-    (5, 1, False), (6, 1, True), (6, 3, False), (7, 3, True), (8, 10, False), (9, 10, True),
-])
+@pytest.mark.parametrize(
+    ("rows", "comparisons", "expected"),
+    [
+        (5, 1, False),
+        (6, 1, True),
+        (6, 3, False),
+        (7, 3, True),
+        (8, 10, False),
+        (9, 10, True),
+    ],
+)
 def test_can_be_significant(rows, comparisons, expected):
     assert can_be_significant(rows, comparisons) is expected
     assert (comparisons * wilcoxon(np.arange(1, rows + 1)).pvalue < 0.05) == expected
@@ -217,14 +247,18 @@ def test_ranks_are_what_scipy_says():
 
 
 def test_traces_of_labels():
-    scores = made_up({name: (UP, UP) for name in CLASSIFIERS})
+    scores = made_up(dict.fromkeys(CLASSIFIERS, (UP, UP)))
     accurate = scores.assign(pseudo_label_accuracy=scores.method.map({"UNI": 0.7, "CMCSL": 0.8}))
     raw = [full(name, "RAW", modality, 0.8) for name in CLASSIFIERS for modality in ("visual", "text")]
-    same, other = ([full(name, "L2STD", modality, value) for name in CLASSIFIERS for modality in ("visual", "text")]
-                   for value in (0.8, 0.9))
+    same, other = (
+        [full(name, "L2STD", modality, value) for name in CLASSIFIERS for modality in ("visual", "text")]
+        for value in (0.8, 0.9)
+    )
     traces = label_traces(pd.concat([accurate, *raw, *other]))
-    assert traces[["share_as_unprocessed", "share_right_UNI", "share_right_CMCSL"]].to_numpy().tolist() == [
-        pytest.approx([0, 0.7, 0.8])] * 6
+    assert (
+        traces[["share_as_unprocessed", "share_right_UNI", "share_right_CMCSL"]].to_numpy().tolist()
+        == [pytest.approx([0, 0.7, 0.8])] * 6
+    )
     # FULL of LR alone scores as without preprocessing, and no accuracy is known.
     traces = label_traces(pd.concat([scores, *raw, *same[2:4], *other[:2], *other[4:]]))
     shares = traces.groupby("classifier").share_as_unprocessed.agg(["min", "max"])
@@ -250,7 +284,11 @@ def test_shared_fits_stand_once():
 def test_groups_of_datasets():
     scores = with_groups(made_up({"GNB": (UP, UP)}, ["AF", "PT", "CO", "AFP"]))
     assert scores.groupby("dataset").group.unique().map(list).to_dict() == {
-        "AF": ["binary"], "PT": ["binary"], "CO": ["binary"], "AFP": ["multiclass"]}
+        "AF": ["binary"],
+        "PT": ["binary"],
+        "CO": ["binary"],
+        "AFP": ["multiclass"],
+    }
 
 
 def test_sources_that_are_absent_are_left_out(monkeypatch, tmp_path):
@@ -281,9 +319,13 @@ def test_only_the_scores_of_the_corpus_are_computed(monkeypatch):
     monkeypatch.setattr(effects, "source_scores", recorded)
     load_sources([3], datasets="AF", classifiers=("LR",))
     load_sources([2], "mm-imdb", datasets="HR", classifiers=("LR",))
-    assert asked == [("published", 3, False, None, ("LR",)), ("openclipart", 3, True, "AF", ("LR",)),
-                     ("mm-imdb", 3, False, None, ("LR",)), ("published", 2, False, None, None),
-                     ("mm-imdb", 2, True, "HR", None)]
+    assert asked == [
+        ("published", 3, False, None, ("LR",)),
+        ("openclipart", 3, True, "AF", ("LR",)),
+        ("mm-imdb", 3, False, None, ("LR",)),
+        ("published", 2, False, None, None),
+        ("mm-imdb", 2, True, "HR", None),
+    ]
 
 
 @originals
@@ -312,8 +354,15 @@ def test_answers_of_the_published_scores():
 
 @originals
 def test_published_scores_of_other_classifiers_are_without_preprocessing():
-    scores = distinct(pd.concat([source_scores("published", 1), source_scores("published", 2),
-                                 source_scores("published", 3, classifiers=CLASSIFIERS)]))
+    scores = distinct(
+        pd.concat(
+            [
+                source_scores("published", 1),
+                source_scores("published", 2),
+                source_scores("published", 3, classifiers=CLASSIFIERS),
+            ]
+        )
+    )
     traces = label_traces(scores).set_index(["classifier", "modality"])
     assert (traces.share_as_unprocessed[["CART"]] == 1).all() and traces.share_as_unprocessed["LR", "text"] == 1
     assert traces.share_as_unprocessed["LR", "visual"] > 0.5

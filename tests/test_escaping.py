@@ -49,10 +49,19 @@ def test_a_class_with_a_first_underscore_stands_in_the_legend():
     assert [text.get_text().strip() for text in axes.legend().get_texts()] == ["_hidden"]
 
 
-@pytest.mark.parametrize(("text", "cell"), [
-    ("=1+1", "'=1+1"), ("+a", "'+a"), ("-b", "'-b"), ("@c", "'@c"), ("\td", "'\td"), ("\re", "'\re"), ("f=g", "f=g"),
-    ("", ""),
-])
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("=1+1", "'=1+1"),
+        ("+a", "'+a"),
+        ("-b", "'-b"),
+        ("@c", "'@c"),
+        ("\td", "'\td"),
+        ("\re", "'\re"),
+        ("f=g", "f=g"),
+        ("", ""),
+    ],
+)
 def test_no_spreadsheet_runs_a_cell(text, cell):
     assert spreadsheet_safe(text) == cell
 

@@ -77,14 +77,21 @@ def problems(draw, modalities=2, ties=True):
     return X, {f"m{number}": [2 * number, 2 * number + 1] for number in range(modalities)}, y
 
 
-@parametrize_with_checks([make() for make in CLASSIFIERS] + [
-    CMCSLClassifier(LogisticRegression(), exchange="probability", min_margin=0.1),
-    CMCSLClassifier(propagator=KNeighborsClassifier(3), exchange="scale", fusion="maximum"),
-    # Of several modalities some may be missing, so that checks put NaN here and there: gaps must be filled in.
-    *(make(modalities=CHECKED, preprocessing=make_pipeline(SimpleImputer(), StandardScaler()))
-      for make in CLASSIFIERS if make is not EarlyFusionClassifier),
-    EarlyFusionClassifier(modalities=CHECKED),
-], expected_failed_checks=lambda estimator: EXCUSED)
+@parametrize_with_checks(
+    [make() for make in CLASSIFIERS]
+    + [
+        CMCSLClassifier(LogisticRegression(), exchange="probability", min_margin=0.1),
+        CMCSLClassifier(propagator=KNeighborsClassifier(3), exchange="scale", fusion="maximum"),
+        # Of several modalities some may be missing, so that checks put NaN here and there: gaps must be filled in.
+        *(
+            make(modalities=CHECKED, preprocessing=make_pipeline(SimpleImputer(), StandardScaler()))
+            for make in CLASSIFIERS
+            if make is not EarlyFusionClassifier
+        ),
+        EarlyFusionClassifier(modalities=CHECKED),
+    ],
+    expected_failed_checks=lambda estimator: EXCUSED,
+)
 def test_scikit_learn_accepts(estimator, check):
     check(estimator)
 
@@ -94,14 +101,24 @@ class Renamed(LabelSpreading):
 
 
 def test_label_spreading_under_another_name_fails_the_excused_check_too():
-    failed = {told["check_name"] for told in check_estimator(Renamed(), on_fail=None, on_skip=None)
-              if told["status"] == "failed"}
+    failed = {
+        told["check_name"]
+        for told in check_estimator(Renamed(), on_fail=None, on_skip=None)
+        if told["status"] == "failed"
+    }
     assert failed == set(EXCUSED)
 
 
 @pytest.mark.parametrize("make", CLASSIFIERS)
-@pytest.mark.parametrize("names", [np.array(["one", "two", "three"]), np.array(["one", "two", "three"], dtype=object),
-                                   np.array([5, 2, 9]), np.array([3.0, 1.0, 7.0])])
+@pytest.mark.parametrize(
+    "names",
+    [
+        np.array(["one", "two", "three"]),
+        np.array(["one", "two", "three"], dtype=object),
+        np.array([5, 2, 9]),
+        np.array([3.0, 1.0, 7.0]),
+    ],
+)
 def test_classes_of_any_kind(make, names):
     X, _, y = views()
     numbered, named = (make(modalities=TWO).fit(X, labels) for labels in (y, names[y]))
@@ -116,6 +133,7 @@ def test_examples(module):
 
 
 # Against the plain path of the replication
+
 
 @pytest.mark.parametrize("budget", [1, 3, 20])
 @pytest.mark.parametrize("preprocessing", ["RAW", "L2STD"])
@@ -161,8 +179,9 @@ def test_ties_are_settled_as_by_the_functions_of_algorithm_1(memory, problem):
 @settings(max_examples=25)
 def test_a_unit_that_all_modalities_share_does_not_matter(problem, power):
     X, modalities, y = problem
-    first, second = (CMCSLClassifier(modalities=modalities, preprocessing="RAW").fit(given, y)
-                     for given in (X, X * 2.0**power))
+    first, second = (
+        CMCSLClassifier(modalities=modalities, preprocessing="RAW").fit(given, y) for given in (X, X * 2.0**power)
+    )
     assert (first.distance_ * 2.0**power == second.distance_).all()
     for told in ("transduction_", "deciding_modality_", "margin_", "seed_row_"):
         assert (getattr(first, told) == getattr(second, told)).all()
@@ -170,11 +189,18 @@ def test_a_unit_that_all_modalities_share_does_not_matter(problem, power):
 
 def test_scores_are_those_of_experiment_3():
     features, protocol, budget = load_features("openclipart", "AF"), PROTOCOLS["strict"], 3
-    scores = run_dataset(features, protocol, 3, budgets=(budget,)).set_index(
-        ["method", "modality", "repetition", "fold"]).balanced_accuracy
+    scores = (
+        run_dataset(features, protocol, 3, budgets=(budget,))
+        .set_index(["method", "modality", "repetition", "fold"])
+        .balanced_accuracy
+    )
     X, y = np.hstack(features.modalities), features.y
-    apart = {"CMCSL": CMCSLClassifier, "UNI": UnimodalClassifier, "PRE": PrelabeledClassifier,
-             "FULL": FullyLabeledClassifier}
+    apart = {
+        "CMCSL": CMCSLClassifier,
+        "UNI": UnimodalClassifier,
+        "PRE": PrelabeledClassifier,
+        "FULL": FullyLabeledClassifier,
+    }
     for repetition, fold, training, test in folds(features, protocol):
         seeds = training[seed_rows(y[training], budget, protocol, repetition, fold)]
         known = np.where(np.isin(np.arange(len(y)), seeds), y, -1)
@@ -189,19 +215,22 @@ def test_scores_are_those_of_experiment_3():
 
 # Properties of labels and provenance
 
+
 @given(problems(modalities=3))
 def test_provenance_by_trying_every_seed(problem):
     X, modalities, y = problem
     fitted = CMCSLClassifier(KNeighborsClassifier(1), modalities=modalities, preprocessing="RAW").fit(X, y)
     seeds = np.flatnonzero(y >= 0)
     for row in np.flatnonzero(y < 0):
-        distances = np.array([np.linalg.norm(X[np.ix_(seeds, columns)] - X[row, columns], axis=1)
-                              for columns in modalities.values()])
+        distances = np.array(
+            [np.linalg.norm(X[np.ix_(seeds, columns)] - X[row, columns], axis=1) for columns in modalities.values()]
+        )
         label = fitted.transduction_[row]
         others = distances[:, y[seeds] != label].min()
         assert fitted.distance_[row] == pytest.approx(distances.min())
-        assert distances[list(modalities).index(fitted.deciding_modality_[row]),
-                         seeds.tolist().index(fitted.seed_row_[row])] == pytest.approx(distances.min())
+        assert distances[
+            list(modalities).index(fitted.deciding_modality_[row]), seeds.tolist().index(fitted.seed_row_[row])
+        ] == pytest.approx(distances.min())
         assert y[fitted.seed_row_[row]] == label
         assert fitted.margin_[row] == pytest.approx(1 - distances.min() / others if others else 0)
 
@@ -224,8 +253,10 @@ def test_labeled_rows_keep_their_label(exchange, problem):
 def test_permuting_rows_permutes_results(exchange, problem, random):
     X, modalities, y = problem
     order = np.array(random.sample(range(len(y)), len(y)))
-    plain, permuted = (CMCSLClassifier(modalities=modalities, preprocessing="RAW", exchange=exchange).fit(*told)
-                       for told in ((X, y), (X[order], y[order])))
+    plain, permuted = (
+        CMCSLClassifier(modalities=modalities, preprocessing="RAW", exchange=exchange).fit(*told)
+        for told in ((X, y), (X[order], y[order]))
+    )
     assert (permuted.transduction_ == plain.transduction_[order]).all()
     assert (permuted.deciding_modality_ == plain.deciding_modality_[order]).all()
     assert (order[permuted.seed_row_] == plain.seed_row_[order]).all()
@@ -241,16 +272,22 @@ def test_the_unit_of_a_modality_does_not_matter_to_comparable_distances(exchange
     scaled = X.copy()
     # Powers of two scale without rounding.
     scaled[:, modalities["m1"]] *= 2.0**power
-    first, second = (CMCSLClassifier(modalities=modalities, preprocessing="RAW", exchange=exchange).fit(given, y)
-                     for given in (X, scaled))
+    first, second = (
+        CMCSLClassifier(modalities=modalities, preprocessing="RAW", exchange=exchange).fit(given, y)
+        for given in (X, scaled)
+    )
     assert (first.transduction_ == second.transduction_).all()
     assert (first.deciding_modality_ == second.deciding_modality_).all()
 
 
 def test_the_unit_of_a_modality_matters_to_plain_distances():
     X, y, _ = views()
-    deciding = [CMCSLClassifier(modalities=TWO, preprocessing="RAW").fit(X * [1, 1, unit, unit, unit], y)
-                .deciding_modality_[y < 0] for unit in (1e-3, 1e3)]
+    deciding = [
+        CMCSLClassifier(modalities=TWO, preprocessing="RAW")
+        .fit(X * [1, 1, unit, unit, unit], y)
+        .deciding_modality_[y < 0]
+        for unit in (1e-3, 1e3)
+    ]
     assert set(deciding[0]) == {"text"} and set(deciding[1]) == {"visual"}
 
 
@@ -274,8 +311,12 @@ def test_strategies_on_distances_with_known_answers():
     # One seed of each class at 0 and 10; text is the same at ten times the scale, but its last row lies elsewhere.
     X = np.array([[0, 0], [10, 100], [1, 10], [2, 20], [4, 40], [3, 90]], dtype=float)
     y = [0, 1, -1, -1, -1, -1]
-    told = {exchange: CMCSLClassifier(modalities={"visual": [0], "text": [1]}, preprocessing="RAW", exchange=exchange)
-            .fit(X, y) for exchange in ("distance", "rank", "scale")}
+    told = {
+        exchange: CMCSLClassifier(modalities={"visual": [0], "text": [1]}, preprocessing="RAW", exchange=exchange).fit(
+            X, y
+        )
+        for exchange in ("distance", "rank", "scale")
+    }
     assert {name: fitted.transduction_[-1] for name, fitted in told.items()} == {"distance": 0, "rank": 1, "scale": 1}
     # Visual distances are 1, 2, 4, 3, text's 10, 20, 40, 10: the last row is third of four, or one of the first two.
     assert told["rank"].margin_[-1] == pytest.approx(1 - (2 / 4) / (3 / 4))
@@ -288,8 +329,9 @@ def test_probabilities_are_calibrated_where_seeds_can_judge_each_other():
     y = np.arange(400) % 2
     telling, noise = y[:, None] + random.normal(size=(400, 2)) / 4, random.normal(size=(400, 2)) / 4
     labels = np.where(np.arange(400) < 100, y, -1)
-    fitted = CMCSLClassifier(modalities={"noise": [0, 1], "telling": [2, 3]}, preprocessing="RAW",
-                             exchange="probability").fit(np.hstack([noise, telling]), labels)
+    fitted = CMCSLClassifier(
+        modalities={"noise": [0, 1], "telling": [2, 3]}, preprocessing="RAW", exchange="probability"
+    ).fit(np.hstack([noise, telling]), labels)
     hidden = labels < 0
     # Noise comes first and is as close to its seeds; only the seeds show that it tells nothing.
     assert (fitted.deciding_modality_[hidden] == "telling").mean() > 0.9
@@ -299,13 +341,15 @@ def test_probabilities_are_calibrated_where_seeds_can_judge_each_other():
 
 # Abstention, transfer, missing modalities
 
+
 @given(problems(), st.floats(0, 1), st.floats(0, 1))
 @settings(max_examples=50)
 def test_a_larger_margin_keeps_fewer_labels(problem, one, other):
     X, modalities, y = problem
     low, high = sorted((one, other))
-    few, many = (CMCSLClassifier(modalities=modalities, min_margin=margin).fit(X, y).transduction_
-                 for margin in (high, low))
+    few, many = (
+        CMCSLClassifier(modalities=modalities, min_margin=margin).fit(X, y).transduction_ for margin in (high, low)
+    )
     kept = few >= 0
     assert (few[kept] == many[kept]).all()
 
@@ -317,15 +361,19 @@ def test_rows_without_a_label_are_not_trained_on():
     assert 0 < used.sum() < len(y)
     assert (used == (fitted.margin_ >= 0.5)).all()
     assert fitted.estimators_["text"].class_count_.sum() == pytest.approx(
-        (1 - np.bincount(y[y >= 0]) / (y >= 0).sum())[fitted.transduction_[used]].sum())
+        (1 - np.bincount(y[y >= 0]) / (y >= 0).sum())[fitted.transduction_[used]].sum()
+    )
 
 
 def test_one_way_and_crosswise_transfer():
     X, y, _ = views()
     own = CMCSLClassifier(modalities=TWO).fit(X, y).unimodal_transduction_
     assert (own["visual"] != own["text"]).any()
-    for transfer, teacher in {"text": dict(visual="text", text="text"), "visual": dict(visual="visual", text="visual"),
-                              "crosswise": dict(visual="text", text="visual")}.items():
+    for transfer, teacher in {
+        "text": dict(visual="text", text="text"),
+        "visual": dict(visual="visual", text="visual"),
+        "crosswise": dict(visual="text", text="visual"),
+    }.items():
         fitted = CMCSLClassifier(modalities=TWO, transfer=transfer).fit(X, y)
         for pupil, name in teacher.items():
             assert (fitted.transduction_by_modality_[pupil] == own[name]).all()
@@ -383,10 +431,13 @@ def test_rows_that_nobody_speaks_of_have_no_label():
 
 # Propagators
 
+
 def test_the_nearest_neighbour_propagates_as_clustering_does():
     X, y, _ = views()
-    clustered, propagated = (CMCSLClassifier(modalities=TWO, propagator=propagator).fit(X, y)
-                             for propagator in (None, KNeighborsClassifier(1)))
+    clustered, propagated = (
+        CMCSLClassifier(modalities=TWO, propagator=propagator).fit(X, y)
+        for propagator in (None, KNeighborsClassifier(1))
+    )
     for name in TWO:
         assert (clustered.unimodal_transduction_[name] == propagated.unimodal_transduction_[name]).all()
 
@@ -402,9 +453,16 @@ def test_a_semi_supervised_propagator_is_shown_the_unlabeled_rows():
 
 
 @pytest.mark.parametrize("exchange", EXCHANGES)
-@pytest.mark.parametrize("propagator", [
-    LabelSpreading(kernel="knn", n_neighbors=5), SelfTrainingClassifier(LogisticRegression()), KNeighborsClassifier(3),
-    make_pipeline(StandardScaler(), GaussianNB())], ids=lambda propagator: type(propagator).__name__)
+@pytest.mark.parametrize(
+    "propagator",
+    [
+        LabelSpreading(kernel="knn", n_neighbors=5),
+        SelfTrainingClassifier(LogisticRegression()),
+        KNeighborsClassifier(3),
+        make_pipeline(StandardScaler(), GaussianNB()),
+    ],
+    ids=lambda propagator: type(propagator).__name__,
+)
 def test_exchange_on_top_of_any_propagator(exchange, propagator):
     X, y, true = views(missing=0.2)
     fitted = CMCSLClassifier(modalities=TWO, propagator=propagator, exchange=exchange).fit(X, y)
@@ -416,6 +474,7 @@ def test_exchange_on_top_of_any_propagator(exchange, propagator):
 
 
 # Co-training
+
 
 def test_co_training_on_views_that_are_independent_given_the_class():
     random = np.random.default_rng(0)
@@ -434,8 +493,9 @@ def test_co_training_on_views_that_are_independent_given_the_class():
 
 def test_the_first_round_of_co_training_by_hand():
     X, y, _ = views()
-    fitted = CoTrainingClassifier(modalities=TWO, preprocessing="RAW", class_weight=None, growth=2, pool_size=20,
-                                  max_iter=1, random_state=3).fit(X, y)
+    fitted = CoTrainingClassifier(
+        modalities=TWO, preprocessing="RAW", class_weight=None, growth=2, pool_size=20, max_iter=1, random_state=3
+    ).fit(X, y)
     labels, pool = y.copy(), np.random.RandomState(3).permutation(np.flatnonzero(y < 0))[:20]
     for columns in TWO.values():
         model = GaussianNB().fit(X[np.ix_(y >= 0, columns)], y[y >= 0])
@@ -473,6 +533,7 @@ def test_co_training_labels_so_many_rows_per_round_and_passes_metadata_on():
 
 # Streams
 
+
 def batches(count=3, n=30, drift=0.0):
     for number in range(count):
         X, y, true = views(n, seed=1)
@@ -496,8 +557,9 @@ def test_seeds_of_earlier_batches_label_later_ones():
         assert (stream.transduction_ >= 0).all() and len(stream.transduction_) == len(X)
         assert set(stream.seed_row_) <= set(np.flatnonzero(y >= 0))
     together = CMCSLClassifier(modalities=TWO, preprocessing="RAW").fit(
-        np.vstack([X, X + 1e-3]), np.concatenate([y, np.full(len(X), -1)]))
-    assert (stream.transduction_ == together.transduction_[len(X):]).all()
+        np.vstack([X, X + 1e-3]), np.concatenate([y, np.full(len(X), -1)])
+    )
+    assert (stream.transduction_ == together.transduction_[len(X) :]).all()
 
 
 def test_new_seeds_join_the_old_ones_and_are_counted_from_the_start_of_the_stream():
@@ -561,6 +623,7 @@ def test_streams_that_can_not_go_on():
 
 # What scikit-learn's users do with it
 
+
 @pytest.mark.parametrize("make", [CMCSLClassifier, UnimodalClassifier, LateFusionClassifier, EarlyFusionClassifier])
 def test_the_same_from_an_array_a_data_frame_and_a_dict(make):
     X, y, _ = views(missing=0.0 if make is EarlyFusionClassifier else 0.2)
@@ -568,10 +631,19 @@ def test_the_same_from_an_array_a_data_frame_and_a_dict(make):
     arrays = {name: X[:, columns] for name, columns in TWO.items()}
     named = {"visual": ["a", "b"], "text": ["c", "d", "e"]}
     masks = {"visual": [True, True, False, False, False], "text": np.arange(5) >= 2}
-    given = [(X, TWO), (X, {"visual": slice(0, 2), "text": slice(2, None)}), (frame, TWO), (frame, named), (X, masks),
-             ({"visual": frame[["a", "b"]], "text": frame[["c", "d", "e"]]}, None),
-             (X, {"visual": [-5, -4], "text": [2, 3, 4]}), (arrays, None), (arrays, TWO),
-             (arrays, ("visual", "text")), (dict(reversed(arrays.items())), ["visual", "text"])]
+    given = [
+        (X, TWO),
+        (X, {"visual": slice(0, 2), "text": slice(2, None)}),
+        (frame, TWO),
+        (frame, named),
+        (X, masks),
+        ({"visual": frame[["a", "b"]], "text": frame[["c", "d", "e"]]}, None),
+        (X, {"visual": [-5, -4], "text": [2, 3, 4]}),
+        (arrays, None),
+        (arrays, TWO),
+        (arrays, ("visual", "text")),
+        (dict(reversed(arrays.items())), ["visual", "text"]),
+    ]
     expected = make(modalities=TWO).fit(X, y)
     for data, modalities in given:
         fitted = make(modalities=modalities).fit(data, y)
@@ -634,11 +706,20 @@ def test_in_pipelines_searches_and_cross_validation():
     X, y, true = views()
     piped = make_pipeline(StandardScaler(), CMCSLClassifier(GaussianNB(), modalities=TWO))
     assert cross_val_score(piped, X, true, cv=3).min() > 0.7
-    search = GridSearchCV(piped, {"cmcslclassifier__exchange": list(EXCHANGES), "cmcslclassifier__min_margin": [0, 0.2],
-                                  "cmcslclassifier__base_estimator__var_smoothing": [1e-9, 1e-3]}, cv=2)
+    search = GridSearchCV(
+        piped,
+        {
+            "cmcslclassifier__exchange": list(EXCHANGES),
+            "cmcslclassifier__min_margin": [0, 0.2],
+            "cmcslclassifier__base_estimator__var_smoothing": [1e-9, 1e-3],
+        },
+        cv=2,
+    )
     assert search.fit(X, y).best_score_ > 0
-    named = make_pipeline(StandardScaler().set_output(transform="pandas"),
-                          CMCSLClassifier(modalities={"visual": ["a", "b"], "text": ["c", "d", "e"]}))
+    named = make_pipeline(
+        StandardScaler().set_output(transform="pandas"),
+        CMCSLClassifier(modalities={"visual": ["a", "b"], "text": ["c", "d", "e"]}),
+    )
     frame = pd.DataFrame(X, columns=list("abcde"))
     assert (named.fit(frame, y).predict(frame) == piped.fit(X, y).predict(X)).all()
     predicted = piped.predict(X)
@@ -662,7 +743,8 @@ def test_rows_without_a_label_are_not_scored():
     assert numbered.score(X, y) == right.mean()
     assert numbered.score(X, labels) == (numbered.predict(X) == labels)[y >= 0].mean() < 1
     assert numbered.score(X, labels, weight) == pytest.approx(
-        np.average((numbered.predict(X) == labels)[y >= 0], weights=weight[y >= 0]))
+        np.average((numbered.predict(X) == labels)[y >= 0], weights=weight[y >= 0])
+    )
     assert clone(plain).fit(X, named).score(X, named) == right.mean()
     assert numbered.score(X, true) == (numbered.predict(X) == true).mean()
     assert cross_val_score(plain, X, named, cv=KFold(3), error_score="raise").min() > 0.5
@@ -677,11 +759,13 @@ def test_pipelines_route_weights_to_the_score():
     weight = np.random.default_rng(0).random(len(y))
     with sklearn.config_context(enable_metadata_routing=True):
         asks = CMCSLClassifier(GaussianNB().set_fit_request(sample_weight=True), modalities=TWO)
-        piped = make_pipeline(StandardScaler().set_fit_request(sample_weight=False),
-                              asks.set_score_request(sample_weight=True)).fit(X, y, sample_weight=weight)
+        piped = make_pipeline(
+            StandardScaler().set_fit_request(sample_weight=False), asks.set_score_request(sample_weight=True)
+        ).fit(X, y, sample_weight=weight)
         assert piped.score(X, true) == (piped.predict(X) == true).mean()
         assert piped.score(X, true, sample_weight=weight) == pytest.approx(
-            np.average(piped.predict(X) == true, weights=weight))
+            np.average(piped.predict(X) == true, weights=weight)
+        )
         search = GridSearchCV(asks, {"min_margin": [0, 0.1]}, error_score="raise")
         assert 0 < search.fit(X, true, sample_weight=weight).best_score_ <= 1
 
@@ -724,9 +808,11 @@ def test_sample_weight_reaches_the_base_estimator():
         scaler = StandardScaler().set_fit_request(sample_weight=False)
         piped = make_pipeline(scaler, asks).fit(X, y, sample_weight=weight)
         assert piped[-1].estimators_["text"].class_count_.sum() == pytest.approx(
-            weight[piped[-1].transduction_ >= 0].sum())
+            weight[piped[-1].transduction_ >= 0].sum()
+        )
         streamed = clone(plain).set_params(
-            base_estimator=GaussianNB().set_partial_fit_request(sample_weight="importance"))
+            base_estimator=GaussianNB().set_partial_fit_request(sample_weight="importance")
+        )
         streamed.partial_fit(X, y, importance=weight)
         assert streamed.estimators_["text"].class_count_.sum() == pytest.approx(weight[used].sum())
 
@@ -767,41 +853,54 @@ def test_fusions():
 
 # Bad input
 
-@pytest.mark.parametrize("parameters, told", [
-    (dict(modalities={"visual": slice(0, 2), "text": slice(2, 9)}), r"modalities\['text'\] is out of range.*5.*9"),
-    (dict(modalities={"visual": [0, 5]}), r"modalities\['visual'\] is out of range.*5"),
-    (dict(modalities={"visual": slice(0, 3), "text": slice(2, 5)}), "modalities overlap: column 2.*'visual'.*'text'"),
-    (dict(modalities={"visual": [0, 0]}), "modalities overlap"),
-    (dict(modalities={"visual": slice(2, 2)}), r"modalities\['visual'\] must have at least one column"),
-    (dict(modalities={"visual": ["a"]}), "X must be a DataFrame"),
-    (dict(modalities={"visual": [0.5]}), r"modalities\['visual'\] must be"),
-    (dict(modalities={"visual": 0.5}), r"modalities\['visual'\] must be.*got 0.5"),
-    (dict(modalities={"visual": None}), r"modalities\['visual'\] must be.*got None"),
-    (dict(modalities={"visual": [True, 1]}), r"modalities\['visual'\] must be"),
-    (dict(modalities={"visual": [True, False]}), r"modalities\['visual'\] is a mask of 2 columns, but X has 5"),
-    (dict(modalities={"visual": [False] * 5}), r"modalities\['visual'\] must have at least one column"),
-    (dict(modalities={"visual": slice(0, 5, 0)}), r"modalities\['visual'\] must be a slice whose step is not 0"),
-    (dict(modalities={"visual": [True] * 5, "text": [4]}), "modalities overlap: column 4"),
-    *((dict(base_estimator=base), f"base_estimator must be a classifier.*got .*{told}") for base, told in (
-        ("GNB", "GNB"), (GaussianNB, "GaussianNB"), (StandardScaler(), "StandardScaler"),
-        (LinearRegression(), "LinearRegression"))),
-    (dict(preprocessing=StandardScaler), "preprocessing"),
-    (dict(propagator=KNeighborsClassifier), r"propagator must be an estimator, such as KNeighborsClassifier\(\)"),
-    (dict(modalities={"visual": slice("a", "b")}), r"modalities\['visual'\] must be a slice of column positions"),
-    (dict(modalities={}), "modalities must name at least one"),
-    (dict(modalities="visual"), "modalities must be a dict"),
-    (dict(modalities=["visual", "text"]), "modalities must be a dict"),
-    (dict(preprocessing="L3"), "preprocessing 'L3': choose from RAW, L2, STD, MM, L2STD"),
-    (dict(exchange="nearest"), "exchange 'nearest': choose from distance, rank, scale, probability"),
-    (dict(transfer="sound"), "transfer 'sound': choose from exchange, crosswise, visual, text"),
-    (dict(fusion="sum"), "fusion 'sum': choose from mean, maximum"),
-    (dict(class_weight="equal"), "class_weight 'equal': choose from share, balanced, None"),
-    (dict(class_weight="balanced", base_estimator=KNeighborsClassifier()), "KNeighborsClassifier does not"),
-    (dict(min_margin=1.5), r"min_margin must be a number in \[0, 1\], got 1.5"),
-    (dict(min_margin="much"), "min_margin"),
-    (dict(max_seeds=0), "max_seeds"),
-    (dict(propagator=RidgeClassifier()), "propagator must have predict_proba, but RidgeClassifier"),
-])
+
+@pytest.mark.parametrize(
+    ("parameters", "told"),
+    [
+        (dict(modalities={"visual": slice(0, 2), "text": slice(2, 9)}), r"modalities\['text'\] is out of range.*5.*9"),
+        (dict(modalities={"visual": [0, 5]}), r"modalities\['visual'\] is out of range.*5"),
+        (
+            dict(modalities={"visual": slice(0, 3), "text": slice(2, 5)}),
+            "modalities overlap: column 2.*'visual'.*'text'",
+        ),
+        (dict(modalities={"visual": [0, 0]}), "modalities overlap"),
+        (dict(modalities={"visual": slice(2, 2)}), r"modalities\['visual'\] must have at least one column"),
+        (dict(modalities={"visual": ["a"]}), "X must be a DataFrame"),
+        (dict(modalities={"visual": [0.5]}), r"modalities\['visual'\] must be"),
+        (dict(modalities={"visual": 0.5}), r"modalities\['visual'\] must be.*got 0.5"),
+        (dict(modalities={"visual": None}), r"modalities\['visual'\] must be.*got None"),
+        (dict(modalities={"visual": [True, 1]}), r"modalities\['visual'\] must be"),
+        (dict(modalities={"visual": [True, False]}), r"modalities\['visual'\] is a mask of 2 columns, but X has 5"),
+        (dict(modalities={"visual": [False] * 5}), r"modalities\['visual'\] must have at least one column"),
+        (dict(modalities={"visual": slice(0, 5, 0)}), r"modalities\['visual'\] must be a slice whose step is not 0"),
+        (dict(modalities={"visual": [True] * 5, "text": [4]}), "modalities overlap: column 4"),
+        *(
+            (dict(base_estimator=base), f"base_estimator must be a classifier.*got .*{told}")
+            for base, told in (
+                ("GNB", "GNB"),
+                (GaussianNB, "GaussianNB"),
+                (StandardScaler(), "StandardScaler"),
+                (LinearRegression(), "LinearRegression"),
+            )
+        ),
+        (dict(preprocessing=StandardScaler), "preprocessing"),
+        (dict(propagator=KNeighborsClassifier), r"propagator must be an estimator, such as KNeighborsClassifier\(\)"),
+        (dict(modalities={"visual": slice("a", "b")}), r"modalities\['visual'\] must be a slice of column positions"),
+        (dict(modalities={}), "modalities must name at least one"),
+        (dict(modalities="visual"), "modalities must be a dict"),
+        (dict(modalities=["visual", "text"]), "modalities must be a dict"),
+        (dict(preprocessing="L3"), "preprocessing 'L3': choose from RAW, L2, STD, MM, L2STD"),
+        (dict(exchange="nearest"), "exchange 'nearest': choose from distance, rank, scale, probability"),
+        (dict(transfer="sound"), "transfer 'sound': choose from exchange, crosswise, visual, text"),
+        (dict(fusion="sum"), "fusion 'sum': choose from mean, maximum"),
+        (dict(class_weight="equal"), "class_weight 'equal': choose from share, balanced, None"),
+        (dict(class_weight="balanced", base_estimator=KNeighborsClassifier()), "KNeighborsClassifier does not"),
+        (dict(min_margin=1.5), r"min_margin must be a number in \[0, 1\], got 1.5"),
+        (dict(min_margin="much"), "min_margin"),
+        (dict(max_seeds=0), "max_seeds"),
+        (dict(propagator=RidgeClassifier()), "propagator must have predict_proba, but RidgeClassifier"),
+    ],
+)
 def test_parameters_that_are_refused(parameters, told):
     X, y, _ = views()
     with pytest.raises(ValueError, match=told):

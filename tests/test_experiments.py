@@ -1,4 +1,3 @@
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -28,7 +27,8 @@ def test_one_row_per_fitted_classifier(make_features, chosen):
 def test_full_and_pre_agree_with_plain_scikit_learn(make_features):
     features = make_features()
     scores = experiments.run_dataset(features, STRICT, budgets=(4,)).set_index(
-        ["repetition", "fold", "modality", "method"])
+        ["repetition", "fold", "modality", "method"]
+    )
     for repetition, fold, training, test in splits(features.y):
         scaler = make_pipeline(Normalizer(), StandardScaler()).fit(features.text[training])
         X, X_test = scaler.transform(features.text[training]), scaler.transform(features.text[test])
@@ -38,7 +38,8 @@ def test_full_and_pre_agree_with_plain_scikit_learn(make_features):
         for method, rows in (("FULL", np.arange(len(y))), ("PRE", seeds)):
             predicted = GaussianNB().fit(X[rows], y[rows]).predict(X_test)
             assert scores.balanced_accuracy[repetition, fold, "text", method] == balanced_accuracy_score(
-                y_test, predicted)
+                y_test, predicted
+            )
 
 
 def test_a_budget_does_not_depend_on_the_others(make_features):
@@ -98,17 +99,26 @@ def test_experiment_2_compares_preprocessings(make_features):
 def test_labels_do_not_depend_on_the_classifier(make_features):
     scores = experiments.run_dataset(make_features(rows=15), STRICT, classifiers=("GNB", "LR", "CART"), budgets=(2,))
     assert len(scores) == 10 * 3 * (2 * 4 + 2)
-    its = scores[scores.method == "CMCSL"].pivot(index=["modality", "repetition", "fold"], columns="classifier",
-                                                values="pseudo_label_accuracy")
+    its = scores[scores.method == "CMCSL"].pivot(
+        index=["modality", "repetition", "fold"], columns="classifier", values="pseudo_label_accuracy"
+    )
     assert (its.nunique(axis=1) == 1).all()
-    assert not scores.pivot_table(index=["method", "modality", "repetition", "fold"], columns="classifier",
-                                  values="balanced_accuracy").nunique(axis=1).eq(1).all()
+    assert (
+        not scores.pivot_table(
+            index=["method", "modality", "repetition", "fold"], columns="classifier", values="balanced_accuracy"
+        )
+        .nunique(axis=1)
+        .eq(1)
+        .all()
+    )
 
 
 def test_scaled_distances_change_who_decides(make_features):
     features = make_features(rows=15)
-    plain, scaled = (experiments.run_dataset(features, chosen, budgets=(2,))
-                     for chosen in (STRICT, STRICT.changed(distances="scaled by width")))
+    plain, scaled = (
+        experiments.run_dataset(features, chosen, budgets=(2,))
+        for chosen in (STRICT, STRICT.changed(distances="scaled by width"))
+    )
     same = plain.balanced_accuracy == scaled.balanced_accuracy
     assert same[plain.method != "CMCSL"].all()
     assert not same[plain.method == "CMCSL"].all()

@@ -21,8 +21,16 @@ from cmcsl_lib.experiments.sources import source_scores
 
 STRICT = PROTOCOLS["strict"]
 BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update"]
+FLAGS = [
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+]
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +63,7 @@ def test_scores_are_means_over_folds_and_over_the_datasets_of_a_group(score_data
 
 
 def test_the_protocol_that_is_asked_for_stands_first():
-    assert list(explorer.score_sources("openclipart", "paper", names="AF"))[0] == "openclipart, paper protocol"
+    assert next(iter(explorer.score_sources("openclipart", "paper", names="AF"))) == "openclipart, paper protocol"
 
 
 def test_items_are_those_of_the_exchange(corpus, item_data):
@@ -168,8 +176,11 @@ def test_an_item_can_be_clicked_and_tells_its_story(open_page, item_data):
     control(page, "Seeds per class").select_option("5")
     control(page, "Show").select_option("labels differ, the text decides")
     its = item_data["datasets"]["AFP"]["budgets"][5]
-    differing = [i for i in range(len(its["item"])) if its["visual"]["label"][i] != its["text"]["label"][i]
-                 and its["decided"][i] == 1]
+    differing = [
+        i
+        for i in range(len(its["item"]))
+        if its["visual"]["label"][i] != its["text"]["label"][i] and its["decided"][i] == 1
+    ]
     assert page.locator("svg [data-item]").count() == len(differing)
     # The outermost mark, which no other one covers.
     chosen = max(differing, key=lambda i: its["visual"]["distance"][i] - its["text"]["distance"][i])

@@ -3,6 +3,7 @@
 import dataclasses
 import hashlib
 import io
+import itertools
 import json
 import os
 import pickle
@@ -64,11 +65,14 @@ def picture(generator, size=(20, 20)):
 def tiny_corpus():
     """40 items of two labels, every fifth of which is a fine-tuning item."""
     generator = np.random.default_rng(5)
-    items = pd.DataFrame({
-        "id": [f"item{row}" for row in range(40)], "text": [f"text {row % 7}" for row in range(40)],
-        "labels": [["animal"] if row % 2 else ["food"] for row in range(40)],
-        "image": [picture(generator) for _ in range(40)],
-    })
+    items = pd.DataFrame(
+        {
+            "id": [f"item{row}" for row in range(40)],
+            "text": [f"text {row % 7}" for row in range(40)],
+            "labels": [["animal"] if row % 2 else ["food"] for row in range(40)],
+            "image": [picture(generator) for _ in range(40)],
+        }
+    )
     return Corpus("openclipart", items)
 
 
@@ -149,15 +153,23 @@ try:
 except Exception as error:
     print(type(error).__name__, error)
 """
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True,
-                          cwd=shipped().parent)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=shipped().parent
+    )
     assert done.stdout.startswith("CmcslError") and 'pip install -e ".[extract]"' in done.stdout
     assert done.stdout.count("\n") == 1
 
 
-@pytest.mark.parametrize("wrong", [
-    {"start": "random"}, {"device": "abacus"}, {"names": ["XX"]}, {"precision": "double"}, {"orientation": "left"},
-])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"start": "random"},
+        {"device": "abacus"},
+        {"names": ["XX"]},
+        {"precision": "double"},
+        {"orientation": "left"},
+    ],
+)
 def test_unknown_choices_are_refused(wrong, tmp_path):
     with pytest.raises(CmcslError, match="choose from"):
         extraction.extract("openclipart", folder=tmp_path / "features", **wrong)
@@ -170,11 +182,18 @@ def test_an_empty_choice_of_datasets_is_refused():
 
 
 def test_only_one_module_imports_torch():
-    sources = {path.relative_to(REPOSITORY).as_posix(): path.read_text(encoding="utf-8")
-               for path in (REPOSITORY / "cmcsl_lib").rglob("*.py")}
-    importing = {name for name, text in sources.items()
-                 if any(line.split()[:2] in (["import", "torch"], ["from", "torch"], ["import", "torchvision"])
-                        for line in text.splitlines())}
+    sources = {
+        path.relative_to(REPOSITORY).as_posix(): path.read_text(encoding="utf-8")
+        for path in (REPOSITORY / "cmcsl_lib").rglob("*.py")
+    }
+    importing = {
+        name
+        for name, text in sources.items()
+        if any(
+            line.split()[:2] in (["import", "torch"], ["from", "torch"], ["import", "torchvision"])
+            for line in text.splitlines()
+        )
+    }
     assert importing == {"cmcsl_lib/extraction/extra.py"}
 
 
@@ -283,8 +302,12 @@ def test_other_files_than_resnet_18s_weights_are_refused(torch, tmp_path, tiny, 
     path, proof = tmp_path / "weights.pth", tmp_path / "harm"
     path.write_bytes({"text": b"no weights", "empty": b"", "pickle": pickle.dumps(Harmful(proof))}.get(kind, b""))
     shapes = {name: torch.zeros(2) for name in resnet18().state_dict()}
-    content = {"tensors": {"conv1.weight": torch.zeros(1), "harm": Harmful(proof)}, "list": [torch.zeros(1)],
-               "another network": {"conv1.other": torch.zeros(1)}, "other shapes": shapes}
+    content = {
+        "tensors": {"conv1.weight": torch.zeros(1), "harm": Harmful(proof)},
+        "list": [torch.zeros(1)],
+        "another network": {"conv1.other": torch.zeros(1)},
+        "other shapes": shapes,
+    }
     if kind in content:
         torch.save(content[kind], path)
     with pytest.raises(CmcslError, match="can't be read|holds no weights|not those of a ResNet-18"):
@@ -305,7 +328,7 @@ def test_without_fine_tuning_the_start_gives_the_features(torch, tiny, short, st
     network = resnet18()
     network.load_state_dict(torch.load(stand_in, weights_only=True))
     network.fc = torch.nn.Identity()
-    batch, = encoder.images.batches([divided(tiny).rows])
+    (batch,) = encoder.images.batches([divided(tiny).rows])
     with torch.inference_mode():
         expected = network.eval()(extraction.images.normalized(batch)).numpy()
     np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-5)
@@ -327,7 +350,7 @@ def test_images_enter_the_imagenet_network_as_its_own_transforms_make_them(torch
     corpus = Corpus("openclipart", tiny.items.assign(image=content))
     images = extraction.Images(corpus, extraction.VisualSettings("imagenet").geometry, "")
     expected = ResNet18_Weights.IMAGENET1K_V1.transforms()(Image.open(io.BytesIO(content)))
-    batch, = images.batches([np.array([0])])
+    (batch,) = images.batches([np.array([0])])
     torch.testing.assert_close(images_module.normalized(batch)[0], expected)
 
 
@@ -345,8 +368,10 @@ def test_each_image_is_decoded_once_and_rows_come_in_the_order_asked_for(torch, 
     decoded = images_module.decoded
     images = extraction.Images(tiny, geometry(), "")
     wanted = [np.array(rows) for rows in ([7, 3, 7], [3, 39, 0], [0])]
-    expected = [np.stack([decoded(tiny.items.image[row]).resize((16, 16), Image.Resampling.BILINEAR) for row in rows])
-                for rows in wanted]
+    expected = [
+        np.stack([decoded(tiny.items.image[row]).resize((16, 16), Image.Resampling.BILINEAR) for row in rows])
+        for rows in wanted
+    ]
     for _ in range(2):
         for got, its in zip(images.batches(wanted), expected, strict=True):
             np.testing.assert_array_equal(got.permute(0, 2, 3, 1).numpy(), its)
@@ -361,13 +386,13 @@ def test_a_damaged_row_is_decoded_again(torch, tiny, place):
     expected = [images.image(row) for row in range(3)]
     length = 16 * 16 * 3 + images_module.CHECKSUM_BYTES
     content = bytearray(images.path.read_bytes())
-    content[length:2 * length][place] ^= 1
+    content[length : 2 * length][place] ^= 1
     damaged = bytearray(content)
     damaged[2 * length + place if place < 0 else length + place] ^= 1
     images.path.write_bytes(damaged)
     np.testing.assert_array_equal(images.image(1), expected[1])
     assert images.path.read_bytes() == bytes(content), "and is written again"
-    images.path.write_bytes(content[:2 * length + 50])
+    images.path.write_bytes(content[: 2 * length + 50])
     for row in (0, 1, 2):
         np.testing.assert_array_equal(images.image(row), expected[row])
 
@@ -376,7 +401,7 @@ def test_rows_at_another_place_are_not_taken_for_each_other(torch, tiny):
     images = extraction.Images(tiny, geometry(), "")
     expected = [images.image(row) for row in range(2)]
     content = images.path.read_bytes()
-    images.path.write_bytes(content[len(content) // 2:] + content[:len(content) // 2])
+    images.path.write_bytes(content[len(content) // 2 :] + content[: len(content) // 2])
     np.testing.assert_array_equal([images.image(row) for row in range(2)], expected)
 
 
@@ -406,7 +431,7 @@ def test_an_image_that_cant_be_decoded_is_named(torch, tiny):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_told(torch, tiny):
     images = extraction.Images(tiny, geometry(), "")
     images.path.symlink_to("/dev/full")
@@ -481,7 +506,7 @@ def test_pooled_weights_are_trained_once(torch, tiny, short, monkeypatch, capsys
 
 def test_damaged_pooled_weights_are_trained_anew(torch, tiny, short, home, capsys):
     start, _ = encoder_of(tiny).start()
-    path, = (home / "weights").iterdir()
+    (path,) = (home / "weights").iterdir()
     damage(path)
     assert equal(torch, start, encoder_of(tiny).weights)
     assert "damaged, they are trained anew" in capsys.readouterr().err
@@ -498,7 +523,7 @@ def damage(path):
 def test_a_damaged_checkpoint_starts_the_training_anew(torch, tiny, short, home, stand_in, capsys, harm):
     encoder, its = encoder_of(tiny, weights=stand_in, start="auto"), divided(tiny)
     expected, told = encoder.features(its)
-    path, = (home / "checkpoints" / "openclipart").iterdir()
+    (path,) = (home / "checkpoints" / "openclipart").iterdir()
     capsys.readouterr()
     again, _ = encoder.features(its)
     assert "goes on after epoch 2 of 2" in capsys.readouterr().err, "a whole one is gone on from"
@@ -558,8 +583,13 @@ def slowly(seconds):
 
 def other_process(home, seconds=0):
     code = f"import test_extraction; test_extraction.slowly({seconds})"
-    return subprocess.Popen([sys.executable, "-c", code], cwd=Path(__file__).parent, stdout=subprocess.PIPE, text=True,
-                            env=os.environ | {"CMCSL_HOME": str(home), "PYTHONPATH": str(REPOSITORY)})
+    return subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parent,
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"CMCSL_HOME": str(home), "PYTHONPATH": str(REPOSITORY)},
+    )
 
 
 @pytest.mark.slow
@@ -614,7 +644,7 @@ def test_each_distinct_text_is_encoded_once_and_kept(torch, tiny, home, monkeypa
     assert not np.array_equal(encoded[1], encoded[2])
     np.testing.assert_array_equal(extraction.encode_texts(tiny), encoded)
     assert len(seen) == 1
-    path, = (home / "texts").iterdir()
+    (path,) = (home / "texts").iterdir()
     damage(path)
     np.testing.assert_array_equal(extraction.encode_texts(tiny), encoded)
     assert len(seen) == 2
@@ -643,7 +673,7 @@ def test_batches_of_texts_are_sorted_by_length(torch, monkeypatch):
     monkeypatch.setattr(texts, "BATCH", 4)
     random = np.random.default_rng(0)
     texts.embeddings(["word " * count for count in random.permutation(np.arange(1, 31))], "cpu")
-    together = sum(lengths, [])
+    together = list(itertools.chain.from_iterable(lengths))
     assert len(lengths) == 8 and together == sorted(together, reverse=True)
 
 
@@ -677,7 +707,7 @@ def small_world(torch, tiny, short, monkeypatch):
 
 
 def test_extract_writes_files_that_can_be_read(small_world, tiny, tmp_path, home):
-    path, = extraction.extract("openclipart", ["AF"], start="pooled", folder=tmp_path, device="cpu")
+    (path,) = extraction.extract("openclipart", ["AF"], start="pooled", folder=tmp_path, device="cpu")
     features = read_features(path)
     assert path == tmp_path / "AF.parquet" and list(features.ids) == [f"item{row}" for row in range(40) if row % 5]
     np.testing.assert_array_equal(features.y, divided(tiny).y)
@@ -692,15 +722,18 @@ def test_extract_writes_files_that_can_be_read(small_world, tiny, tmp_path, home
 def test_features_are_made_again_only_if_something_changed(small_world, tiny, tmp_path, capsys, stand_in):
     def call(**settings):
         capsys.readouterr()
-        path, = extraction.extract("openclipart", ["AF"], folder=tmp_path, **{"start": "pooled"} | settings)
+        (path,) = extraction.extract("openclipart", ["AF"], folder=tmp_path, **{"start": "pooled"} | settings)
         return path.read_bytes(), capsys.readouterr().err
 
     first, told = call()
     assert f"AF: features are in {tmp_path / 'AF.parquet'}" in told
     again, told = call()
     assert again == first and "AF: made before with the same settings" in told
-    for settings, name in (({"seed": 2}, "seed"), ({"finetuned": False}, "fine-tuning"),
-                           ({"start": "auto", "weights": stand_in, "orientation": "swapped"}, "images")):
+    for settings, name in (
+        ({"seed": 2}, "seed"),
+        ({"finetuned": False}, "fine-tuning"),
+        ({"start": "auto", "weights": stand_in, "orientation": "swapped"}, "images"),
+    ):
         _, told = call(**settings)
         assert "AF: made again, since it was made with other settings: " in told and name in told
     again, _ = call()
@@ -725,7 +758,9 @@ def accuracy(X, y):
 
 @pytest.mark.weekly
 def test_shipped_visual_features_can_be_made_again_with_about_the_same_accuracy(torch, tmp_path):
-    path, = extraction.extract("openclipart", ["AF"], start="pooled", folder=tmp_path, device="cpu", precision="single")
+    (path,) = extraction.extract(
+        "openclipart", ["AF"], start="pooled", folder=tmp_path, device="cpu", precision="single"
+    )
     again, features = read_features(path), read_features(SHIPPED / "AF.parquet")
     np.testing.assert_array_equal(again.ids, features.ids)
     assert again.visual.shape == features.visual.shape

@@ -20,9 +20,13 @@ ALL = list(datasets("openclipart"))
 def made(n=6, **changed):
     generator = np.random.default_rng(0)
     given = {
-        "corpus": "openclipart", "dataset": "AF", "classes": ("animal", "food"),
-        "ids": np.array([f"item/{row}" for row in range(n)]), "y": np.arange(n) % 2,
-        "visual": generator.random((n, WIDTHS["visual"])), "text": generator.normal(size=(n, WIDTHS["text"])),
+        "corpus": "openclipart",
+        "dataset": "AF",
+        "classes": ("animal", "food"),
+        "ids": np.array([f"item/{row}" for row in range(n)]),
+        "y": np.arange(n) % 2,
+        "visual": generator.random((n, WIDTHS["visual"])),
+        "text": generator.normal(size=(n, WIDTHS["text"])),
         "metadata": {"visual": {"start": "pooled", "finetuning_loss": [0.7, 0.25]}},
     }
     return Features(**given | changed)

@@ -59,8 +59,9 @@ def test_budget_curves_average_over_the_datasets_of_a_group(scores):
 
 def test_panels_of_budget_curves_stand_in_the_usual_order():
     scores = source_scores("openclipart", 2, datasets="AT", compute=False)
-    data = figures.budget_curves(scores.sort_values(["modality", "preprocessing", "method"]), "modality",
-                                 "preprocessing")
+    data = figures.budget_curves(
+        scores.sort_values(["modality", "preprocessing", "method"]), "modality", "preprocessing"
+    )
     assert set(data.method) == {"FULL", "PRE", "UNI", "CMCSL"}
     titles = [place.get_title() for place in plt.gcf().axes]
     assert titles == [f"{modality}, {name}" for modality in MODALITIES for name in PREPROCESSINGS]
@@ -76,7 +77,8 @@ def test_feature_histograms_have_area_one():
 
 def means_of(scores, methods):
     return scores[scores.method.isin(methods)].pivot_table(
-        index=["group", "modality", "dataset"], columns="method", values="balanced_accuracy")[methods]
+        index=["group", "modality", "dataset"], columns="method", values="balanced_accuracy"
+    )[methods]
 
 
 def test_rank_diagrams_show_the_tables_ranks(scores):

@@ -14,11 +14,18 @@ from cmcsl_lib.files.paths import REPOSITORY
 LIBRARY = sorted((REPOSITORY / "cmcsl_lib").rglob("*.py"))
 
 
-@pytest.mark.parametrize(("url", "location", "fine"), [
-    ("https://here/file", "", True), ("https://here/file", "/elsewhere", True), ("https://here/file", "//there/", True),
-    ("http://here/file", "", False), ("https://here/file", "http://there/", False),
-    ("https://here/file", "ftp://there/", False), ("file:///etc/passwd", "", False),
-])
+@pytest.mark.parametrize(
+    ("url", "location", "fine"),
+    [
+        ("https://here/file", "", True),
+        ("https://here/file", "/elsewhere", True),
+        ("https://here/file", "//there/", True),
+        ("http://here/file", "", False),
+        ("https://here/file", "http://there/", False),
+        ("https://here/file", "ftp://there/", False),
+        ("file:///etc/passwd", "", False),
+    ],
+)
 def test_downloads_come_by_https_alone(url, location, fine):
     answer = SimpleNamespace(url=url, headers={"Location": location} if location else {})
     if fine:
@@ -35,7 +42,7 @@ def test_no_pickle_is_ever_loaded():
         assert not re.search(unsafe, text), name
         for call, safe in ((r"np\.load\(", "allow_pickle=False"), (r"torch\.load\(", "weights_only=True")):
             for match in re.finditer(call, text):
-                assert safe in text[match.start():match.start() + 120], f"{name}: {call}"
+                assert safe in text[match.start() : match.start() + 120], f"{name}: {call}"
 
 
 def test_cells_of_tables_are_text_on_pages():

@@ -24,6 +24,7 @@ ADDRESS = "https://github.com/someone/something"
 @pytest.fixture
 def small_book(tmp_path, monkeypatch):
     """Build a book of a front page and one executed notebook with the repository's settings and an address."""
+
     def make(address: str, printed: bool = False) -> dict[str, BeautifulSoup]:
         source = tmp_path / "source"
         monkeypatch.setattr(site, "EXECUTED", source / "pages")
@@ -39,13 +40,27 @@ def small_book(tmp_path, monkeypatch):
             site.PDF.write_bytes(b"printed")
         options = yaml_to_sphinx(CONFIG | {"repository": CONFIG["repository"] | {"url": address}})[0]
         settings = {
-            "extensions": ["myst_nb", "sphinx_book_theme", "cmcsl_lib.book.site"], "html_theme": "sphinx_book_theme",
-            "html_theme_options": options["html_theme_options"], "nb_execution_mode": "off", "root_doc": "index",
+            "extensions": ["myst_nb", "sphinx_book_theme", "cmcsl_lib.book.site"],
+            "html_theme": "sphinx_book_theme",
+            "html_theme_options": options["html_theme_options"],
+            "nb_execution_mode": "off",
+            "root_doc": "index",
         }
-        Sphinx(source, None, tmp_path / "html", tmp_path / "trees", "html", settings, status=io.StringIO(),
-               warning=io.StringIO(), keep_going=True).build()
-        return {name: BeautifulSoup((tmp_path / "html" / f"{name}.html").read_bytes(), "html.parser")
-                for name in ("index", "pages/20_made")}
+        Sphinx(
+            source,
+            None,
+            tmp_path / "html",
+            tmp_path / "trees",
+            "html",
+            settings,
+            status=io.StringIO(),
+            warning=io.StringIO(),
+            keep_going=True,
+        ).build()
+        return {
+            name: BeautifulSoup((tmp_path / "html" / f"{name}.html").read_bytes(), "html.parser")
+            for name in ("index", "pages/20_made")
+        }
 
     return make
 
@@ -62,8 +77,10 @@ def test_without_an_address_no_page_has_a_launch_button(small_book, tmp_path):
 
 
 def test_with_an_address_each_notebook_and_the_front_page_can_be_launched(small_book, tmp_path):
-    opened = ["https://mybinder.org/v2/gh/someone/something/launch?urlpath=lab/tree/pages/20_made.ipynb",
-              "https://colab.research.google.com/github/someone/something/blob/launch/pages/20_made.ipynb"]
+    opened = [
+        "https://mybinder.org/v2/gh/someone/something/launch?urlpath=lab/tree/pages/20_made.ipynb",
+        "https://colab.research.google.com/github/someone/something/blob/launch/pages/20_made.ipynb",
+    ]
     for page in small_book(ADDRESS).values():
         assert [link for link in links(page) if link in opened] == opened
         assert all(not image["src"].startswith("http") for image in page.find_all("img"))
@@ -100,8 +117,14 @@ def test_links_of_the_printed_book_lead_within_it():
         <span id="document-book/b/c"></span><a href="../a.html">back</a><a href="../data.csv">file</a>
         <a href="https://example.org/">out</a>"""
     found = {tag.text: tag.get("href") for tag in BeautifulSoup(pdf.links_within(html), "html.parser").find_all("a")}
-    assert found == {"own": "#document-book/b/c", "page": "#document-book/b/c", "place": "#place",
-                     "back": "#document-book/a", "file": None, "out": "https://example.org/"}
+    assert found == {
+        "own": "#document-book/b/c",
+        "page": "#document-book/b/c",
+        "place": "#place",
+        "back": "#document-book/a",
+        "file": None,
+        "out": "https://example.org/",
+    }
 
 
 def test_there_is_a_workflow_that_publishes_and_a_scheduled_one():

@@ -70,8 +70,11 @@ def tar(path, files, mode="w"):
 
 def films(*names):
     """Whole films."""
-    return {f"{name}.{ending}": content for name in names
-            for ending, content in (("json", description()), ("jpeg", poster()))}
+    return {
+        f"{name}.{ending}": content
+        for name in names
+        for ending, content in (("json", description()), ("jpeg", poster()))
+    }
 
 
 BROKEN = {
@@ -161,15 +164,35 @@ def attributes(named):
     return b"".join(b"%d" % (len(line) + len(str(len(line) + 2))) + line for line in lines)
 
 
-HEADERS = st.lists(st.tuples(
-    st.sampled_from([b"0", b"x", b"g", b"L", b"K", b"S"]),
-    st.binary(max_size=40) | st.lists(st.tuples(
-        st.sampled_from(["path", "size", "hdrcharset", "GNU.sparse.major", "GNU.sparse.minor", "GNU.sparse.map",
-                         "GNU.sparse.size", "GNU.sparse.realsize", "GNU.sparse.offset", "GNU.sparse.numbytes"]),
-        st.sampled_from(["0", "1", "-1", "1.0", "", "1,2,3", "9" * 400, "\udc80", "BINARY"]),
-    ), max_size=3).map(attributes),
-    st.lists(st.tuples(st.integers(0, 511), st.integers(0, 255)), max_size=3),
-), min_size=1, max_size=4)
+HEADERS = st.lists(
+    st.tuples(
+        st.sampled_from([b"0", b"x", b"g", b"L", b"K", b"S"]),
+        st.binary(max_size=40)
+        | st.lists(
+            st.tuples(
+                st.sampled_from(
+                    [
+                        "path",
+                        "size",
+                        "hdrcharset",
+                        "GNU.sparse.major",
+                        "GNU.sparse.minor",
+                        "GNU.sparse.map",
+                        "GNU.sparse.size",
+                        "GNU.sparse.realsize",
+                        "GNU.sparse.offset",
+                        "GNU.sparse.numbytes",
+                    ]
+                ),
+                st.sampled_from(["0", "1", "-1", "1.0", "", "1,2,3", "9" * 400, "\udc80", "BINARY"]),
+            ),
+            max_size=3,
+        ).map(attributes),
+        st.lists(st.tuples(st.integers(0, 511), st.integers(0, 255)), max_size=3),
+    ),
+    min_size=1,
+    max_size=4,
+)
 
 
 @given(HEADERS, st.integers(0, 4000))
@@ -177,8 +200,9 @@ HEADERS = st.lists(st.tuples(
 @example([(b"S", b"", [(CONTINUED, 1)])], 512)
 @example([(b"x", b"", ())] * 900, 900 * 512)
 def test_any_header_is_read_or_told(tmp_path_factory, headers, length):
-    content = b"".join(header(kind, len(body), changed) + body + bytes(-len(body) % 512)
-                       for kind, body, changed in headers)
+    content = b"".join(
+        header(kind, len(body), changed) + body + bytes(-len(body) % 512) for kind, body, changed in headers
+    )
     path = tmp_path_factory.mktemp("made") / "made.tar.gz"
     path.write_bytes(gzip.compress((content + bytes(1024))[:length], 1))
     try:
@@ -211,8 +235,9 @@ def test_files_too_large_are_never_read_into_memory(tmp_path, monkeypatch):
     assert counts == {"description too large": 1, "poster too large": 1}
 
 
-@pytest.mark.parametrize("kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK,
-                                  "sparse"])
+@pytest.mark.parametrize(
+    "kind", [tarfile.XHDTYPE, tarfile.XGLTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK, "sparse"]
+)
 def test_headers_too_large_are_never_read_into_memory(tmp_path, kind):
     size = 60_000_000
     with bz2.open(tmp_path / "bomb.tar.bz2", "wb") as file:
@@ -261,9 +286,16 @@ def test_a_damaged_archive_leaves_what_was_there(tmp_path):
     plain = tar(tmp_path / "whole.tar", films("6") | noise).read_bytes()
     cut_short = plain[: 21 * 512]
     header = plain.index(b"mmimdb/dataset/9.jpeg")
-    bad_header = plain[:header] + bytes(100) + plain[header + 100:]
-    for content in (whole[: len(whole) // 2], b"no archive", b"", whole[:2000] + bytes(3000) + whole[5000:], whole[:-9],
-                    cut_short, bad_header):
+    bad_header = plain[:header] + bytes(100) + plain[header + 100 :]
+    for content in (
+        whole[: len(whole) // 2],
+        b"no archive",
+        b"",
+        whole[:2000] + bytes(3000) + whole[5000:],
+        whole[:-9],
+        cut_short,
+        bad_header,
+    ):
         broken.write_bytes(content)
         with pytest.raises(CmcslError, match="damaged or is no tar archive"):
             mm_imdb.fetch(broken)
@@ -299,11 +331,16 @@ def test_plots_are_joined_and_genres_sorted_without_repeats():
     assert mm_imdb.film(b'{"genres": ["War"], "plot": ["\\ud800 x"]}').text == "? x"
 
 
-@given(st.binary(max_size=200) | st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(st.sampled_from(["genres", "plot", "title"]), inner, max_size=3),
-).map(lambda told: json.dumps(told).encode()))
+@given(
+    st.binary(max_size=200)
+    | st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["genres", "plot", "title"]), inner, max_size=3)
+        ),
+    ).map(lambda told: json.dumps(told).encode())
+)
 def test_any_description_is_a_film_or_a_reason(content):
     try:
         made = mm_imdb.film(content)
@@ -313,10 +350,22 @@ def test_any_description_is_a_film_or_a_reason(content):
         assert made.text.strip() and made.labels and isinstance(made.title, str)
 
 
-@pytest.mark.parametrize("mode, kind", [
-    ("RGB", "JPEG"), ("L", "JPEG"), ("CMYK", "JPEG"), ("P", "PNG"), ("L", "PNG"), ("I;16", "PNG"), ("RGBA", "PNG"),
-    ("RGB", "WEBP"), ("P", "GIF"), ("RGB", "BMP"), ("CMYK", "TIFF"),
-])
+@pytest.mark.parametrize(
+    ("mode", "kind"),
+    [
+        ("RGB", "JPEG"),
+        ("L", "JPEG"),
+        ("CMYK", "JPEG"),
+        ("P", "PNG"),
+        ("L", "PNG"),
+        ("I;16", "PNG"),
+        ("RGBA", "PNG"),
+        ("RGB", "WEBP"),
+        ("P", "GIF"),
+        ("RGB", "BMP"),
+        ("CMYK", "TIFF"),
+    ],
+)
 def test_every_kind_of_picture_becomes_the_same_rgb_image(mode, kind):
     image = decoded(poster(mode, kind))
     assert (image.mode, image.size) == ("RGB", (12, 18))
@@ -343,7 +392,7 @@ def test_formats_that_start_other_programs_are_not_read():
 @given(st.binary(max_size=64), st.integers(0, 600))
 def test_damaged_pictures_are_decoded_or_refused(noise, place):
     content = poster(size=(20, 20))
-    damaged = content[:place] + noise + content[place + len(noise):]
+    damaged = content[:place] + noise + content[place + len(noise) :]
     try:
         assert decoded(damaged).mode == "RGB"
     except CmcslError as reason:
@@ -353,8 +402,10 @@ def test_damaged_pictures_are_decoded_or_refused(noise, place):
 def test_division_is_compared_class_by_class(tmp_path, capsys):
     files = {}
     for number in range(30):
-        files |= {f"{number}.jpeg": poster(),
-                  f"{number}.json": description(genres=("Horror",) if number < 20 else ("Romance", "War"))}
+        files |= {
+            f"{number}.jpeg": poster(),
+            f"{number}.json": description(genres=("Horror",) if number < 20 else ("Romance", "War")),
+        }
     assert main(["fetch", "mm-imdb", "--from", str(tar(tmp_path / "made.tar", files))]) == 0
     assert "30 films" in capsys.readouterr().out
     assert main(["divide", "mm-imdb", "--csv", "--min-class", "10"]) == 0
@@ -372,16 +423,19 @@ def test_division_is_compared_class_by_class(tmp_path, capsys):
 
 
 def test_equal_class_sizes_are_the_archives_proof():
-    printed = beside_table_1(pd.DataFrame({"dataset": ["HR", "HR"], "class": ["Horror", "Romance"],
-                                           "samples": [2151, 4653]}))
+    printed = beside_table_1(
+        pd.DataFrame({"dataset": ["HR", "HR"], "class": ["Horror", "Romance"], "samples": [2151, 4653]})
+    )
     assert (printed.samples == printed.expected).all()
 
 
 def test_a_dataset_split_by_itself_is_stratified(tmp_path):
     files = {}
     for number in range(60):
-        files |= {f"{number}.jpeg": poster(), f"{number}.json": description(genres=("Horror",) if number % 3
-                                                                            else ("Romance",))}
+        files |= {
+            f"{number}.jpeg": poster(),
+            f"{number}.json": description(genres=("Horror",) if number % 3 else ("Romance",)),
+        }
     mm_imdb.fetch(tar(tmp_path / "made.tar", files))
     divided = corpora.subset(mm_imdb.load(), "HR", split="dataset")
     assert np.bincount(divided.finetuning_y).tolist() == [8, 4]

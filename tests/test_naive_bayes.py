@@ -69,10 +69,12 @@ def test_fits_of_few_rows_are_those_of_scikit_learn(problem):
     X, X_test, labels, weights, k = problem
     # Rows that stand several times, as seeds that are drawn with replacement do.
     several = [np.append(np.arange(len(X)) // 2, number % len(X)) for number in range(len(labels))]
-    fitted = naive_bayes.join([
-        naive_bayes.fit_one(X[rows], own[rows], weight[rows], k)
-        for rows, own, weight in zip(several, labels, weights, strict=True)
-    ])
+    fitted = naive_bayes.join(
+        [
+            naive_bayes.fit_one(X[rows], own[rows], weight[rows], k)
+            for rows, own, weight in zip(several, labels, weights, strict=True)
+        ]
+    )
     found, _ = naive_bayes.classify(fitted, X_test)
     for own, rows, its_labels, its_weights in zip(found, several, labels, weights, strict=True):
         check_labels(own, scikit_learn(X[rows], its_labels[rows], its_weights[rows]), X_test)

@@ -1,6 +1,7 @@
 """Source notebooks: how each is built, and that each runs with other parameters."""
 
 import ast
+import itertools
 import re
 
 import nbformat
@@ -46,8 +47,12 @@ def test_imports_and_parameters_share_the_first_code_cell(name):
     kinds = [isinstance(statement, ast.Import | ast.ImportFrom) for statement in statements]
     assert kinds == sorted(kinds, reverse=True), "imports stand first: papermill reads what follows as parameters"
     assert set(papermill.inspect_notebook(str(NOTEBOOKS[name]))) >= PARAMETERS
-    later = [node for cell in rest if cell.cell_type == "code" and "remove-cell" not in cell.metadata.get("tags", [])
-             for node in ast.walk(ast.parse(cell.source))]
+    later = [
+        node
+        for cell in rest
+        if cell.cell_type == "code" and "remove-cell" not in cell.metadata.get("tags", [])
+        for node in ast.walk(ast.parse(cell.source))
+    ]
     assert not [node for node in later if isinstance(node, ast.Import | ast.ImportFrom)]
 
 
@@ -56,7 +61,7 @@ def test_code_that_teaches_can_be_seen(name):
     cells = cells_of(name)
     code = code_of(name)[1:]
     assert sum(not cell.metadata.get("tags") for cell in code) >= len(code) / 2
-    for cell, following in zip(cells, cells[1:], strict=False):
+    for cell, following in itertools.pairwise(cells):
         assert not (is_folded(cell) and is_folded(following)), f"two toggles in a row: {cell.id}, {following.id}"
 
 
@@ -105,4 +110,3 @@ def test_a_notebook_runs_alone_with_other_parameters(name, tmp_path, monkeypatch
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
     given = {"corpus": "openclipart", "datasets": "PT AFP", "protocol": "paper", "budgets": [1, 3]}
     papermill.execute_notebook(NOTEBOOKS[name], tmp_path / "out.ipynb", given, progress_bar=False, cwd=tmp_path)
-

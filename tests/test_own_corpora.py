@@ -1,7 +1,6 @@
 """Corpora that users bring: lists of images and texts with every kind of broken row, and arrays of features."""
 
 import csv
-import os
 
 import numpy as np
 import pandas as pd
@@ -53,22 +52,42 @@ def test_broken_rows_are_set_aside_with_their_reasons(tmp_path):
     (mine / "empty.png").write_bytes(b"")
     (mine / "folder.png").mkdir()
     (tmp_path / "secret.png").write_bytes(picture(5))
-    os.symlink(tmp_path / "secret.png", mine / "link.png")
+    (mine / "link.png").symlink_to(tmp_path / "secret.png")
     (mine / "=cmd.png").write_text("no image")
     broken = {
-        "cut.png": "broken image", "page.png": "not an image", "empty.png": "not an image", "folder.png": "no image",
-        "gone.png": "no image", "../secret.png": "image outside the folder", "link.png": "image outside the folder",
-        str(tmp_path / "secret.png"): "image outside the folder", "nul\0.png": "image can't be read",
-        "sub/../../secret.png": "image outside the folder", "=cmd.png": "not an image",
+        "cut.png": "broken image",
+        "page.png": "not an image",
+        "empty.png": "not an image",
+        "folder.png": "no image",
+        "gone.png": "no image",
+        "../secret.png": "image outside the folder",
+        "link.png": "image outside the folder",
+        str(tmp_path / "secret.png"): "image outside the folder",
+        "nul\0.png": "image can't be read",
+        "sub/../../secret.png": "image outside the folder",
+        "=cmd.png": "not an image",
     }
-    rows = [("1.png", "words", "a"), *((image, "words", "a") for image in broken), ("2.png", "words", "b"),
-            ("3.png", "  ", "a"), ("", "words", "b"), ("2.png", "words", "a")]
+    rows = [
+        ("1.png", "words", "a"),
+        *((image, "words", "a") for image in broken),
+        ("2.png", "words", "b"),
+        ("3.png", "  ", "a"),
+        ("", "words", "b"),
+        ("2.png", "words", "a"),
+    ]
     path = mine / "items.parquet"
     mine_rows = list(zip(*rows, strict=True))
     pq.write_table(pa.table(dict(zip(("image", "text", "label"), map(list, mine_rows), strict=True))), path)
     counts = folder.read_folder("mine", path)
-    assert counts == {"broken image": 1, "not an image": 3, "no image": 3, "image outside the folder": 4,
-                      "image can't be read": 1, "no text": 1, "id used before": 1}
+    assert counts == {
+        "broken image": 1,
+        "not an image": 3,
+        "no image": 3,
+        "image outside the folder": 4,
+        "image can't be read": 1,
+        "no text": 1,
+        "id used before": 1,
+    }
     # Old versions of pandas end a cell at its first zero byte.
     told = list(csv.reader(report_path("mine").read_text(encoding="utf-8").splitlines()))[1:]
     expected = [*broken.items(), ("3.png", "no text"), ("row 15", "no image"), ("row 16", "id used before")]
@@ -116,7 +135,11 @@ def test_several_labels_are_divided_by_the_papers_rule(tmp_path, kind):
     assert its.rows.tolist() == [0, 2, 4, 6, 8, 10] and its.y.tolist() == [0, 1, -1, 0, 1, -1]
     counts = corpora.class_counts(corpora.load("mine"))
     assert dict(zip(counts.dataset + " " + counts["class"], counts.samples, strict=True)) == {
-        "AB a": 2, "AB b": 2, "AC c": 4, "AC a": 4}
+        "AB a": 2,
+        "AB b": 2,
+        "AC c": 4,
+        "AC a": 4,
+    }
 
 
 def test_unlabelled_rows_are_never_for_fine_tuning_and_never_counted():
@@ -136,10 +159,14 @@ def test_unlabelled_rows_are_never_for_fine_tuning_and_never_counted():
     assert counts.samples.tolist() == [40, 40] and counts.extracted.sum() == 64
 
 
-@pytest.mark.parametrize(("labels", "spent"), [
-    # 39 items would give 7 for fine-tuning, less than a batch of 8; 40 give 8.
-    (["a"] * 20 + ["b"] * 19, 0), (["a"] * 20 + ["b"] * 20, 8),
-])
+@pytest.mark.parametrize(
+    ("labels", "spent"),
+    [
+        # 39 items would give 7 for fine-tuning, less than a batch of 8; 40 give 8.
+        (["a"] * 20 + ["b"] * 19, 0),
+        (["a"] * 20 + ["b"] * 20, 8),
+    ],
+)
 def test_too_few_labels_are_not_spent_on_fine_tuning(tmp_path, labels, spent):
     make_folder(tmp_path, "few", [*labels, "", ""])
     for split in ("corpus", "dataset"):
@@ -155,11 +182,21 @@ def test_a_rare_class_keeps_all_of_its_labels(tmp_path):
         assert (its.y == 1).sum() == 4 and len(its.finetuning_rows) == spent
 
 
-@pytest.mark.parametrize(("name", "told"), [
-    ("../up", "can't be that of a corpus"), ("", "can't be that"), ("a b", "can't be that"), ("a/b", "can't be that"),
-    ("-x", "can't be that"), ("x" * 65, "can't be that"), ("OpenClipart", "is taken"), ("published", "is taken"),
-    ("folder", "is taken"), ("CON", "is taken"),
-])
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("../up", "can't be that of a corpus"),
+        ("", "can't be that"),
+        ("a b", "can't be that"),
+        ("a/b", "can't be that"),
+        ("-x", "can't be that"),
+        ("x" * 65, "can't be that"),
+        ("OpenClipart", "is taken"),
+        ("published", "is taken"),
+        ("folder", "is taken"),
+        ("CON", "is taken"),
+    ],
+)
 def test_names_that_are_no_safe_file_names_or_taken_are_refused(tmp_path, home, name, told):
     with pytest.raises(CmcslError, match=told):
         folder.read_folder(name, tmp_path / "items.csv")
@@ -168,11 +205,15 @@ def test_names_that_are_no_safe_file_names_or_taken_are_refused(tmp_path, home, 
     assert not home.exists()
 
 
-@pytest.mark.parametrize(("classes", "told"), [
-    ({"AB": ("a",)}, "at least two classes"), ({"AB": ("a", "a")}, "each named once"),
-    ({"AX": ("a", "x")}, "Unknown class of dataset AX 'x': choose from a, b"),
-    ({"../A": ("a", "b")}, "can't be that of a dataset"),
-])
+@pytest.mark.parametrize(
+    ("classes", "told"),
+    [
+        ({"AB": ("a",)}, "at least two classes"),
+        ({"AB": ("a", "a")}, "each named once"),
+        ({"AX": ("a", "x")}, "Unknown class of dataset AX 'x': choose from a, b"),
+        ({"../A": ("a", "b")}, "can't be that of a dataset"),
+    ],
+)
 def test_datasets_that_can_not_be_made_are_refused_and_nothing_is_kept(tmp_path, home, classes, told):
     with pytest.raises(CmcslError, match=told):
         make_folder(tmp_path, "mine", ["a", "b"], classes=classes)
@@ -197,9 +238,13 @@ def test_a_failure_leaves_the_corpus_that_was_there(tmp_path):
 def test_lists_that_can_not_be_read_are_told(tmp_path):
     make_folder(tmp_path, "mine", ["a", "b"])
     good = tmp_path / "mine.csv"
-    for name, content, told in (("latin.csv", "image,text,label\nü,x,a\n".encode("latin-1"), "UnicodeDecodeError"),
-                                ("empty.csv", b"", "EmptyDataError"), ("broken.csv", b'a,"b\n', "ParserError"),
-                                ("no.parquet", b"PAR1", "ArrowInvalid"), ("list.txt", b"", "must end in")):
+    for name, content, told in (
+        ("latin.csv", "image,text,label\nü,x,a\n".encode("latin-1"), "UnicodeDecodeError"),
+        ("empty.csv", b"", "EmptyDataError"),
+        ("broken.csv", b'a,"b\n', "ParserError"),
+        ("no.parquet", b"PAR1", "ArrowInvalid"),
+        ("list.txt", b"", "must end in"),
+    ):
         (tmp_path / name).write_bytes(content)
         with pytest.raises(CmcslError, match=told):
             folder.read_folder("other", tmp_path / name)
@@ -208,17 +253,35 @@ def test_lists_that_can_not_be_read_are_told(tmp_path):
     with pytest.raises(CmcslError, match="There is no file"):
         folder.read_folder("other", tmp_path / "gone.csv")
     twice = write_list(tmp_path / "twice.csv", [("1", "1", "a", "b")], header=("image", "text", "label", "id"))
-    pq.write_table(pa.Table.from_arrays([pa.array(["x"])] * 4, names=["image", "text", "label", "label"]),
-                   twice.with_suffix(".parquet"))
+    pq.write_table(
+        pa.Table.from_arrays([pa.array(["x"])] * 4, names=["image", "text", "label", "label"]),
+        twice.with_suffix(".parquet"),
+    )
     with pytest.raises(CmcslError, match="more than one column 'label'"):
         folder.read_folder("other", twice.with_suffix(".parquet"))
 
 
-@pytest.mark.parametrize(("value", "expected"), [
-    ("", []), ("  ", []), (None, []), (float("nan"), []), (-1, []), (-1.0, []), ("-1", ["-1"]), ("NA", ["NA"]),
-    (3, ["3"]), (3.0, ["3"]), (2.5, ["2.5"]), (True, ["True"]), (["b", "a", "b", ""], ["a", "b"]), ([], []),
-    (np.int64(7), ["7"]), ("a;b", ["a;b"]),
-])
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("", []),
+        ("  ", []),
+        (None, []),
+        (float("nan"), []),
+        (-1, []),
+        (-1.0, []),
+        ("-1", ["-1"]),
+        ("NA", ["NA"]),
+        (3, ["3"]),
+        (3.0, ["3"]),
+        (2.5, ["2.5"]),
+        (True, ["True"]),
+        (["b", "a", "b", ""], ["a", "b"]),
+        ([], []),
+        (np.int64(7), ["7"]),
+        ("a;b", ["a;b"]),
+    ],
+)
 def test_what_counts_as_a_label(value, expected):
     assert own.label_set(value) == expected
 
@@ -262,8 +325,11 @@ def test_a_corpus_that_was_read_in_halfway_is_refused(tmp_path):
         corpora.load("mine")
 
 
-ARRAYS = {"visual": np.arange(12.0).reshape(6, 2), "text": np.arange(18).reshape(6, 3),
-          "label": np.array(["a", "b", "", "a", "b", "b"])}
+ARRAYS = {
+    "visual": np.arange(12.0).reshape(6, 2),
+    "text": np.arange(18).reshape(6, 3),
+    "label": np.array(["a", "b", "", "a", "b", "b"]),
+}
 
 
 def save(folder, kind, arrays):
@@ -281,7 +347,7 @@ def save(folder, kind, arrays):
 
 @pytest.mark.parametrize("kind", ["npy", "npz", "parquet"])
 def test_ready_made_features_come_back(tmp_path, kind):
-    path, = read_arrays("mine", **save(tmp_path, kind, ARRAYS))
+    (path,) = read_arrays("mine", **save(tmp_path, kind, ARRAYS))
     features = load_features("mine", "mine", unlabeled=True)
     assert path.name == "mine.parquet" and features.classes == ("a", "b")
     assert features.ids.tolist() == list("123456") and features.y.tolist() == [0, 1, -1, 0, 1, 1]
@@ -299,8 +365,13 @@ def test_ids_and_numeric_labels_of_arrays(tmp_path):
 
 
 def test_lists_of_labels_in_parquet_are_divided(tmp_path):
-    table = pa.table({"visual": ARRAYS["visual"].tolist(), "text": ARRAYS["text"].tolist(),
-                      "label": [["a"], ["a", "b"], ["b"], [], ["c"], ["b", "c"]]})
+    table = pa.table(
+        {
+            "visual": ARRAYS["visual"].tolist(),
+            "text": ARRAYS["text"].tolist(),
+            "label": [["a"], ["a", "b"], ["b"], [], ["c"], ["b", "c"]],
+        }
+    )
     pq.write_table(table, tmp_path / "made.parquet")
     with pytest.raises(CmcslError, match="--classes"):
         read_arrays("mine", tmp_path / "made.parquet")
@@ -314,20 +385,23 @@ def _with(name, values):
 
 
 @pytest.mark.parametrize("kind", ["npy", "npz"])
-@pytest.mark.parametrize(("arrays", "told"), [
-    (_with("visual", np.where(ARRAYS["visual"] == 4, np.nan, ARRAYS["visual"])), "must be finite, but row 3"),
-    (_with("text", np.full((6, 3), np.inf)), "must be finite, but row 1"),
-    (_with("text", np.zeros((5, 3))), "equally many rows.*text 5"),
-    (_with("visual", np.zeros(6)), r"must be a matrix .* got shape \(6,\)"),
-    (_with("visual", np.zeros((6, 0))), "must be a matrix"),
-    (_with("visual", np.full((6, 2), "x")), "must be numbers, got values of type <U1"),
-    (_with("visual", np.full((6, 2), 1j)), "must be numbers"),
-    (_with("label", np.array([{"a": 1}] * 6)), "can't be read .*no Python objects"),
-    (_with("label", np.full((6, 2), "a")), r"one column .* got shape \(6, 2\)"),
-    (_with("label", ["a"] * 5), "equally many rows"),
-    (_with("label", ["a"] * 6), "at least two classes"),
-    (_with("id", ["1", "1", "2", "3", "4", "5"]), "'1' is empty or stands twice"),
-])
+@pytest.mark.parametrize(
+    ("arrays", "told"),
+    [
+        (_with("visual", np.where(ARRAYS["visual"] == 4, np.nan, ARRAYS["visual"])), "must be finite, but row 3"),
+        (_with("text", np.full((6, 3), np.inf)), "must be finite, but row 1"),
+        (_with("text", np.zeros((5, 3))), "equally many rows.*text 5"),
+        (_with("visual", np.zeros(6)), r"must be a matrix .* got shape \(6,\)"),
+        (_with("visual", np.zeros((6, 0))), "must be a matrix"),
+        (_with("visual", np.full((6, 2), "x")), "must be numbers, got values of type <U1"),
+        (_with("visual", np.full((6, 2), 1j)), "must be numbers"),
+        (_with("label", np.array([{"a": 1}] * 6)), "can't be read .*no Python objects"),
+        (_with("label", np.full((6, 2), "a")), r"one column .* got shape \(6, 2\)"),
+        (_with("label", ["a"] * 5), "equally many rows"),
+        (_with("label", ["a"] * 6), "at least two classes"),
+        (_with("id", ["1", "1", "2", "3", "4", "5"]), "'1' is empty or stands twice"),
+    ],
+)
 def test_arrays_that_are_no_features_are_told_in_one_sentence(tmp_path, home, kind, arrays, told):
     with pytest.raises(CmcslError, match=told) as error:
         read_arrays("mine", **save(tmp_path, kind, arrays))
@@ -382,19 +456,22 @@ def test_experiments_never_see_unlabelled_rows(tmp_path):
     np.testing.assert_array_equal(scores.balanced_accuracy, expected.balanced_accuracy)
 
 
-@pytest.mark.parametrize(("words", "told"), [
-    (["extract", "openclipart", "AF", "--items", "x.csv"], "--items go with folder and arrays"),
-    (["extract", "folder"], "Name the list of your images and texts with --items"),
-    (["extract", "folder", "AF", "--items", "x.csv"], "name datasets with --classes"),
-    (["extract", "folder", "--items", "x.csv", "--visual", "v"], "--visual goes with arrays"),
-    (["extract", "folder", "--items", "x.csv", "--classes", "AB"], "--classes takes NAME=CLASS,CLASS"),
-    (["extract", "folder", "--items", "no file.csv"], "The name 'no file' can't be that of a corpus"),
-    (["extract", "arrays"], "Name the corpus that your arrays make with --as"),
-    (["extract", "arrays", "--as", "mine", "--image", "i"], "--image goes with folder"),
-    (["label", "openclipart"], "The corpus openclipart has several datasets: name one of AF, PT"),
-    (["label", "openclipart", "AF"], "Every item of openclipart/AF has a label"),
-    (["label", "nowhere"], "Unknown corpus 'nowhere'"),
-])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["extract", "openclipart", "AF", "--items", "x.csv"], "--items go with folder and arrays"),
+        (["extract", "folder"], "Name the list of your images and texts with --items"),
+        (["extract", "folder", "AF", "--items", "x.csv"], "name datasets with --classes"),
+        (["extract", "folder", "--items", "x.csv", "--visual", "v"], "--visual goes with arrays"),
+        (["extract", "folder", "--items", "x.csv", "--classes", "AB"], "--classes takes NAME=CLASS,CLASS"),
+        (["extract", "folder", "--items", "no file.csv"], "The name 'no file' can't be that of a corpus"),
+        (["extract", "arrays"], "Name the corpus that your arrays make with --as"),
+        (["extract", "arrays", "--as", "mine", "--image", "i"], "--image goes with folder"),
+        (["label", "openclipart"], "The corpus openclipart has several datasets: name one of AF, PT"),
+        (["label", "openclipart", "AF"], "Every item of openclipart/AF has a label"),
+        (["label", "nowhere"], "Unknown corpus 'nowhere'"),
+    ],
+)
 def test_wrong_words_give_one_sentence_and_code_2(capsys, words, told):
     assert main(words) == 2
     err = capsys.readouterr().err

@@ -75,8 +75,17 @@ def test_an_example_hides_labels_and_most_are_right_when_made_again():
 
 
 def test_texts_that_a_spreadsheet_would_run_get_an_apostrophe(tmp_path):
-    labels = pd.DataFrame({"id": ["=1+1", "+a", "-b", "@c", "\td", "e=f"], "given": "", "label": "=cmd",
-                           "modality": "text", "distance": 0.123456789, "margin": 0.5, "seed": "-b"})
+    labels = pd.DataFrame(
+        {
+            "id": ["=1+1", "+a", "-b", "@c", "\td", "e=f"],
+            "given": "",
+            "label": "=cmd",
+            "modality": "text",
+            "distance": 0.123456789,
+            "margin": 0.5,
+            "seed": "-b",
+        }
+    )
     own_data.write_labels(labels, tmp_path / "labels.csv")
     back = pd.read_csv(tmp_path / "labels.csv", dtype=str, keep_default_na=False)
     assert list(back) == list(own_data.COLUMNS)
@@ -99,11 +108,13 @@ def test_the_command_says_how_many_are_labelled_by_which_modality_and_how_many_a
     words = ["label", "openclipart", "AF", "--to", str(tmp_path / "labels.csv"), "--preprocessing", "RAW"]
     assert main(words) == 0
     assert capsys.readouterr().out.splitlines()[0] == (
-        "4 items labelled from 2: animal 2, food 2. Decided by the visual modality 2 and the text modality 2.")
+        "4 items labelled from 2: animal 2, food 2. Decided by the visual modality 2 and the text modality 2."
+    )
     assert main([*words, "--min-margin", "0.8"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == (
         "3 items labelled from 2: animal 2, food 1. Decided by the visual modality 2 and the text modality 1. "
-        "1 items were too close to call.")
+        "1 items were too close to call."
+    )
 
 
 def test_the_command_writes_a_label_for_every_item_also_those_spent_on_fine_tuning(tmp_path, home, capsys):
@@ -140,8 +151,10 @@ def test_from_a_folder_to_scores_a_table_and_labels(tmp_path, monkeypatch, capsy
     assert main(["table", "5", "--source", "pets", "--budgets", "1", "2", "--csv"]) == 0
     assert capsys.readouterr().out.splitlines()[-3].startswith("pets,text,")
     assert main(["table", "5", "--source", "pets", "--budgets", "1", "3"]) == 2
-    assert ("run `cmcsl run 3 --corpus pets --datasets pets --protocol strict --budgets 1 3` first"
-            in capsys.readouterr().err)
+    assert (
+        "run `cmcsl run 3 --corpus pets --datasets pets --protocol strict --budgets 1 3` first"
+        in capsys.readouterr().err
+    )
     assert main(["label", "pets"]) == 0
     assert capsys.readouterr().out.startswith("3 items labelled from 39: ")
 
@@ -160,8 +173,15 @@ def assert_names_are_escaped(outputs):
 #: Experiments with the classifiers of their scores; None: the experiment's own.
 EXPERIMENTS = {1: None, 2: None, 3: ("GNB", "LR", "CART")}
 #: Notebooks that take another way for corpora without pictures, or without one of the two groups of datasets.
-DIFFERENT = ("01_data", "02_extraction", "03_algorithm", "05_experiment_2", "06_experiment_3", "12_your_own_data",
-             "15_simulation")
+DIFFERENT = (
+    "01_data",
+    "02_extraction",
+    "03_algorithm",
+    "05_experiment_2",
+    "06_experiment_3",
+    "12_your_own_data",
+    "15_simulation",
+)
 
 
 @pytest.mark.slow

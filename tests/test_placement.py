@@ -84,10 +84,23 @@ def test_error_dependence_of_an_empty_cell_is_no_certainty():
 
 
 def test_latent_dependence_finds_the_maps_own(table):
-    its = table[(table.exchange == "distance") & (table.budget == 1) & (table.classes == 2)
-                & (table.geometry == "openclipart") & (table.visual == 0.6) & (table.text == 0.75)]
-    place = pd.DataFrame({"dataset": ["A", "B", "C"], "classes": 2, "visual": 0.6, "text": 0.75,
-                          "dependence": placement.error_correlations(its)})
+    its = table[
+        (table.exchange == "distance")
+        & (table.budget == 1)
+        & (table.classes == 2)
+        & (table.geometry == "openclipart")
+        & (table.visual == 0.6)
+        & (table.text == 0.75)
+    ]
+    place = pd.DataFrame(
+        {
+            "dataset": ["A", "B", "C"],
+            "classes": 2,
+            "visual": 0.6,
+            "text": 0.75,
+            "dependence": placement.error_correlations(its),
+        }
+    )
     assert placement.latent_dependence(table.query("geometry == 'openclipart'"), place) == pytest.approx([0, 0.4, 0.8])
 
 
@@ -110,7 +123,8 @@ def test_deciders_count_rows_that_differ():
 
 def test_deciders_take_a_protocol_or_its_name():
     assert placement.deciders("openclipart", ["AF"], "paper", (3,)).equals(
-        placement.deciders("openclipart", ["AF"], PROTOCOLS["paper"], (3,)))
+        placement.deciders("openclipart", ["AF"], PROTOCOLS["paper"], (3,))
+    )
 
 
 def test_simulated_deciders_are_shares_of_the_differing(usual):
@@ -151,9 +165,18 @@ def test_without_the_authors_arrays_the_printed_table_stands_in(table, monkeypat
 
 def made_cells():
     """Four cells of a map with known gains, in the last of which the text is the stronger modality."""
-    cells = pd.DataFrame({"classes": 2, "geometry": "openclipart", "dependence": 0.0, "rows": 100,
-                          "visual": [0.0, 0.5, 0.5, 0.0], "text": [0.0, 0.0, 0.5, 0.5], "exchange": "distance",
-                          "budget": 1})
+    cells = pd.DataFrame(
+        {
+            "classes": 2,
+            "geometry": "openclipart",
+            "dependence": 0.0,
+            "rows": 100,
+            "visual": [0.0, 0.5, 0.5, 0.0],
+            "text": [0.0, 0.0, 0.5, 0.5],
+            "exchange": "distance",
+            "budget": 1,
+        }
+    )
     for name in simulation_map.OUTCOMES:
         cells[f"gain_{name}"], cells[f"error_{name}"] = 0.0, 0.01
     cells["gain_visual"], cells["gain_text"] = [9.0, -0.03, 0.01, 0.05], [9.0, 0.04, 0.5, 0.01]
@@ -173,8 +196,10 @@ def test_sides_are_the_weaker_and_the_stronger_modality():
 
 
 def test_gain_maps_return_what_they_draw(table, own):
-    cells = simulation_map.long_gains(table.query("geometry == 'openclipart' and classes == 2 and budget in [1, 20] "
-                                                  "and exchange == 'distance'"), ["visual"])
+    cells = simulation_map.long_gains(
+        table.query("geometry == 'openclipart' and classes == 2 and budget in [1, 20] and exchange == 'distance'"),
+        ["visual"],
+    )
     place = own.assign(source="openclipart", dependence=[0.4, np.nan])
     drawn = simulation_figures.gain_maps(cells, "dependence", "budget", place)
     axes = plt.gcf().axes[:-1]
@@ -199,8 +224,15 @@ def test_cells_bear_a_sign_where_the_gain_is_sure(usual):
 
 def test_places_name_every_dataset_apart():
     names = [f"$D_{number}$" for number in range(6)]
-    place = pd.DataFrame({"source": ["published", *["mine"] * 5], "dataset": names, "kind": "binary",
-                          "visual": 0.5, "text": [0.5, 0.5, 0.5, 0.505, 0.51, 0.6]})
+    place = pd.DataFrame(
+        {
+            "source": ["published", *["mine"] * 5],
+            "dataset": names,
+            "kind": "binary",
+            "visual": 0.5,
+            "text": [0.5, 0.5, 0.5, 0.505, 0.51, 0.6],
+        }
+    )
     assert simulation_figures.places(place).equals(place[["source", "dataset", "kind", "visual", "text"]])
     panel = plt.gcf().axes[0]
     plt.gcf().canvas.draw()

@@ -11,8 +11,10 @@ from cmcsl_lib.files.paths import REPOSITORY
 #: Code, mathematics, addresses of links, roles and directives are not prose.
 NOT_PROSE = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$[^$]*\$|\]\([^)]*\)", re.DOTALL)
 #: A decimal, a share, or a count of what could be counted.
-TYPED = re.compile(r"(?<!\.)\d*\.\d+|\d+\s?%|"
-                   r"\b\d[\d,]* (?:datasets|items|labels|seeds|claims|features|samples|classifiers|folds)")
+TYPED = re.compile(
+    r"(?<!\.)\d*\.\d+|\d+\s?%|"
+    r"\b\d[\d,]* (?:datasets|items|labels|seeds|claims|features|samples|classifiers|folds)"
+)
 
 
 def typed(text):
@@ -21,7 +23,11 @@ def typed(text):
 
 def test_typed_numbers_are_found():
     assert typed("over 20 datasets it is .660, 20 % of 2,916 items, `0.5` and $x = 0.1$") == [
-        "20 datasets", ".660", "20 %", "2,916 items"]
+        "20 datasets",
+        ".660",
+        "20 %",
+        "2,916 items",
+    ]
 
 
 @pytest.mark.parametrize("path", source_notebooks(), ids=lambda path: path.stem)

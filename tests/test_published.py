@@ -23,8 +23,9 @@ def save(folder, arrays, monkeypatch):
     registry = {}
     for name, array in arrays.items():
         np.save(folder / name, array)
-        registry[name] = Published(hashlib.sha256((folder / name).read_bytes()).hexdigest(),
-                                   published.REGISTRY[name].shape)
+        registry[name] = Published(
+            hashlib.sha256((folder / name).read_bytes()).hexdigest(), published.REGISTRY[name].shape
+        )
     monkeypatch.setattr(published, "REGISTRY", registry)
     monkeypatch.setenv("CMCSL_PUBLISHED_SCORES", str(folder))
 
@@ -47,9 +48,14 @@ def value(scores, **where):
     return scores.balanced_accuracy.item()
 
 
-@pytest.mark.parametrize("experiment, rows", [
-    (1, 20 * 2 * 10 * 3), (2, 5 * 20 * 2 * (1 + 3 * 20) * 10), (3, 20 * 10 * 3 * (2 * (1 + 3 * 20) + 2)),
-])
+@pytest.mark.parametrize(
+    ("experiment", "rows"),
+    [
+        (1, 20 * 2 * 10 * 3),
+        (2, 5 * 20 * 2 * (1 + 3 * 20) * 10),
+        (3, 20 * 10 * 3 * (2 * (1 + 3 * 20) + 2)),
+    ],
+)
 def test_one_row_per_fitted_classifier(made_up, experiment, rows):
     scores = load_published(experiment)
     assert list(scores.columns) == list(COLUMNS)
@@ -62,38 +68,71 @@ def test_one_row_per_fitted_classifier(made_up, experiment, rows):
 
 def test_axes_of_experiment_1(made_up):
     scores = load_published(1)
-    assert value(scores, dataset="HM", modality="text", classifier="LR", repetition=3, fold=1) \
+    assert (
+        value(scores, dataset="HM", modality="text", classifier="LR", repetition=3, fold=1)
         == made_up["experiment_1_52"][2, 1, 7, 1]
+    )
     assert set(scores.method) == {"FULL"} and set(scores.preprocessing) == {"RAW"} and set(scores.budget) == {0}
 
 
-@pytest.mark.parametrize("preprocessing, place", [("RAW", 0), ("L2", 1), ("STD", 2), ("L2STD", 3)])
+@pytest.mark.parametrize(("preprocessing", "place"), [("RAW", 0), ("L2", 1), ("STD", 2), ("L2STD", 3)])
 def test_axes_of_experiment_2(made_up, preprocessing, place):
     scores = load_published(2)
-    assert value(scores, preprocessing=preprocessing, dataset="DS", modality="visual", method="UNI", budget=5,
-                 repetition=0, fold=1) == made_up["experiment_2_m1_52"][place, 1, 2, 4, 1]
+    assert (
+        value(
+            scores,
+            preprocessing=preprocessing,
+            dataset="DS",
+            modality="visual",
+            method="UNI",
+            budget=5,
+            repetition=0,
+            fold=1,
+        )
+        == made_up["experiment_2_m1_52"][place, 1, 2, 4, 1]
+    )
     assert set(scores.classifier) == {"GNB"}
 
 
 def test_axes_of_experiment_2_minmax(made_up):
-    assert value(load_published(2), preprocessing="MM", dataset="AT", modality="text", method="CMCSL", budget=20,
-                 repetition=4, fold=0) == made_up["experiment_2_m2_52_more"][0, 9, 3, 19, 8]
+    assert (
+        value(
+            load_published(2),
+            preprocessing="MM",
+            dataset="AT",
+            modality="text",
+            method="CMCSL",
+            budget=20,
+            repetition=4,
+            fold=0,
+        )
+        == made_up["experiment_2_m2_52_more"][0, 9, 3, 19, 8]
+    )
 
 
 def test_axes_of_experiment_3(made_up):
     scores = load_published(3)
     where = dict(dataset="ABFHSS", modality="visual", repetition=2, fold=0)
-    assert value(scores, **where, method="PRE", budget=1, classifier="GNB") \
-        == made_up["experiment_3_m1_52"][19, 1, 0, 4]
-    assert value(scores, **where, method="CMCSL", budget=9, classifier="CART") \
+    assert (
+        value(scores, **where, method="PRE", budget=1, classifier="GNB") == made_up["experiment_3_m1_52"][19, 1, 0, 4]
+    )
+    assert (
+        value(scores, **where, method="CMCSL", budget=9, classifier="CART")
         == made_up["experiment_3_m1_52_mc"][19, 3, 8, 4, 1]
-    assert value(scores, **where, method="FULL", budget=0, classifier="LR") \
+    )
+    assert (
+        value(scores, **where, method="FULL", budget=0, classifier="LR")
         == made_up["experiment_3_m1_52_mc"][19, 0, 0, 4, 0]
+    )
     where["modality"] = "both"
-    assert value(scores, **where, method="EF", classifier="LR") \
+    assert (
+        value(scores, **where, method="EF", classifier="LR")
         == made_up["experiment_3_52_early_fusion_all_clfs"][19, 0, 0, 4, 1]
-    assert value(scores, **where, method="LF", classifier="CART") \
+    )
+    assert (
+        value(scores, **where, method="LF", classifier="CART")
         == made_up["experiment_3_52_late_fusion_all_clfs"][19, 0, 0, 4, 2]
+    )
     assert set(scores.preprocessing) == {"L2STD"}
 
 
@@ -200,9 +239,19 @@ def test_printed_table_1_adds_up():
     assert (totals["HR"], totals["FMSW"], totals["ACCDDHMRS"], totals["ABFHSS"]) == (6804, 4098, 8580, 7116)
 
 
-@pytest.mark.parametrize("number, rows, verdicts", [
-    (2, 2, 6), (3, 21, 23), (4, 1, 5), (5, 21, 4), (6, 1, 3), (7, 4, 4), (8, 11, 39), (9, 1, 4),
-])
+@pytest.mark.parametrize(
+    ("number", "rows", "verdicts"),
+    [
+        (2, 2, 6),
+        (3, 21, 23),
+        (4, 1, 5),
+        (5, 21, 4),
+        (6, 1, 3),
+        (7, 4, 4),
+        (8, 11, 39),
+        (9, 1, 4),
+    ],
+)
 def test_printed_tables(number, rows, verdicts):
     printed = printed_table(number)
     told = printed[[name for name in printed if name.endswith("_better_than")]]

@@ -41,21 +41,67 @@ def kinds(harness, tmp_path_factory):
 @pytest.fixture
 def scores():
     """Two rows of scores."""
-    row = {"corpus": "openclipart", "protocol": "strict", "dataset": "AF", "modality": "text", "method": "FULL",
-           "preprocessing": "RAW", "classifier": "GNB", "budget": 0, "repetition": 0, "balanced_accuracy": 0.75,
-           "pseudo_label_accuracy": float("nan")}
+    row = {
+        "corpus": "openclipart",
+        "protocol": "strict",
+        "dataset": "AF",
+        "modality": "text",
+        "method": "FULL",
+        "preprocessing": "RAW",
+        "classifier": "GNB",
+        "budget": 0,
+        "repetition": 0,
+        "balanced_accuracy": 0.75,
+        "pseudo_label_accuracy": float("nan"),
+    }
     return pd.DataFrame([row | {"fold": fold} for fold in (0, 1)])
 
 
-@pytest.mark.parametrize("name", [
-    "features", "scores", "finished fold", "corpus store", "tar", "tar.gz", "tar.bz2", "tar.xz",
-    "image cache", "checkpoint", "text embeddings", "weights to start from", "list of items, CSV",
-    "list of items, Parquet", "features, npz", "features, Parquet", "features, npy", "description of a corpus",
-    "description of a film", "poster", "JPEG picture", "PNG picture", "WEBP picture", "GIF picture", "BMP picture",
-    "TIFF picture", "settings of the book", "table of contents", "notebook", "executed notebook", "download",
-    "record of a download", "tag of a begun download", "published array", "shipped corpus", "shipped features",
-    "shipped scores", "printed table", "printed verdicts", "list of checksums",
-])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "features",
+        "scores",
+        "finished fold",
+        "corpus store",
+        "tar",
+        "tar.gz",
+        "tar.bz2",
+        "tar.xz",
+        "image cache",
+        "checkpoint",
+        "text embeddings",
+        "weights to start from",
+        "list of items, CSV",
+        "list of items, Parquet",
+        "features, npz",
+        "features, Parquet",
+        "features, npy",
+        "description of a corpus",
+        "description of a film",
+        "poster",
+        "JPEG picture",
+        "PNG picture",
+        "WEBP picture",
+        "GIF picture",
+        "BMP picture",
+        "TIFF picture",
+        "settings of the book",
+        "table of contents",
+        "notebook",
+        "executed notebook",
+        "download",
+        "record of a download",
+        "tag of a begun download",
+        "published array",
+        "shipped corpus",
+        "shipped features",
+        "shipped scores",
+        "printed table",
+        "printed verdicts",
+        "list of checksums",
+    ],
+)
 @pytest.mark.filterwarnings("ignore")
 def test_a_damaged_file_is_told_or_read_right(harness, kinds, name):
     assert harness.damage.examine(name, kinds[name], 10)["inputs"] >= 5
@@ -119,8 +165,10 @@ def test_temporary_files_of_killed_processes_do_not_stay(tmp_path):
 
 
 def test_one_process_at_a_time_is_in_a_locked_folder(tmp_path):
-    code = ("import sys, pathlib; from cmcsl_lib.files.paths import locked\n"
-            "with locked(pathlib.Path(sys.argv[1])): print('inside', flush=True)")
+    code = (
+        "import sys, pathlib; from cmcsl_lib.files.paths import locked\n"
+        "with locked(pathlib.Path(sys.argv[1])): print('inside', flush=True)"
+    )
     with locked(tmp_path):
         other = subprocess.Popen([sys.executable, "-c", code, str(tmp_path)], cwd=REPOSITORY, stdout=subprocess.PIPE)
         with pytest.raises(subprocess.TimeoutExpired):
@@ -172,12 +220,15 @@ def test_damaged_scores_give_no_numbers(scores, tmp_path):
 
 def test_processes_end_with_the_one_that_started_them():
     """What extraction encodes texts in would stay for good, waiting for work; Ctrl-C is answered by the other one."""
-    code = ("import os, sys; from joblib.externals.loky import ProcessPoolExecutor\n"
-            "from cmcsl_lib.files.processes import end_with\n"
-            "child = ProcessPoolExecutor(max_workers=1, initializer=end_with, initargs=(os.getpid(),))\n"
-            "while True: print(child.submit(os.getpid).result(), flush=True); input()")
-    parent = subprocess.Popen([sys.executable, "-c", code], cwd=REPOSITORY, stdin=subprocess.PIPE,
-                              stdout=subprocess.PIPE, text=True)
+    code = (
+        "import os, sys; from joblib.externals.loky import ProcessPoolExecutor\n"
+        "from cmcsl_lib.files.processes import end_with\n"
+        "child = ProcessPoolExecutor(max_workers=1, initializer=end_with, initargs=(os.getpid(),))\n"
+        "while True: print(child.submit(os.getpid).result(), flush=True); input()"
+    )
+    parent = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
     child = int(parent.stdout.readline())
     assert child != parent.pid
     os.kill(child, signal.SIGINT)

@@ -38,9 +38,14 @@ def test_scores_are_kept_and_found_again(kept_features, monkeypatch):
 
 
 @pytest.mark.parametrize("chosen", [STRICT, PAPER], ids=lambda chosen: chosen.name)
-@pytest.mark.parametrize(("number", "fits"), [
-    (1, 3 * 2), (2, 5 * 2 * (1 + 3 * 20)), (3, 3 * (2 * (1 + 3 * 20) + 2)),
-])
+@pytest.mark.parametrize(
+    ("number", "fits"),
+    [
+        (1, 3 * 2),
+        (2, 5 * 2 * (1 + 3 * 20)),
+        (3, 3 * (2 * (1 + 3 * 20) + 2)),
+    ],
+)
 def test_shipped_scores_are_those_of_the_shipped_features(number, fits, chosen, tmp_path, monkeypatch):
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
     classifiers = ("GNB", "LR", "CART") if number == 3 else None
@@ -124,8 +129,13 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(kept_features):
 
 def test_folds_of_other_work_are_not_taken(kept_features):
     job = runs.Job("openclipart", "AF", STRICT, 3, ("GNB",), (1, 2))
-    others = [replace(job, classifiers=("LR",)), replace(job, budgets=(1,)), replace(job, number=2),
-              replace(job, protocol=PAPER), replace(job, protocol=STRICT.changed(seeds="replacement"))]
+    others = [
+        replace(job, classifiers=("LR",)),
+        replace(job, budgets=(1,)),
+        replace(job, number=2),
+        replace(job, protocol=PAPER),
+        replace(job, protocol=STRICT.changed(seeds="replacement")),
+    ]
     assert len({job.parts, *(other.parts for other in others)}) == 6
 
 

@@ -30,13 +30,25 @@ def world(gain, names=None, classifiers=("GNB",), budgets=BUDGETS):
             rows.append((name, modality, "FULL", classifier, 0, repetition, fold, full[modality] + shared))
             for budget in budgets:
                 methods = {"PRE": uni - 0.1, "UNI": uni, "CMCSL": uni + gain(modality, budget, name)}
-                rows += [(name, modality, method, classifier, budget, repetition, fold,
-                          value + shared + random.normal(0, 1e-4)) for method, value in methods.items()]
+                rows += [
+                    (
+                        name,
+                        modality,
+                        method,
+                        classifier,
+                        budget,
+                        repetition,
+                        fold,
+                        value + shared + random.normal(0, 1e-4),
+                    )
+                    for method, value in methods.items()
+                ]
         rows += [(name, "both", method, classifier, 0, repetition, fold, 0.7 + shared) for method in ("EF", "LF")]
     columns = ["dataset", "modality", "method", "classifier", "budget", "repetition", "fold", "balanced_accuracy"]
     scores = pd.DataFrame(rows, columns=columns)
-    return scores.assign(corpus="openclipart", protocol="strict", preprocessing="L2STD",
-                         pseudo_label_accuracy=np.nan)[list(COLUMNS)]
+    return scores.assign(corpus="openclipart", protocol="strict", preprocessing="L2STD", pseudo_label_accuracy=np.nan)[
+        list(COLUMNS)
+    ]
 
 
 def judged_by(scores, statistics="corrected"):
@@ -63,14 +75,25 @@ def test_without_scores_no_claim_can_be_judged():
         assert (verdict, evidence) == ("cannot tell", {}) and ("no scores" in reason or "none" in reason)
 
 
-GAINS = ("cmcsl-binary", "cmcsl-multiclass", "rq2", "binary-tends", "budgets-binary-visual", "budgets-binary-text",
-         "budgets-multiclass-text", "both-gain")
+GAINS = (
+    "cmcsl-binary",
+    "cmcsl-multiclass",
+    "rq2",
+    "binary-tends",
+    "budgets-binary-visual",
+    "budgets-binary-text",
+    "budgets-multiclass-text",
+    "both-gain",
+)
 
 
-@pytest.mark.parametrize(("gain", "expected"), [
-    (lambda modality, budget, name: 0.05, "holds"),
-    (lambda modality, budget, name: -0.05, "fails"),
-])
+@pytest.mark.parametrize(
+    ("gain", "expected"),
+    [
+        (lambda modality, budget, name: 0.05, "holds"),
+        (lambda modality, budget, name: -0.05, "fails"),
+    ],
+)
 def test_a_world_where_the_exchange_always_helps_or_harms(gain, expected):
     found = verdicts(world(gain))
     assert {name: found[name] for name in GAINS} == dict.fromkeys(GAINS, expected)
@@ -78,15 +101,24 @@ def test_a_world_where_the_exchange_always_helps_or_harms(gain, expected):
 
 def test_a_world_where_only_images_gain():
     found = judged_by(world(lambda modality, budget, name: 0.05 if modality == "visual" else -0.05))
-    expected = {"cmcsl-binary": "weaker", "rq2": "weaker", "binary-tends": "fails", "visual-gains-more": "holds",
-                "budgets-binary-visual": "holds", "budgets-binary-text": "fails", "fusion-harms": "holds",
-                "text-stronger": "holds", "both-gain": "fails"}
+    expected = {
+        "cmcsl-binary": "weaker",
+        "rq2": "weaker",
+        "binary-tends": "fails",
+        "visual-gains-more": "holds",
+        "budgets-binary-visual": "holds",
+        "budgets-binary-text": "fails",
+        "fusion-harms": "holds",
+        "text-stronger": "holds",
+        "both-gain": "fails",
+    }
     assert {name: found[name][0] for name in expected} == expected
     evidence = found["rq2"][1]
     assert evidence["gain_visual"] == pytest.approx(0.05, abs=1e-4)
     assert (evidence["above_visual"], evidence["above_text"], evidence["rows_text"]) == (20, 0, 20)
     assert found["text-stronger"][1] == pytest.approx(
-        {"datasets": 20, "text_stronger": 20, "mean_text": 0.9, "mean_visual": 0.8}, abs=0.01)
+        {"datasets": 20, "text_stronger": 20, "mean_text": 0.9, "mean_visual": 0.8}, abs=0.01
+    )
     assert found["both-gain"][1] == {"datasets": 20, "both_gain": 0}
 
 
@@ -130,12 +162,14 @@ def test_the_stronger_modality_with_labels_of_the_weaker_one():
     scores = world(lambda modality, budget, name: 0.05)
     full = scores.method == "FULL"
     # Under RAW labels come from the text, which here is the weaker modality, under L2 from the images.
-    raw = scores.assign(preprocessing="RAW", balanced_accuracy=scores.balanced_accuracy
-                        - 0.2 * (full & (scores.modality == "text")))
+    raw = scores.assign(
+        preprocessing="RAW", balanced_accuracy=scores.balanced_accuracy - 0.2 * (full & (scores.modality == "text"))
+    )
     verdict, evidence, _ = judged_by(pd.concat([raw, scores.assign(preprocessing="L2")]))["weaker-helps"]
     assert (verdict, evidence) == ("holds", {"datasets": 40, "higher": 40, "significantly_higher": 40})
-    l2 = scores.assign(preprocessing="L2", balanced_accuracy=scores.balanced_accuracy
-                       - 0.2 * (full & (scores.modality == "text")))
+    l2 = scores.assign(
+        preprocessing="L2", balanced_accuracy=scores.balanced_accuracy - 0.2 * (full & (scores.modality == "text"))
+    )
     verdict, _, reason = judged_by(pd.concat([scores.assign(preprocessing="RAW"), l2]))["weaker-helps"]
     assert verdict == "cannot tell" and "In no dataset" in reason
 
@@ -143,8 +177,9 @@ def test_the_stronger_modality_with_labels_of_the_weaker_one():
 def test_what_only_one_preprocessing_does_needs_the_others_too():
     scores = world(lambda modality, budget, name: 0.05)
     assert verdicts(scores)["only-l2std"] == "cannot tell"
-    others = [world(lambda modality, budget, name: -0.05).assign(preprocessing=name)
-              for name in ("RAW", "L2", "STD", "MM")]
+    others = [
+        world(lambda modality, budget, name: -0.05).assign(preprocessing=name) for name in ("RAW", "L2", "STD", "MM")
+    ]
     assert verdicts(pd.concat([scores, *others]))["only-l2std"] == "holds"
     gaining = scores.assign(preprocessing="RAW")
     assert verdicts(pd.concat([scores, gaining, *others[1:]]))["only-l2std"] == "weaker"
@@ -153,12 +188,19 @@ def test_what_only_one_preprocessing_does_needs_the_others_too():
 
 
 def test_the_scorecard_has_one_row_per_claim_and_source():
-    made_up = pd.concat([world(lambda modality, budget, name: 0.05).assign(source="one"),
-                         world(lambda modality, budget, name: -0.05).assign(source="two", protocol="published")])
+    made_up = pd.concat(
+        [
+            world(lambda modality, budget, name: 0.05).assign(source="one"),
+            world(lambda modality, budget, name: -0.05).assign(source="two", protocol="published"),
+        ]
+    )
     judged = scorecard(made_up)
     assert judged["name"].drop_duplicates().tolist() == list(RULES)
     assert judged[["source", "statistics"]].head(3).to_numpy().tolist() == [
-        ["one", "corrected"], ["two", "published"], ["two", "corrected"]]
+        ["one", "corrected"],
+        ["two", "published"],
+        ["two", "corrected"],
+    ]
     assert len(judged) == 3 * len(RULES)
     assert set(judged.verdict) <= set(VERDICTS)
     assert ((judged.verdict == "cannot tell") == (judged.reason != "")).all()
@@ -171,18 +213,39 @@ def test_the_scorecard_has_one_row_per_claim_and_source():
 def test_what_the_paper_says_holds_with_its_own_scores_and_statistics():
     scores = load_sources([1, 2, 3], datasets="AF AFP", classifiers=("GNB", "LR", "CART"), budgets=range(1, 21))
     judged = scorecard(scores[scores.source == "published scores"]).set_index(["statistics", "name"])
-    for name in ("gnb-multiclass", "cart-worst", "l2std-binary", "l2std-multiclass", "cmcsl-binary", "cmcsl-multiclass",
-                 "budgets-binary-visual", "budgets-binary-text", "budgets-multiclass-visual"):
+    for name in (
+        "gnb-multiclass",
+        "cart-worst",
+        "l2std-binary",
+        "l2std-multiclass",
+        "cmcsl-binary",
+        "cmcsl-multiclass",
+        "budgets-binary-visual",
+        "budgets-binary-text",
+        "budgets-multiclass-visual",
+    ):
         assert judged.verdict["published", name] == "holds"
     assert judged.evidence["corrected", "budgets-binary-visual"] == {
-        "budgets": 20, "above": 20, "significantly_above": 5}
+        "budgets": 20,
+        "above": 20,
+        "significantly_above": 5,
+    }
     assert judged.evidence["corrected", "budgets-binary-text"]["significantly_above"] == 3
 
 
 def test_verdicts_on_openclipart():
-    judged = scorecard(load_sources([1, 2, 3], classifiers=("GNB", "LR", "CART"), budgets=range(1, 21)).query(
-        "source == 'openclipart, strict'"))
+    judged = scorecard(
+        load_sources([1, 2, 3], classifiers=("GNB", "LR", "CART"), budgets=range(1, 21)).query(
+            "source == 'openclipart, strict'"
+        )
+    )
     assert judged.verdict.value_counts().to_dict() == {"weaker": 12, "holds": 8, "fails": 6}
     failed = judged[judged.verdict == "fails"]["name"].tolist()
-    assert failed == ["gnb-multiclass", "l2std-binary", "l2std-multiclass", "only-l2std", "budgets-binary-text",
-                      "budgets-multiclass-text"]
+    assert failed == [
+        "gnb-multiclass",
+        "l2std-binary",
+        "l2std-multiclass",
+        "only-l2std",
+        "budgets-binary-text",
+        "budgets-multiclass-text",
+    ]

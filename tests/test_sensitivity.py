@@ -37,8 +37,13 @@ def made_up(protocol="strict", added=None, budgets=(1, 2), names=NAMES):
     """
     parts = []
     for method, level in LEVELS.items():
-        axes = {"dataset": names, "modality": ["visual", "text"], "budget": [0] if method == "FULL" else budgets,
-                "repetition": range(5), "fold": range(2)}
+        axes = {
+            "dataset": names,
+            "modality": ["visual", "text"],
+            "budget": [0] if method == "FULL" else budgets,
+            "repetition": range(5),
+            "fold": range(2),
+        }
         part = pd.MultiIndex.from_product(axes.values(), names=axes).to_frame(index=False).assign(method=method)
         noise = np.random.default_rng(len(method)).normal(scale=0.002, size=len(part))
         part["balanced_accuracy"] = level + noise
@@ -46,8 +51,9 @@ def made_up(protocol="strict", added=None, budgets=(1, 2), names=NAMES):
             chosen = part.modality == modality
             part.loc[chosen, "balanced_accuracy"] += part.dataset[chosen].map(dict(zip(names, values, strict=True)))
         parts.append(part)
-    return pd.concat(parts).assign(corpus="openclipart", protocol=protocol, preprocessing="L2STD", classifier="GNB",
-                                   pseudo_label_accuracy=np.nan)[list(COLUMNS)]
+    return pd.concat(parts).assign(
+        corpus="openclipart", protocol=protocol, preprocessing="L2STD", classifier="GNB", pseudo_label_accuracy=np.nan
+    )[list(COLUMNS)]
 
 
 def both(name, added, **options):
@@ -59,8 +65,12 @@ def test_each_change_differs_from_strict_in_what_it_names():
     for change in sensitivity.CHANGES:
         differs = {name for name, value in change.protocol.described().items() if value != strict[name]} - {"name"}
         assert len(differs) == (4 if change.protocol.name == "paper" else 1)
-    single = {name for change in sensitivity.CHANGES for name, value in change.protocol.described().items()
-              if value != strict[name] and change.protocol.name != "paper"} - {"name"}
+    single = {
+        name
+        for change in sensitivity.CHANGES
+        for name, value in change.protocol.described().items()
+        if value != strict[name] and change.protocol.name != "paper"
+    } - {"name"}
     assert single == set(strict) - {"name"}
     labels = [sensitivity.change_label(change.protocol.name) for change in sensitivity.CHANGES]
     assert len(labels) == len(set(labels)) == 11
@@ -122,8 +132,9 @@ def test_an_answer_that_turns_and_one_that_stays():
     scores = both("strict, distances=scaled by width", {("CMCSL", "text"): [-0.1] * 20}, names=names)
     shared = pd.DataFrame(np.eye(20), names, names)
     made = sensitivity.answers(scores[scores.budget == 1], shared).set_index(["protocol", "modality"])
-    assert list(made.index) == [(protocol, modality) for protocol in ("strict", "distances=scaled by width")
-                                for modality in ("visual", "text")]
+    assert list(made.index) == [
+        (protocol, modality) for protocol in ("strict", "distances=scaled by width") for modality in ("visual", "text")
+    ]
     assert list(made.verdict) == ["better", "better", "better", "worse"]
     assert list(made.above) == [20, 20, 20, 0] and (made.datasets == 20).all() and (made.p_value < 0.05).all()
     assert list(made.loc[("strict", "text"), ["PRE", "UNI", "CMCSL"]]) == [1, 2, 3]
@@ -139,9 +150,14 @@ def test_shared_items_of_a_tiny_corpus():
     made = sensitivity.shared_items(Corpus("openclipart", items), "AF PT AP AFP")
     # Extracted: AF 8 + 8 + 8 (animal and people is an animal here), PT 8 + 8 + 8, AP 8 + 8, AFP 8 + 8 + 8.
     expected = pd.DataFrame(np.eye(4), made.index, made.index)
-    for first, second, common, sizes in (("AF", "PT", 8, 24 * 24), ("AF", "AP", 8, 24 * 16), ("PT", "AP", 8, 24 * 16),
-                                         ("AF", "AFP", 16, 24 * 24), ("PT", "AFP", 8, 24 * 24),
-                                         ("AP", "AFP", 16, 16 * 24)):
+    for first, second, common, sizes in (
+        ("AF", "PT", 8, 24 * 24),
+        ("AF", "AP", 8, 24 * 16),
+        ("PT", "AP", 8, 24 * 16),
+        ("AF", "AFP", 16, 24 * 24),
+        ("PT", "AFP", 8, 24 * 24),
+        ("AP", "AFP", 16, 16 * 24),
+    ):
         expected.loc[first, second] = expected.loc[second, first] = common / sizes**0.5
     pd.testing.assert_frame_equal(made, expected)
     assert list(made.index) == ["AF", "PT", "AP", "AFP"]
@@ -301,9 +317,14 @@ def test_what_is_missing_is_listed_with_its_commands_and_the_rest_is_loaded(monk
     missing = sensitivity.missing_changes(scores)
     assert list(missing.columns) == ["corpus", "change", "reason", "commands"] and len(missing) == 4
     assert list(missing.iloc[3]) == [
-        "openclipart", "features=split seed 1412", "not computed",
-        'cmcsl extract openclipart --name "split seed 1412" --start pooled --precision single --split-seed 1412 && '
-        'cmcsl run 3 --corpus openclipart --change "features=split seed 1412"']
+        "openclipart",
+        "features=split seed 1412",
+        "not computed",
+        (
+            'cmcsl extract openclipart --name "split seed 1412" --start pooled --precision single --split-seed 1412 && '
+            'cmcsl run 3 --corpus openclipart --change "features=split seed 1412"'
+        ),
+    ]
     paper = sensitivity.missing_changes(made_up()).set_index("change").loc["paper"]
     assert paper.commands == "cmcsl run 3 --corpus openclipart --protocol paper"
     from_paper = sensitivity.load_changes("openclipart", "paper", datasets="AF PT", budgets=(1,))
@@ -328,8 +349,12 @@ def test_a_wrong_name_is_not_taken_for_absence():
 
 
 def test_the_figure_draws_each_mark_once():
-    answered = pd.concat([sensitivity.answers(both("strict, seeds=replacement", {}), APART).assign(budgets=name)
-                          for name in ("all", "one")])
+    answered = pd.concat(
+        [
+            sensitivity.answers(both("strict, seeds=replacement", {}), APART).assign(budgets=name)
+            for name in ("all", "one")
+        ]
+    )
     drawn = forest(answered, "protocol", "budgets", "gain", xlabel="CMCSL - UNI", ylabel="Protocol")
     assert drawn.equals(answered)
     axes = plt.gcf().axes
@@ -345,8 +370,16 @@ def test_the_figure_draws_each_mark_once():
 
 
 def test_what_belongs_to_both_modalities_is_not_drawn():
-    made = pd.DataFrame({"change": "one", "method": ["FULL", "EF", "UNI"], "modality": ["visual", "both", "text"],
-                         "effect": 0.1, "low": 0.0, "high": 0.2})
+    made = pd.DataFrame(
+        {
+            "change": "one",
+            "method": ["FULL", "EF", "UNI"],
+            "modality": ["visual", "both", "text"],
+            "effect": 0.1,
+            "low": 0.0,
+            "high": 0.2,
+        }
+    )
     drawn = forest(made, "change", "method", "effect", xlabel="Effect")
     assert list(drawn.method) == ["FULL", "UNI"]
     assert [text.get_text() for text in plt.gcf().legends[0].get_texts()] == ["FULL", "UNI"]

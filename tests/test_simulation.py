@@ -42,8 +42,9 @@ def test_strength_comes_out_as_asked_for(shipped):
             for repetition in range(40):
                 random = np.random.default_rng([7, repetition])
                 noise = random.normal(size=(400, dimension))
-                raw = simulation.features(noise, np.tile(y, 2), apart[strength],
-                                          simulation.directions(dimension, width, random))
+                raw = simulation.features(
+                    noise, np.tile(y, 2), apart[strength], simulation.directions(dimension, width, random)
+                )
                 X = simulation.standardised(np.split(raw, 2))
                 found.append(naive_bayes.balanced_accuracies(y, simulation.fitted(X, y[None], setting.classes)[0])[0])
             found = simulation.adjusted(np.array(found), 2)
@@ -97,8 +98,11 @@ def test_effective_dimension_is_that_of_the_noise():
     found = []
     for _ in range(20):
         noise = random.normal(size=(150, 90))
-        found.append(simulation.effective_dimension(
-            simulation.features(noise, y, 4.0, simulation.directions(90, 384, random)), y))
+        found.append(
+            simulation.effective_dimension(
+                simulation.features(noise, y, 4.0, simulation.directions(90, 384, random)), y
+            )
+        )
     assert abs(np.mean(found) - 90) < 4 * np.std(found, ddof=1) / np.sqrt(len(found))
 
 
@@ -137,9 +141,11 @@ def test_the_fast_way_is_the_estimators(exchange, classes):
         differ = (told[0] != told[1]) & unlabelled
         assert found["differ"][place] == differ.sum() / unlabelled.sum()
         assert found["text_decides"][place] * unlabelled.sum() == pytest.approx(
-            (differ & (cmcsl.deciding_modality_ == "text")).sum())
+            (differ & (cmcsl.deciding_modality_ == "text")).sum()
+        )
         assert found["right_kept"][place] * unlabelled.sum() == pytest.approx(
-            (differ & (cmcsl.transduction_ == y)).sum())
+            (differ & (cmcsl.transduction_ == y)).sum()
+        )
 
 
 def test_equal_and_independent_modalities_help_each_other():
@@ -183,11 +189,16 @@ def test_seeds_are_nested():
 def test_the_shipped_map_comes_from_this_code(shipped):
     """A few of its cells computed again: every repetition shares its noise between all strengths."""
     setting = SETTINGS[1]
-    its = shipped[(shipped.classes == setting.classes) & (shipped.geometry == setting.geometry)
-                  & (shipped.dependence == setting.dependence) & (shipped.rows == setting.rows)]
+    its = shipped[
+        (shipped.classes == setting.classes)
+        & (shipped.geometry == setting.geometry)
+        & (shipped.dependence == setting.dependence)
+        & (shipped.rows == setting.rows)
+    ]
     its = its[its.visual.isin([0.3, 0.75]) & (its.text == 0.6) & (its.budget == 10)]
-    apart = tuple(its.drop_duplicates(modality).set_index(modality)[f"separation_{modality}"].to_dict()
-                  for modality in MODALITIES)
+    apart = tuple(
+        its.drop_duplicates(modality).set_index(modality)[f"separation_{modality}"].to_dict() for modality in MODALITIES
+    )
     again = simulation.simulate(setting, apart, (10,))
     for column in again.select_dtypes("number"):
         assert again[column].to_numpy() == pytest.approx(its[column].to_numpy(), rel=1e-5, abs=1e-6), column
@@ -211,5 +222,3 @@ def test_a_map_is_kept_and_found_again(tmp_path, monkeypatch):
     path.write_bytes(b"nothing")
     with pytest.raises(CmcslError, match="can't be read"):
         simulation.load_map()
-
-

@@ -24,6 +24,7 @@ STILL = "*, *::before, *::after { transition: none !important; animation: none !
 
 def page_names() -> list[str]:
     """Pages of the table of contents and the two that Sphinx adds, as paths below the HTML folder without ending."""
+
     def files(entry: dict) -> list[str]:
         below = [child for key in ("chapters", "sections", "parts") for child in entry.get(key, ())]
         own = [entry[key] for key in ("root", "file") if key in entry]
@@ -86,12 +87,18 @@ def visit(context, path: Path, axe: str) -> Visit:
         page.emulate_media(color_scheme=scheme)
         # Files may not be read by scripts, so that axe-core is told not to try.
         found = page.evaluate(f"axe.run({{runOnly: {rules}, preload: false, resultTypes: ['violations']}})")
-        faults += [f"{scheme}: {fault['id']}: {node['html'][:200]}" for fault in found["violations"]
-                   if fault["impact"] in FAULTS for node in fault["nodes"]]
+        faults += [
+            f"{scheme}: {fault['id']}: {node['html'][:200]}"
+            for fault in found["violations"]
+            if fault["impact"] in FAULTS
+            for node in fault["nodes"]
+        ]
     page.set_viewport_size({"width": 375, "height": 800})
     overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
-    images = page.evaluate("[...document.querySelectorAll('article img')]"
-                           ".filter(image => !image.closest('a')?.innerText).map(image => image.alt)")
+    images = page.evaluate(
+        "[...document.querySelectorAll('article img')]"
+        ".filter(image => !image.closest('a')?.innerText).map(image => image.alt)"
+    )
     page.close()
     return Visit(requests, messages, faults, overflow, images)
 
@@ -140,8 +147,10 @@ def test_pages_are_light(visits):
         return sum(local(url).stat().st_size for url in its.requests if url.startswith("file:"))
 
     assert min(map(weight, visits.values())) > 100_000
-    assert not found({name: its for name, its in visits.items() if not any(part in name for part in EXPLORERS)},
-                     lambda its: weight(its) if weight(its) > MAX_WEIGHT else 0)
+    assert not found(
+        {name: its for name, its in visits.items() if not any(part in name for part in EXPLORERS)},
+        lambda its: weight(its) if weight(its) > MAX_WEIGHT else 0,
+    )
 
 
 def test_search_finds_a_page_without_a_server(chromium, built_book):
@@ -171,8 +180,11 @@ def test_words_of_a_search_are_marked_on_pages_with_drawings(chromium, built_boo
 
 
 def test_every_internal_link_and_anchor_is_there(built_book):
-    pages = {path: BeautifulSoup(path.read_bytes(), "html.parser") for path in built_book.rglob("*.html")
-             if "_static" not in path.parts}
+    pages = {
+        path: BeautifulSoup(path.read_bytes(), "html.parser")
+        for path in built_book.rglob("*.html")
+        if "_static" not in path.parts
+    }
     anchors = {path: {tag["id"] for tag in page.find_all(id=True)} for path, page in pages.items()}
     broken, seen = [], 0
     for path, page in pages.items():
@@ -192,8 +204,11 @@ def test_each_executed_notebook_can_be_downloaded_as_run(built_book):
 
     for page in pages():
         html = (built_book / page.output.relative_to(REPOSITORY)).with_suffix(".html")
-        links = [tag["href"] for tag in BeautifulSoup(html.read_bytes(), "html.parser").find_all("a", href=True)
-                 if tag["href"].endswith(".ipynb")]
+        links = [
+            tag["href"]
+            for tag in BeautifulSoup(html.read_bytes(), "html.parser").find_all("a", href=True)
+            if tag["href"].endswith(".ipynb")
+        ]
         assert [(html.parent / link).resolve().read_bytes() for link in links] == [page.output.read_bytes()]
 
 

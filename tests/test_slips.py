@@ -31,11 +31,19 @@ NAMES = ["table", "row", "modality", "column"]
 def some():
     """Scores of the embedded corpus in the place of the authors'."""
     names = "AF PT CO OT PS AP AFP PTT COT AFT FPS ACPT"
-    return pd.concat([
-        source_scores("openclipart", number, datasets=names, budgets=(1, 5, 20), compute=False,
-                      classifiers=("GNB", "LR", "CART") if number != 2 else None).assign(experiment=number)
-        for number in (1, 2, 3)
-    ])
+    return pd.concat(
+        [
+            source_scores(
+                "openclipart",
+                number,
+                datasets=names,
+                budgets=(1, 5, 20),
+                compute=False,
+                classifiers=("GNB", "LR", "CART") if number != 2 else None,
+            ).assign(experiment=number)
+            for number in (1, 2, 3)
+        ]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -58,7 +66,7 @@ def test_every_switch_has_a_name():
 def test_variants_differ_from_an_end_by_one_slip():
     by_title = variants()
     assert len(by_title) == 2 + 2 * len(SLIPS)
-    assert list(by_title)[0] == AS_PUBLISHED and list(by_title)[-1] == REPAIRED
+    assert next(iter(by_title)) == AS_PUBLISHED and list(by_title)[-1] == REPAIRED
     assert {title: by_title[title] for title in ENDS} == ENDS
     for field, title in SLIPS.items():
         repaired, slip = by_title[f"only repaired: {title}"], by_title[f"only slip: {title}"]
@@ -83,8 +91,9 @@ def test_verdicts_name_their_rows(both):
 
 def test_verdicts_stand_row_by_row(both):
     first = both[both.table == "V"][NAMES].head(7).to_numpy().tolist()
-    assert first == [["V", "AF", modality, column] for modality in ("visual", "text")
-                     for column in ("PRE", "UNI", "CMCSL")] + [["V", "PT", "visual", "PRE"]]
+    assert first == [
+        ["V", "AF", modality, column] for modality in ("visual", "text") for column in ("PRE", "UNI", "CMCSL")
+    ] + [["V", "PT", "visual", "PRE"]]
 
 
 def test_verdicts_are_those_of_the_tables(both, some):
@@ -138,7 +147,11 @@ def test_published_verdicts_that_change():
     wins = over_uni(both).xs("sum", axis="columns", level=1)
     by_modality = {name: (row[AS_PUBLISHED], row[REPAIRED]) for name, row in wins.iterrows()}
     assert {name: by_modality[name] for name in by_modality if name[0] in ("VIII", "IX")} == {
-        ("VIII", "visual"): (15, 5), ("VIII", "text"): (20, 3), ("IX", "visual"): (20, 19), ("IX", "text"): (3, 1)}
+        ("VIII", "visual"): (15, 5),
+        ("VIII", "text"): (20, 3),
+        ("IX", "visual"): (20, 19),
+        ("IX", "text"): (3, 1),
+    }
     assert wins.loc["V"].sum().to_list() == [5, 1] and wins.loc["VI"].sum().to_list() == [11, 9]
     ranked = both[both.ranked & (both.column == "CMCSL")].set_index(["table", "modality"])[list(ENDS)]
     assert ranked.loc[("VI", "text")].to_list() == ["PRE UNI", "PRE"]
@@ -152,4 +165,5 @@ def test_rows_that_table_6_and_7_are_tested_on():
     both = verdicts(all_published(), {AS_PUBLISHED: ENDS[AS_PUBLISHED], title: variants()[title]})
     changed = both[both[AS_PUBLISHED] != both[title]]
     assert changed[["table", "row", "column"]].drop_duplicates().to_numpy().tolist() == [
-        ["VII", "multiclass, CART, average rank", "UNI"]]
+        ["VII", "multiclass, CART, average rank", "UNI"]
+    ]

@@ -39,8 +39,14 @@ class Recorded:
 
 
 def mlxtend_f_test(first, second):
-    return combined_ftest_5x2cv(Recorded(first.ravel()), Recorded(second.ravel()), np.zeros((8, 1)), np.zeros(8),
-                                scoring=lambda model, X, y: next(model.scores), random_seed=0)
+    return combined_ftest_5x2cv(
+        Recorded(first.ravel()),
+        Recorded(second.ravel()),
+        np.zeros((8, 1)),
+        np.zeros(8),
+        scoring=lambda model, X, y: next(model.scores),
+        random_seed=0,
+    )
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -154,7 +160,7 @@ def test_holm_switch():
 
 
 def test_better_by_wilcoxon_tells_the_direction():
-    values = np.random.default_rng(0).uniform(size=(12, 1)) + [0, 0.5, 0.1]
+    values = np.add(np.random.default_rng(0).uniform(size=(12, 1)), [0, 0.5, 0.1])
     assert better_by_wilcoxon(values).tolist() == [[False, False, False], [True, False, True], [True, False, False]]
 
 
@@ -182,7 +188,9 @@ def test_wilcoxon_refuses_no_rows_and_nan(values):
 
 def test_rank_comparison_agrees_with_scikit_posthocs():
     posthocs = pytest.importorskip("scikit_posthocs", reason="scikit-posthocs is not installed")
-    values = pd.DataFrame(np.random.default_rng(0).uniform(size=(12, 4)) + [0, 0.1, 0.3, 1.9], columns=list("ABCD"))
+    values = pd.DataFrame(
+        np.add(np.random.default_rng(0).uniform(size=(12, 4)), [0, 0.1, 0.3, 1.9]), columns=list("ABCD")
+    )
     compared = rank_comparison(values)
     assert compared.ranks["D"] == 4
     expected = posthocs.posthoc_wilcoxon(values.to_numpy().T, zero_method="zsplit", p_adjust="holm")
@@ -205,7 +213,9 @@ def test_bayesian_signed_rank_names_the_extra(monkeypatch):
         bayesian_signed_rank([0.5, 0.6], [0.5, 0.6])
 
 
-@pytest.mark.parametrize("first, second, rope", [([0.5], [0.5, 0.6], 0.01), ([0.5], [0.6], 0), ([0.5], [np.nan], 0.01)])
+@pytest.mark.parametrize(
+    ("first", "second", "rope"), [([0.5], [0.5, 0.6], 0.01), ([0.5], [0.6], 0), ([0.5], [np.nan], 0.01)]
+)
 def test_bayesian_signed_rank_refuses(first, second, rope):
     with pytest.raises(CmcslError):
         bayesian_signed_rank(first, second, rope)

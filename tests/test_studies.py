@@ -43,6 +43,7 @@ def table(scored):
 
 # Folds, seeds and preprocessing are those of Experiment 3
 
+
 def test_scores_are_those_of_experiment_3():
     features = load_features("openclipart", "AFP")
     fold = folds(features, STRICT)[3]
@@ -56,8 +57,9 @@ def test_scores_are_those_of_experiment_3():
         assert row.pseudo_label_accuracy == pytest.approx(told.pseudo_label_accuracy, nan_ok=True)
 
 
-@pytest.mark.parametrize("protocol", [STRICT, PAPER, STRICT.changed(distances="scaled by width")],
-                         ids=lambda protocol: protocol.name)
+@pytest.mark.parametrize(
+    "protocol", [STRICT, PAPER, STRICT.changed(distances="scaled by width")], ids=lambda protocol: protocol.name
+)
 def test_pseudo_labels_follow_the_protocol(protocol, halves):
     made = halves(protocol, classes=("a", "b", "c"), rows=30)
     told = run_fold(made.features, protocol, 3, ("GNB",), (4,), (made.repetition, made.fold, made.training, made.test))
@@ -83,11 +85,13 @@ def test_class_weights_of_the_paper_protocol_are_the_hidden_shares(halves):
 
 # Peers
 
+
 def test_every_method_is_scored(halves):
     own = table(peers.score(halves(rows=60), (20,)))
     assert set(own.method) == set(peers.METHODS)
     assert own.groupby("method").modality.agg(set).to_dict() == {
-        method: {"both"} if method.endswith("concatenated") else {*MODALITIES, "both"} for method in peers.METHODS}
+        method: {"both"} if method.endswith("concatenated") else {*MODALITIES, "both"} for method in peers.METHODS
+    }
     assert own.balanced_accuracy.between(0, 1).all()
     # Classes are apart, and two thirds of the rows are seeds: whoever learns at all does better than chance.
     assert own.groupby("method").balanced_accuracy.mean().min() > 0.7
@@ -122,6 +126,7 @@ def test_pseudo_labels_that_were_not_given_do_not_count():
 
 
 # Missing modalities and wrong labels
+
 
 def test_so_many_rows_lack_a_modality_and_larger_shares_hold_smaller_ones():
     complete = np.arange(300) < 50
@@ -192,8 +197,10 @@ def test_robustness_without_a_disturbance_is_the_plain_method(halves):
     made = halves(classes=("a", "b", "c"))
     own, plain = (table(study(made, (5,))) for study in (robustness.score, peers.score))
     shares = own.groupby("disturbance").share.agg(lambda values: sorted(set(values))).to_dict()
-    assert shares == {**{where: list(robustness.MISSING_SHARES) for where in robustness.MISSING},
-                      robustness.WRONG: [0.0, 0.2, 0.4]}
+    assert shares == {
+        **{where: list(robustness.MISSING_SHARES) for where in robustness.MISSING},
+        robustness.WRONG: [0.0, 0.2, 0.4],
+    }
     both = plain[plain.modality == "both"].set_index("method").balanced_accuracy
     for row in own[(own.share == 0) & (own.modality == "both")].itertuples():
         name = "UNI, concatenated" if row.method == robustness.CONCATENATION else row.method
@@ -209,6 +216,7 @@ def test_missing_in_both_differs_from_missing_in_either(halves):
 
 
 # Choice of seeds
+
 
 def test_farthest_first_by_trying_all_rows():
     X = np.random.default_rng(0).normal(size=(40, 3))
@@ -261,6 +269,7 @@ def test_seeds_of_one_class_predict_that_class(halves, monkeypatch):
 
 # What methods and choices are stands in their notebooks
 
+
 @pytest.mark.parametrize(("page", "names"), [("13_peers", peers.METHODS), ("16_active_seeds", seeds.CHOICES)])
 def test_each_method_and_choice_is_described_in_the_table_of_its_notebook(page, names):
     cells = nbformat.read(REPOSITORY / "notebooks" / f"{page}.ipynb", as_version=4).cells
@@ -272,14 +281,21 @@ def test_each_method_and_choice_is_described_in_the_table_of_its_notebook(page, 
 
 # Kept, found and resumed
 
+
 @pytest.fixture
 def quick(kept_features, monkeypatch):
     """A study that costs nothing: how many seeds there are."""
 
     def score(halves, budgets):
         for budget in budgets:
-            yield {"method": "CMCSL", "modality": "text", "budget": budget, "pseudo_label_accuracy": np.nan,
-                   "balanced_accuracy": len(halves.seeds(budget)) / 100, "choice": "random"}
+            yield {
+                "method": "CMCSL",
+                "modality": "text",
+                "budget": budget,
+                "pseudo_label_accuracy": np.nan,
+                "balanced_accuracy": len(halves.seeds(budget)) / 100,
+                "choice": "random",
+            }
 
     monkeypatch.setitem(STUDIES, "seeds", grid.Study(score, (1, 3)))
     return kept_features / "scores" / "openclipart" / "strict" / "study_seeds" / "AF.parquet"
@@ -295,8 +311,9 @@ def test_scores_of_studies_are_kept_and_found_again(quick, monkeypatch):
     monkeypatch.setattr(runs, "run_jobs", lambda *_: pytest.fail("computed again"))
     again = load(budgets=(3,))
     pd.testing.assert_frame_equal(again, first[first.budget == 3].reset_index(drop=True))
-    with pytest.raises(CmcslError, match="cmcsl study seeds --corpus openclipart --datasets AF --protocol paper "
-                                         "--budgets 1"):
+    with pytest.raises(
+        CmcslError, match="cmcsl study seeds --corpus openclipart --datasets AF --protocol paper --budgets 1"
+    ):
         load(PAPER, budgets=(1,), compute=False)
 
 

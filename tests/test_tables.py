@@ -32,8 +32,15 @@ MULTICLASS = [name for name in OPENCLIPART if name not in BINARY]
 
 def made_up(datasets, *, means, modalities=("visual", "text"), budgets=(0,), classifiers=("GNB",), seed=0):
     """Scores around the given means, {(method, preprocessing): mean}, in the store's columns."""
-    axes = {"dataset": datasets, "modality": modalities, "case": list(means), "classifier": classifiers,
-            "budget": budgets, "repetition": range(5), "fold": range(2)}
+    axes = {
+        "dataset": datasets,
+        "modality": modalities,
+        "case": list(means),
+        "classifier": classifiers,
+        "budget": budgets,
+        "repetition": range(5),
+        "fold": range(2),
+    }
     scores = pd.MultiIndex.from_product(axes.values(), names=axes).to_frame(index=False)
     scores["method"], scores["preprocessing"] = scores.case.str[0], scores.case.str[1]
     noise = np.random.default_rng(seed).normal(scale=0.005, size=len(scores))
@@ -43,18 +50,29 @@ def made_up(datasets, *, means, modalities=("visual", "text"), budgets=(0,), cla
 
 def experiment_3(datasets, budgets=(1, 2), classifiers=("GNB",), pre=0.6, uni=0.7, cmcsl=0.8):
     compared = {("PRE", "L2STD"): pre, ("UNI", "L2STD"): uni, ("CMCSL", "L2STD"): cmcsl}
-    return pd.concat([
-        made_up(datasets, means={("FULL", "L2STD"): 0.9}, classifiers=classifiers),
-        made_up(datasets, means={("EF", "L2STD"): 0.92, ("LF", "L2STD"): 0.94}, modalities=["both"],
-                classifiers=classifiers),
-        made_up(datasets, means=compared, budgets=budgets, classifiers=classifiers),
-    ], ignore_index=True)
+    return pd.concat(
+        [
+            made_up(datasets, means={("FULL", "L2STD"): 0.9}, classifiers=classifiers),
+            made_up(
+                datasets,
+                means={("EF", "L2STD"): 0.92, ("LF", "L2STD"): 0.94},
+                modalities=["both"],
+                classifiers=classifiers,
+            ),
+            made_up(datasets, means=compared, budgets=budgets, classifiers=classifiers),
+        ],
+        ignore_index=True,
+    )
 
 
 def experiment_scores(number):
     if number == 1:
-        return pd.concat([made_up(OPENCLIPART, means={("FULL", "RAW"): mean}, classifiers=[classifier])
-                          for classifier, mean in (("GNB", 0.8), ("LR", 0.7), ("CART", 0.6))])
+        return pd.concat(
+            [
+                made_up(OPENCLIPART, means={("FULL", "RAW"): mean}, classifiers=[classifier])
+                for classifier, mean in (("GNB", 0.8), ("LR", 0.7), ("CART", 0.6))
+            ]
+        )
     if number == 2:
         means = {("CMCSL", name): 0.5 + 0.05 * place for place, name in enumerate(("RAW", "L2", "STD", "MM", "L2STD"))}
         return made_up(OPENCLIPART, means=means, budgets=(1, 5))
@@ -64,8 +82,19 @@ def experiment_scores(number):
 def test_methods_table_averages_budgets_and_folds():
     scores = experiment_3(["PT", "AF"])
     made = table(5, scores)
-    assert list(made.columns) == ["dataset", "modality", "FULL", "EF", "LF", "PRE", "UNI", "CMCSL",
-                                  "PRE_better_than", "UNI_better_than", "CMCSL_better_than"]
+    assert list(made.columns) == [
+        "dataset",
+        "modality",
+        "FULL",
+        "EF",
+        "LF",
+        "PRE",
+        "UNI",
+        "CMCSL",
+        "PRE_better_than",
+        "UNI_better_than",
+        "CMCSL_better_than",
+    ]
     assert list(made.dataset) == ["AF", "AF", "PT", "PT", AVERAGE_RANK, AVERAGE_RANK]
     assert list(made.modality) == ["visual", "text"] * 3
     its = scores[(scores.dataset == "PT") & (scores.modality == "text") & (scores.method == "UNI")]
@@ -104,11 +133,15 @@ def test_modalities_apart():
     assert (together.CMCSL_better_than, together.UNI_better_than) == ("", "PRE")
 
 
-@pytest.mark.parametrize("number, classifier", [(6, "GNB"), (7, "LR")])
+@pytest.mark.parametrize(("number", "classifier"), [(6, "GNB"), (7, "LR")])
 def test_own_rows(number, classifier):
     # CMCSL is the best of binary datasets and the worst of multiclass ones.
-    scores = pd.concat([experiment_3(BINARY, classifiers=("GNB", "LR", "CART")),
-                        experiment_3(MULTICLASS, classifiers=("GNB", "LR", "CART"), cmcsl=0.5)])
+    scores = pd.concat(
+        [
+            experiment_3(BINARY, classifiers=("GNB", "LR", "CART")),
+            experiment_3(MULTICLASS, classifiers=("GNB", "LR", "CART"), cmcsl=0.5),
+        ]
+    )
     for own, cmcsl, uni in ((True, "", "all"), (False, "all", "PRE")):
         row = table(number, scores, Statistics(own_rows=own)).iloc[-1]
         assert (row.CMCSL, row.UNI) == (1, 3)
@@ -132,15 +165,18 @@ def test_published_and_corrected_f_test():
     assert "UNI" not in table(5, scores, "corrected").CMCSL_better_than[1].replace("all", "PRE UNI")
 
 
-@pytest.mark.parametrize("number, rows, columns", [
-    (2, 2 * (20 + 2), ["group", "dataset", "modality", "GNB", "LR", "CART"]),
-    (3, 20 + 2, ["dataset", "modality", "RAW", "L2", "STD", "MM", "L2STD"]),
-    (4, 20 + 2, ["dataset", "modality", "RAW", "L2", "STD", "MM", "L2STD"]),
-    (6, 20 + 2, ["dataset", "modality", "FULL", "EF", "LF", "PRE", "UNI", "CMCSL"]),
-    (7, 4 * (20 + 2), ["group", "classifier", "dataset", "modality", "PRE", "UNI", "CMCSL"]),
-    (8, 2 + 1, ["budget", "visual_PRE", "visual_UNI", "visual_CMCSL", "text_PRE", "text_UNI", "text_CMCSL"]),
-    (9, 2 + 1, ["budget", "visual_PRE", "visual_UNI", "visual_CMCSL", "text_PRE", "text_UNI", "text_CMCSL"]),
-])
+@pytest.mark.parametrize(
+    ("number", "rows", "columns"),
+    [
+        (2, 2 * (20 + 2), ["group", "dataset", "modality", "GNB", "LR", "CART"]),
+        (3, 20 + 2, ["dataset", "modality", "RAW", "L2", "STD", "MM", "L2STD"]),
+        (4, 20 + 2, ["dataset", "modality", "RAW", "L2", "STD", "MM", "L2STD"]),
+        (6, 20 + 2, ["dataset", "modality", "FULL", "EF", "LF", "PRE", "UNI", "CMCSL"]),
+        (7, 4 * (20 + 2), ["group", "classifier", "dataset", "modality", "PRE", "UNI", "CMCSL"]),
+        (8, 2 + 1, ["budget", "visual_PRE", "visual_UNI", "visual_CMCSL", "text_PRE", "text_UNI", "text_CMCSL"]),
+        (9, 2 + 1, ["budget", "visual_PRE", "visual_UNI", "visual_CMCSL", "text_PRE", "text_UNI", "text_CMCSL"]),
+    ],
+)
 def test_full_tables(number, rows, columns):
     made = table(number, experiment_scores(EXPERIMENTS[str(number)]))
     assert len(made) == rows
@@ -183,19 +219,22 @@ def test_equal_rows_of_two_experiments_are_one():
     pd.testing.assert_frame_equal(table(5, pd.concat([scores, scores])), table(5, scores))
 
 
-@pytest.mark.parametrize("change, message", [
-    (lambda s: s[s.method != "UNI"], "must hold PRE, UNI, CMCSL, but lack UNI"),
-    (lambda s: s[(s.budget != 2) | (s.dataset != "PT")], "dataset PT, .*budget 2"),
-    (lambda s: s[(s.repetition != 4) | (s.fold != 1)], "repetition 4, fold 1"),
-    (lambda s: pd.concat([s, s.assign(balanced_accuracy=0.5)]), "two balanced accuracies"),
-    (lambda s: s.assign(balanced_accuracy=s.balanced_accuracy.where(s.budget != 1)), "method PRE, budget 1"),
-    (lambda s: pd.concat([s, s.assign(repetition=s.repetition + 5)]), "5 repetitions"),
-    (lambda s: pd.concat([s, s.assign(protocol="paper")]), "one protocol"),
-    (lambda s: pd.concat([s, s.assign(corpus="mm-imdb")]), "one corpus"),
-    (lambda s: s.assign(dataset="AFP"), "any binary dataset"),
-    (lambda s: s.assign(classifier="LR"), "classifier GNB"),
-    (lambda s: s[:0], "none"),
-])
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda s: s[s.method != "UNI"], "must hold PRE, UNI, CMCSL, but lack UNI"),
+        (lambda s: s[(s.budget != 2) | (s.dataset != "PT")], "dataset PT, .*budget 2"),
+        (lambda s: s[(s.repetition != 4) | (s.fold != 1)], "repetition 4, fold 1"),
+        (lambda s: pd.concat([s, s.assign(balanced_accuracy=0.5)]), "two balanced accuracies"),
+        (lambda s: s.assign(balanced_accuracy=s.balanced_accuracy.where(s.budget != 1)), "method PRE, budget 1"),
+        (lambda s: pd.concat([s, s.assign(repetition=s.repetition + 5)]), "5 repetitions"),
+        (lambda s: pd.concat([s, s.assign(protocol="paper")]), "one protocol"),
+        (lambda s: pd.concat([s, s.assign(corpus="mm-imdb")]), "one corpus"),
+        (lambda s: s.assign(dataset="AFP"), "any binary dataset"),
+        (lambda s: s.assign(classifier="LR"), "classifier GNB"),
+        (lambda s: s[:0], "none"),
+    ],
+)
 def test_scores_that_cannot_fill_the_table(change, message):
     with pytest.raises(CmcslError, match=message):
         table(5, change(experiment_3(["AF", "PT"])))
@@ -243,8 +282,15 @@ def test_examples_are_of_both_groups():
 
 
 def test_table_1_for_reading_has_one_row_per_dataset():
-    counts = pd.DataFrame({"dataset": ["B", "B", "A"], "kind": "binary", "class": ["x", "y", "z"],
-                           "samples": [3, 4, 5], "extracted": [2, 3, 4]})
+    counts = pd.DataFrame(
+        {
+            "dataset": ["B", "B", "A"],
+            "kind": "binary",
+            "class": ["x", "y", "z"],
+            "samples": [3, 4, 5],
+            "extracted": [2, 3, 4],
+        }
+    )
     made = datasets_table(counts)
     assert made.index.tolist() == ["B", "A"]
     assert made.loc["B"].tolist() == ["binary", "x (3), y (4)", 7, 5]
@@ -278,9 +324,19 @@ def original():
 
 
 @originals
-@pytest.mark.parametrize("number, numbers, verdicts", [
-    (2, 6, 6), (3, 105, 23), (4, 5, 5), (5, 123, 4), (6, 3, 3), (7, 12, 4), (8, 66, 39), (9, 6, 4),
-])
+@pytest.mark.parametrize(
+    ("number", "numbers", "verdicts"),
+    [
+        (2, 6, 6),
+        (3, 105, 23),
+        (4, 5, 5),
+        (5, 123, 4),
+        (6, 3, 3),
+        (7, 12, 4),
+        (8, 66, 39),
+        (9, 6, 4),
+    ],
+)
 def test_published_statistics_meet_every_printed_number_and_verdict(original, number, numbers, verdicts):
     made = table(number, original[EXPERIMENTS[str(number)]], "published")
     compared, told = compare_with_printed(number, made), compare_verdicts(number, made)
@@ -296,10 +352,17 @@ def test_published_statistics_meet_the_complete_table_8(original):
 
 
 @originals
-@pytest.mark.parametrize("number, column, published, corrected", [
-    (5, "CMCSL", 5, 1), (6, "CMCSL", 11, 9), (8, "visual_CMCSL", 15, 5), (8, "text_CMCSL", 20, 3),
-    (9, "visual_CMCSL", 20, 19), (9, "text_CMCSL", 3, 1),
-])
+@pytest.mark.parametrize(
+    ("number", "column", "published", "corrected"),
+    [
+        (5, "CMCSL", 5, 1),
+        (6, "CMCSL", 11, 9),
+        (8, "visual_CMCSL", 15, 5),
+        (8, "text_CMCSL", 20, 3),
+        (9, "visual_CMCSL", 20, 19),
+        (9, "text_CMCSL", 3, 1),
+    ],
+)
 def test_verdicts_that_fall_with_the_right_statistics(original, number, column, published, corrected):
     for statistics, wins in (("published", published), ("corrected", corrected)):
         assert count_better(table(number, original[3], statistics), column, "UNI") == (wins, 20)

@@ -60,8 +60,14 @@ def long_work(quick: bool) -> Iterator[dict]:
         yield long.interrupted(workers)
 
 
-GROUPS = {"kills": killed, "places": starved, "damage": damaged, "machines": everywhere, "together": at_once,
-          "long": long_work}
+GROUPS = {
+    "kills": killed,
+    "places": starved,
+    "damage": damaged,
+    "machines": everywhere,
+    "together": at_once,
+    "long": long_work,
+}
 
 
 def main() -> None:

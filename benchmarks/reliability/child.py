@@ -20,6 +20,8 @@ if url := os.environ.get("RELIABILITY_SERVER"):
     download.SCHEME, download.TIMEOUT_SECONDS = "http://", 1
     mm_imdb.ARCHIVE_URL, published.BASE_URL = f"{url}mmimdb.tar.gz", url
     pooch.core.time.sleep = lambda seconds: None
-    published.REGISTRY = {name: published.Published(sha256, tuple(shape))
-                          for name, (sha256, shape) in json.loads(os.environ["RELIABILITY_ARRAYS"]).items()}
+    published.REGISTRY = {
+        name: published.Published(sha256, tuple(shape))
+        for name, (sha256, shape) in json.loads(os.environ["RELIABILITY_ARRAYS"]).items()
+    }
 sys.exit(main())

@@ -67,16 +67,20 @@ class Wrong(AssertionError):
 
 
 FRACTION = st.floats(0, 1, exclude_max=True)
-DAMAGES = st.lists(st.one_of(
-    st.tuples(st.just("flip"), FRACTION, st.integers(0, 7)),
-    st.tuples(st.just("cut"), FRACTION, st.just(0)),
-    st.tuples(st.just("overwrite"), FRACTION, st.binary(min_size=1, max_size=40)),
-    st.tuples(st.just("insert"), FRACTION, st.binary(min_size=1, max_size=40)),
-    st.tuples(st.just("remove"), FRACTION, st.integers(1, 5000)),
-    st.tuples(st.just("zeros"), FRACTION, st.integers(1, 5000)),
-    st.tuples(st.just("repeat"), FRACTION, st.integers(1, 5000)),
-    st.tuples(st.sampled_from(["empty", "swap"]), st.just(0.0), st.just(0)),
-), min_size=1, max_size=3)
+DAMAGES = st.lists(
+    st.one_of(
+        st.tuples(st.just("flip"), FRACTION, st.integers(0, 7)),
+        st.tuples(st.just("cut"), FRACTION, st.just(0)),
+        st.tuples(st.just("overwrite"), FRACTION, st.binary(min_size=1, max_size=40)),
+        st.tuples(st.just("insert"), FRACTION, st.binary(min_size=1, max_size=40)),
+        st.tuples(st.just("remove"), FRACTION, st.integers(1, 5000)),
+        st.tuples(st.just("zeros"), FRACTION, st.integers(1, 5000)),
+        st.tuples(st.just("repeat"), FRACTION, st.integers(1, 5000)),
+        st.tuples(st.sampled_from(["empty", "swap"]), st.just(0.0), st.just(0)),
+    ),
+    min_size=1,
+    max_size=3,
+)
 
 
 def damaged(content: bytes, damages: list[tuple], other: bytes) -> bytes:
@@ -84,19 +88,19 @@ def damaged(content: bytes, damages: list[tuple], other: bytes) -> bytes:
     for name, fraction, value in damages:
         at = int(fraction * len(content))
         if name == "flip" and content:
-            content = content[:at] + bytes([content[at] ^ 1 << value]) + content[at + 1:]
+            content = content[:at] + bytes([content[at] ^ 1 << value]) + content[at + 1 :]
         elif name == "cut":
             content = content[:at]
         elif name == "overwrite":
-            content = content[:at] + value + content[at + len(value):]
+            content = content[:at] + value + content[at + len(value) :]
         elif name == "insert":
             content = content[:at] + value + content[at:]
         elif name == "remove":
-            content = content[:at] + content[at + value:]
+            content = content[:at] + content[at + value :]
         elif name == "zeros":
-            content = content[:at] + bytes(min(value, len(content) - at)) + content[at + value:]
+            content = content[:at] + bytes(min(value, len(content) - at)) + content[at + value :]
         elif name == "repeat":
-            content = content[:at] + content[at:at + value] + content[at:]
+            content = content[:at] + content[at : at + value] + content[at:]
         elif name == "empty":
             content = b""
         elif name == "swap":
@@ -137,8 +141,13 @@ def examine(name: str, kind: Kind, examples: int, seed: int = 0) -> dict[str, ob
     """
     content, right, counts = kind.path.read_bytes(), kind.read(), Counter()
 
-    @settings(max_examples=examples, deadline=None, database=None, derandomize=not seed,
-              suppress_health_check=list(HealthCheck))
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=not seed,
+        suppress_health_check=list(HealthCheck),
+    )
     @given(DAMAGES)
     def check(damages: list[tuple]) -> None:
         made = damaged(content, damages, kind.other)
@@ -166,8 +175,15 @@ def kinds(scratch: Path) -> Iterator[dict[str, Kind]]:
         stack.enter_context(mock.patch.dict(os.environ, CMCSL_HOME=str(home), NO_PROXY="127.0.0.1"))
         stack.enter_context(mock.patch.object(download, "SCHEME", "http"))
         stack.enter_context(mock.patch.object(download, "ATTEMPTS", 1))
-        yield (_kept(home) | _extracted(home) | _given(scratch, home) | _own(scratch / "own") | _book(scratch, stack)
-               | _downloads(scratch, home, stack) | _shipped(tree, stack))
+        yield (
+            _kept(home)
+            | _extracted(home)
+            | _given(scratch, home)
+            | _own(scratch / "own")
+            | _book(scratch, stack)
+            | _downloads(scratch, home, stack)
+            | _shipped(tree, stack)
+        )
 
 
 def _kept(home: Path) -> dict[str, Kind]:
@@ -186,10 +202,12 @@ def _kept(home: Path) -> dict[str, Kind]:
         write_scores(part, runs.part_path(job, number), job.key)
     return {
         "features": Kind(path, lambda: _features(load_features("openclipart", "AF")), other=other),
-        "scores": Kind(scores, lambda: _table(runs.load_scores("openclipart", STRICT, compute=False, **options)),
-                       other=of_paper.read_bytes()),
-        "finished fold": Kind(runs.part_path(job, 3), lambda: _folds(job),
-                              other=runs.part_path(job, 4).read_bytes()),
+        "scores": Kind(
+            scores,
+            lambda: _table(runs.load_scores("openclipart", STRICT, compute=False, **options)),
+            other=of_paper.read_bytes(),
+        ),
+        "finished fold": Kind(runs.part_path(job, 3), lambda: _folds(job), other=runs.part_path(job, 4).read_bytes()),
         "corpus store": _store(home),
     }
 
@@ -227,10 +245,16 @@ def _extracted(home: Path) -> dict[str, Kind]:
     return {
         "image cache": Kind(caches[0].path, lambda: squares(caches[0]), other=caches[1].path.read_bytes()),
         "checkpoint": Kind(checkpoints[0], lambda: state(checkpoints[0]), other=checkpoints[1].read_bytes()),
-        "text embeddings": Kind(embeddings[0], lambda: _digest(_made_anew(texts.kept(embeddings[0], 6)).tobytes()),
-                                other=embeddings[1].read_bytes()),
-        "weights to start from": Kind(weights_file, lambda: _digest(
-            *(value.numpy().tobytes() for value in weights.read_weights(weights_file).values())), checked=False),
+        "text embeddings": Kind(
+            embeddings[0],
+            lambda: _digest(_made_anew(texts.kept(embeddings[0], 6)).tobytes()),
+            other=embeddings[1].read_bytes(),
+        ),
+        "weights to start from": Kind(
+            weights_file,
+            lambda: _digest(*(value.numpy().tobytes() for value in weights.read_weights(weights_file).values())),
+            checked=False,
+        ),
     }
 
 
@@ -245,8 +269,11 @@ def _own(folder: Path) -> dict[str, Kind]:
     list_of_items = made_up.folder(folder, 8)
     table = pd.read_csv(list_of_items)
     table.to_parquet(folder / "items.parquet")
-    arrays = {"visual": np.random.default_rng(0).random((8, 3)), "text": np.random.default_rng(1).random((8, 2)),
-              "label": np.array(["a", "b"] * 4)}
+    arrays = {
+        "visual": np.random.default_rng(0).random((8, 3)),
+        "text": np.random.default_rng(1).random((8, 2)),
+        "label": np.array(["a", "b"] * 4),
+    }
     np.savez(folder / "features.npz", **arrays)
     pd.DataFrame({name: list(values) for name, values in arrays.items()}).to_parquet(folder / "features.parquet")
     for name, values in arrays.items():
@@ -264,14 +291,19 @@ def _own(folder: Path) -> dict[str, Kind]:
     folder_reader.read_folder("two", list_of_items, classes={"X": ("even", "odd")})
     return {
         "list of items, CSV": Kind(list_of_items, lambda: items(list_of_items), checked=False),
-        "list of items, Parquet": Kind(folder / "items.parquet", lambda: items(folder / "items.parquet"),
-                                       checked=False),
+        "list of items, Parquet": Kind(
+            folder / "items.parquet", lambda: items(folder / "items.parquet"), checked=False
+        ),
         "features, npz": Kind(folder / "features.npz", lambda: features(folder / "features.npz"), checked=False),
-        "features, Parquet": Kind(folder / "features.parquet", lambda: features(folder / "features.parquet"),
-                                  checked=False),
+        "features, Parquet": Kind(
+            folder / "features.parquet", lambda: features(folder / "features.parquet"), checked=False
+        ),
         "features, npy": Kind(folder / "visual.npy", lambda: features(**single), checked=False),
-        "description of a corpus": Kind(description_path("described"), lambda: _digest(corpora.datasets("described")),
-                                        other=description_path("two").read_bytes()),
+        "description of a corpus": Kind(
+            description_path("described"),
+            lambda: _digest(corpora.datasets("described")),
+            other=description_path("two").read_bytes(),
+        ),
     }
 
 
@@ -281,13 +313,13 @@ def _book(scratch: Path, stack: ExitStack) -> dict[str, Kind]:
     folder.mkdir()
     settings = [Path(shutil.copy(path, folder)) for path in schedule.SETTINGS]
     stack.enter_context(mock.patch.object(schedule, "SETTINGS", settings))
-    notebook = Path(shutil.copy(sorted((paths.REPOSITORY / "notebooks").glob("0*.ipynb"))[0], folder))
+    notebook = Path(shutil.copy(min((paths.REPOSITORY / "notebooks").glob("0*.ipynb")), folder))
     page = Page(notebook, folder / "executed.ipynb", {"corpus": "openclipart"})
     executed = nbformat.read(notebook, as_version=4)
     executed.metadata["papermill"] = {"start_time": "2026-11-25T00:00:00"}
     # The other kinds change what pages are made from; here it is the page that changes.
     origin = {"data": "what lies there", "parameters": page.parameters}
-    stack.enter_context(mock.patch.object(freshness, "made_from", lambda page: origin))
+    stack.enter_context(mock.patch.object(freshness, "made_from", return_value=origin))
     execution.add_record(executed, page, origin)
     nbformat.write(executed, page.output)
 
@@ -308,8 +340,12 @@ def _given(scratch: Path, home: Path) -> dict[str, Kind]:
     """Archives and films of MM-IMDb, and pictures."""
     archives = scratch / "archives"
     archives.mkdir()
-    for name, mode in (("films.tar.gz", "w:gz"), ("films.tar.bz2", "w:bz2"), ("films.tar.xz", "w:xz"),
-                       ("films.tar", "w")):
+    for name, mode in (
+        ("films.tar.gz", "w:gz"),
+        ("films.tar.bz2", "w:bz2"),
+        ("films.tar.xz", "w:xz"),
+        ("films.tar", "w"),
+    ):
         (archives / name).write_bytes(made_up.tar(made_up.films(3), mode))
     films = scratch / "films" / "dataset"
     films.mkdir(parents=True)
@@ -326,12 +362,16 @@ def _given(scratch: Path, home: Path) -> dict[str, Kind]:
             return _corpus()
 
     return {
-        **{path.name.removeprefix("films."): Kind(path, lambda path=path: fetched(path), path.suffix != ".tar")
-           for path in sorted(archives.glob("films*"))},
+        **{
+            path.name.removeprefix("films."): Kind(path, lambda path=path: fetched(path), path.suffix != ".tar")
+            for path in sorted(archives.glob("films*"))
+        },
         "description of a film": Kind(films / "0000000.json", lambda: fetched(films.parent), checked=False),
         "poster": Kind(films / "0000001.jpeg", lambda: fetched(films.parent), checked=False),
-        **{f"{kind} picture": Kind(path, lambda path=path: decoded(path.read_bytes()).tobytes(), checked=False)
-           for kind, path in pictures.items()},
+        **{
+            f"{kind} picture": Kind(path, lambda path=path: decoded(path.read_bytes()).tobytes(), checked=False)
+            for kind, path in pictures.items()
+        },
     }
 
 
@@ -381,9 +421,15 @@ def _downloads(scratch: Path, home: Path, stack: ExitStack) -> dict[str, Kind]:
 def _shipped(tree: Path, stack: ExitStack) -> dict[str, Kind]:
     """What the repository ships, in a copy with few files."""
     real = paths.shipped()
-    names = ["openclipart/openclipart.parquet", "openclipart/features/HP.parquet",
-             "openclipart/scores/strict/experiment_1/HP.parquet", "paper/table_1_datasets.csv",
-             "paper/table_8_budget_binary.csv", "paper/table_8_verdicts.csv", "SHA256SUMS"]
+    names = [
+        "openclipart/openclipart.parquet",
+        "openclipart/features/HP.parquet",
+        "openclipart/scores/strict/experiment_1/HP.parquet",
+        "paper/table_1_datasets.csv",
+        "paper/table_8_budget_binary.csv",
+        "paper/table_8_verdicts.csv",
+        "SHA256SUMS",
+    ]
     for name in names:
         (tree / "data" / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(real / name, tree / "data" / name)
@@ -397,6 +443,7 @@ def _shipped(tree: Path, stack: ExitStack) -> dict[str, Kind]:
                     return get()
                 finally:
                     sealed._listed.cache_clear()
+
         return its
 
     printed = read(lambda: [_table(published.printed_table(number)) for number in (1, 8)])
@@ -404,14 +451,17 @@ def _shipped(tree: Path, stack: ExitStack) -> dict[str, Kind]:
     found = {
         "shipped corpus": (names[0], read(lambda: _digest(*map(str, corpora.load("openclipart").items.text)))),
         "shipped features": (names[1], features),
-        "shipped scores": (names[2], read(lambda: _table(runs.load_scores(
-            "openclipart", STRICT, 1, datasets="HP", compute=False)))),
+        "shipped scores": (
+            names[2],
+            read(lambda: _table(runs.load_scores("openclipart", STRICT, 1, datasets="HP", compute=False))),
+        ),
         "printed table": (names[3], printed),
         "printed verdicts": (names[5], printed),
         "list of checksums": (names[6], lambda: (printed(), features())),
     }
-    return {kind: Kind(tree / "data" / name, its, other=other.get(name, b"other"))
-            for kind, (name, its) in found.items()}
+    return {
+        kind: Kind(tree / "data" / name, its, other=other.get(name, b"other")) for kind, (name, its) in found.items()
+    }
 
 
 def _digest(*parts: object) -> str:

@@ -18,8 +18,13 @@ from cmcsl_lib.experiments import runs
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 
 STRICT = PROTOCOLS["strict"]
-VARIANTS = (STRICT, PROTOCOLS["paper"], STRICT.changed(seeds="replacement"), STRICT.changed(class_weights="hidden"),
-            STRICT.changed(scaling="each half"))
+VARIANTS = (
+    STRICT,
+    PROTOCOLS["paper"],
+    STRICT.changed(seeds="replacement"),
+    STRICT.changed(class_weights="hidden"),
+    STRICT.changed(scaling="each half"),
+)
 
 
 def memory(tasks: int = 1000, workers: int = 2, rows: int = 300) -> dict[str, object]:
@@ -41,8 +46,13 @@ def memory(tasks: int = 1000, workers: int = 2, rows: int = 300) -> dict[str, ob
         with mock.patch.object(runs, "progress", _watching(seen)):
             runs.run_jobs(jobs[: tasks // 10], workers)
     first, last = seen[len(seen) // 10], seen[-1]
-    return {"tasks": len(seen), "main": [first[0], last[0]], "workers": [first[1], last[1]],
-            "growth": last[0] + last[1] - first[0] - first[1], "shared": max(each[2] for each in seen)}
+    return {
+        "tasks": len(seen),
+        "main": [first[0], last[0]],
+        "workers": [first[1], last[1]],
+        "growth": last[0] + last[1] - first[0] - first[1],
+        "shared": max(each[2] for each in seen),
+    }
 
 
 def _watching(seen: list[tuple[int, int, int]]) -> Callable:
@@ -55,7 +65,9 @@ def _watching(seen: list[tuple[int, int, int]]) -> Callable:
             workers = sum(child.memory_info().rss for child in me.children(recursive=True))
             shared = sum(path.stat().st_size for path in Path("/dev/shm").glob(f"joblib*_{me.pid}_*/*"))
             seen.append(tuple(each >> 20 for each in (me.memory_info().rss, workers, shared)))
+
         yield advance
+
     return progress
 
 
@@ -68,8 +80,21 @@ def interrupted(workers: int) -> dict[str, object]:
         workers, code, seconds until the command has ended, told (on standard error), kept (finished folds), lost
         (finished before and not any more), left (processes).
     """
-    step = Step("run", ("run", "3", "--datasets", "ACFOPSTT", "--classifier", "CART", "--workers", str(workers),
-                        "--change", "seeds=replacement"))
+    step = Step(
+        "run",
+        (
+            "run",
+            "3",
+            "--datasets",
+            "ACFOPSTT",
+            "--classifier",
+            "CART",
+            "--workers",
+            str(workers),
+            "--change",
+            "seeds=replacement",
+        ),
+    )
     with tempfile.TemporaryDirectory() as home:
         process = step.start(Path(home))
         while process.poll() is None and not list(Path(home).rglob("*.parts/*/[0-9].parquet")):
@@ -81,5 +106,11 @@ def interrupted(workers: int) -> dict[str, object]:
         seconds = time.perf_counter() - started
         told = process.communicate()[1].strip()
         now = finished(Path(home))
-        return {"workers": workers, "code": process.returncode, "seconds": round(seconds, 2), "told": told,
-                "kept": len(now), "lost": len(before - now)}
+        return {
+            "workers": workers,
+            "code": process.returncode,
+            "seconds": round(seconds, 2),
+            "told": told,
+            "kept": len(now),
+            "lost": len(before - now),
+        }

@@ -27,10 +27,18 @@ def kernel() -> str:
 
 def scores(home: Path, workers: int = 1, python: str = sys.executable, **environment: str) -> tuple[bytes, str]:
     """The scores file of a small run in a fresh process of an interpreter, and the kernels that it ran with."""
-    code = (f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import machines; "
-            f"machines.small_run({workers})")
-    told = subprocess.run([python, "-c", code], cwd=REPOSITORY, check=True, capture_output=True, text=True,
-                          env=os.environ | environment | {"CMCSL_HOME": str(home), "PYTHONPATH": str(REPOSITORY)})
+    code = (
+        f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import machines; "
+        f"machines.small_run({workers})"
+    )
+    told = subprocess.run(
+        [python, "-c", code],
+        cwd=REPOSITORY,
+        check=True,
+        capture_output=True,
+        text=True,
+        env=os.environ | environment | {"CMCSL_HOME": str(home), "PYTHONPATH": str(REPOSITORY)},
+    )
     path = home / "scores" / "openclipart" / "strict" / "experiment_3" / "AF.parquet"
     content = path.read_bytes()
     path.unlink()
@@ -39,8 +47,14 @@ def scores(home: Path, workers: int = 1, python: str = sys.executable, **environ
 
 def small_run(workers: int) -> None:
     """Experiment 3 with all three classifiers on the features in CMCSL_HOME; prints the kernels."""
-    load_scores("openclipart", PROTOCOLS["strict"], datasets="AF", classifiers=("GNB", "LR", "CART"), budgets=(1, 5),
-                workers=workers)
+    load_scores(
+        "openclipart",
+        PROTOCOLS["strict"],
+        datasets="AF",
+        classifiers=("GNB", "LR", "CART"),
+        budgets=(1, 5),
+        workers=workers,
+    )
     print(kernel())
 
 
@@ -53,8 +67,9 @@ def workers_and_threads(counts: tuple[int, ...] = (1, 2, 4)) -> list[dict[str, o
         for what in ("workers", "threads"):
             for count in counts:
                 threads = str(count if what == "threads" else 1)
-                made, _ = scores(Path(home), count if what == "workers" else 1, OMP_NUM_THREADS=threads,
-                                 OPENBLAS_NUM_THREADS=threads)
+                made, _ = scores(
+                    Path(home), count if what == "workers" else 1, OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads
+                )
                 rows.append({what: count, "same_bytes": made == once})
     return rows
 
@@ -72,8 +87,9 @@ def kernels(cores: tuple[str, ...] = CORES) -> list[dict[str, object]]:
             if core:
                 apart = (tables[core].balanced_accuracy - tables[""].balanced_accuracy).abs()
                 by = apart.groupby(tables[core].classifier).max().round(6).to_dict()
-                rows.append({"asked": core, "ran": ran, "rows": len(apart), "different": int((apart > 0).sum()),
-                             "most": by})
+                rows.append(
+                    {"asked": core, "ran": ran, "rows": len(apart), "different": int((apart > 0).sum()), "most": by}
+                )
     return rows
 
 
@@ -88,8 +104,14 @@ def interpreters(pythons: list[str]) -> list[dict[str, object]]:
             content, _ = scores(Path(home), python=python)
             there = _table(Path(home), content)
             apart = (there.balanced_accuracy - here.balanced_accuracy).abs()
-            rows.append({"python": python, "rows": len(apart), "different": int((apart > 0).sum()),
-                         "most": round(float(apart.max()), 6)})
+            rows.append(
+                {
+                    "python": python,
+                    "rows": len(apart),
+                    "different": int((apart > 0).sum()),
+                    "most": round(float(apart.max()), 6),
+                }
+            )
     return rows
 
 

@@ -31,8 +31,11 @@ def films(count: int) -> dict[str, bytes]:
     """Files of MM-IMDb: descriptions and posters of films that are Horror or Romance."""
     files = {}
     for number in range(count):
-        told = {"title": f"Film {number}", "genres": [("Horror", "Romance")[number % 2]],
-                "plot": [f"The plot of film {number}, {('a ghost', 'a wedding')[number % 2]}."]}
+        told = {
+            "title": f"Film {number}",
+            "genres": [("Horror", "Romance")[number % 2]],
+            "plot": [f"The plot of film {number}, {('a ghost', 'a wedding')[number % 2]}."],
+        }
         files |= {f"{number:07}.json": json.dumps(told).encode(), f"{number:07}.jpeg": picture(number)}
     return files
 
@@ -65,8 +68,9 @@ def registry(files: dict[str, bytes]) -> str:
     return json.dumps({name: (hashlib.sha256(content).hexdigest(), ARRAYS[name]) for name, content in files.items()})
 
 
-def features(home: Path, dataset: str = "AF", classes: tuple[str, ...] = ("animal", "food"), rows: int = 120,
-             seed: int = 0) -> Path:
+def features(
+    home: Path, dataset: str = "AF", classes: tuple[str, ...] = ("animal", "food"), rows: int = 120, seed: int = 0
+) -> Path:
     """Write features of openclipart's dataset as the user's own."""
     random = np.random.default_rng(seed)
     y = np.arange(rows) % len(classes)
@@ -79,7 +83,7 @@ def features(home: Path, dataset: str = "AF", classes: tuple[str, ...] = ("anima
 def folder(path: Path, count: int = 24) -> Path:
     """Write images and the list of them that `cmcsl extract folder` takes; the list's path."""
     path.mkdir(parents=True)
-    with open(path / "items.csv", "w", newline="", encoding="utf-8") as file:
+    with (path / "items.csv").open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file)
         rows.writerow(("id", "image", "text", "label"))
         for number in range(count):

@@ -52,7 +52,7 @@ def starved(name: str, shares: tuple[float, ...] = (0, 0.2, 0.5, 0.8)) -> list[d
             whole = shutil.copytree(inputs, scratch / "whole")
             own = shutil.copytree(repository, scratch / "own", symlinks=True) if repository else None
             wanted, _, _ = unbroken(step, whole, own or Path(__file__).resolve().parents[2], url)
-            place, without, with_all = ((repository, repository, own) if own else (None, inputs, whole))
+            place, without, with_all = (repository, repository, own) if own else (None, inputs, whole)
             base, need = _kibibytes(without), _kibibytes(with_all) - _kibibytes(without)
             for share in (*shares, "read-only"):
                 # A disk of size 0 would have no limit.
@@ -66,14 +66,21 @@ def starved(name: str, shares: tuple[float, ...] = (0, 0.2, 0.5, 0.8)) -> list[d
     return rows
 
 
-def _starved(step: Step, home: Path, tree: Path, url: str, share: float | str, wanted: dict[str, str],
-             disk: Path) -> dict[str, object]:
+def _starved(
+    step: Step, home: Path, tree: Path, url: str, share: float | str, wanted: dict[str, str], disk: Path
+) -> dict[str, object]:
     process = step.start(home, tree, url)
     printed, told = process.communicate()
     lines = [line for line in told.splitlines() if line.startswith("cmcsl: ")]
-    row = {"step": step.name, "place": share if share == "read-only" else f"room for {share:.0%}",
-           "code": process.returncode, "lines": len(lines), "told": lines[-1] if lines else "",
-           "traceback": "Traceback" in printed + told, "half": len(broken(home))}
+    row = {
+        "step": step.name,
+        "place": share if share == "read-only" else f"room for {share:.0%}",
+        "code": process.returncode,
+        "lines": len(lines),
+        "told": lines[-1] if lines else "",
+        "traceback": "Traceback" in printed + told,
+        "half": len(broken(home)),
+    }
     remount(disk, "rw,size=1g")
     made, _, _ = unbroken(step, home, tree, url)
     return row | {"same": made == wanted}

@@ -46,20 +46,22 @@ class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         content = self.server.files.get(self.path.removeprefix("/"))
         if content is None:
-            return self.send_error(404)
+            self.send_error(404)
+            return
         manner, tag, begin = self.server.manner(), f'"{hash(content)}"', 0
         if manner in ("redirect", "error"):
             self.send_response(302 if manner == "redirect" else 503)
             self.send_header("Location", "ftp://127.0.0.1/elsewhere")
             self.send_header("Content-Length", "0")
-            return self.end_headers()
+            self.end_headers()
+            return
         if self.headers.get("Range") and self.headers.get("If-Range") == tag:
             begin = min(int(self.headers["Range"].removeprefix("bytes=").rstrip("-")), len(content) - 1)
         rest = content[begin:]
         self.send_response(206 if begin else 200)
         if begin:
-            told = begin // 2 if manner == "wrong range" else begin
-            self.send_header("Content-Range", f"bytes {told}-{len(content) - 1}/{len(content)}")
+            first = begin // 2 if manner == "wrong range" else begin
+            self.send_header("Content-Range", f"bytes {first}-{len(content) - 1}/{len(content)}")
         length = len(rest) + {"short length": -len(rest) // 3, "long length": 1000}.get(manner, 0)
         if manner != "no length":
             self.send_header("Content-Length", str(length))

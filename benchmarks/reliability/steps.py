@@ -54,20 +54,35 @@ class Step:
 
     def start(self, home: Path, repository: Path = REPOSITORY, url: str = "") -> subprocess.Popen:
         """Start the command in a process group of its own, so that what it starts can be ended with it."""
-        environment = os.environ | {"CMCSL_HOME": str(home), "PYTHONPATH": str(repository), "OMP_NUM_THREADS": "1",
-                                    "NO_PROXY": "127.0.0.1", "PYTHONWARNINGS": "ignore"}
+        environment = os.environ | {
+            "CMCSL_HOME": str(home),
+            "PYTHONPATH": str(repository),
+            "OMP_NUM_THREADS": "1",
+            "NO_PROXY": "127.0.0.1",
+            "PYTHONWARNINGS": "ignore",
+        }
         if url:
             environment |= {"RELIABILITY_SERVER": url, "RELIABILITY_ARRAYS": made_up.registry(made_up.arrays())}
         words = [word.format(home=home) for word in self.words]
-        return subprocess.Popen([sys.executable, str(HERE / "child.py"), *words], env=environment, cwd=repository,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True)
+        return subprocess.Popen(
+            [sys.executable, str(HERE / "child.py"), *words],
+            env=environment,
+            cwd=repository,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
 
 
 def digests(folder: Path) -> dict[str, str]:
     """SHA-256 of the finished files in a folder."""
     paths = {path.relative_to(folder).as_posix(): path for path in folder.rglob("*") if path.is_file()}
-    return {name: hashlib.sha256(path.read_bytes()).hexdigest() for name, path in sorted(paths.items())
-            if not PASSING.search(name)}
+    return {
+        name: hashlib.sha256(path.read_bytes()).hexdigest()
+        for name, path in sorted(paths.items())
+        if not PASSING.search(name)
+    }
 
 
 def broken(folder: Path) -> list[str]:
@@ -105,21 +120,25 @@ def end(process: subprocess.Popen, group: bool = True) -> None:
 def small_book(scratch: Path) -> Path:
     """A copy of the repository whose book has two pages, one of them a notebook."""
     copy = scratch / "repository"
-    skipped = shutil.ignore_patterns(".git", ".venv*", ".*_cache", "_build", "cache", "__pycache__", "scores",
-                                     "*.egg-info", "tests")
+    skipped = shutil.ignore_patterns(
+        ".git", ".venv*", ".*_cache", "_build", "cache", "__pycache__", "scores", "*.egg-info", "tests"
+    )
     shutil.copytree(REPOSITORY, copy, ignore=skipped, symlinks=True)
     for notebook in (copy / "notebooks").glob("*.ipynb"):
         notebook.unlink()
-    cells = [nbformat.v4.new_markdown_cell("# A page", id="01-01"),
-             nbformat.v4.new_code_cell('corpus = "openclipart"', id="01-02", metadata={"tags": ["parameters"]}),
-             nbformat.v4.new_code_cell("from cmcsl_lib.corpora import load\nlen(load(corpus).items)", id="01-03")]
+    cells = [
+        nbformat.v4.new_markdown_cell("# A page", id="01-01"),
+        nbformat.v4.new_code_cell('corpus = "openclipart"', id="01-02", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell("from cmcsl_lib.corpora import load\nlen(load(corpus).items)", id="01-03"),
+    ]
     its = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=its), copy / "notebooks" / "01_page.ipynb")
     shutil.rmtree(copy / "book")
     (copy / "book").mkdir()
     (copy / "book" / "index.md").write_text("# A small book\n")
-    (copy / "_config.yml").write_text("title: Small\nonly_build_toc_files: true\n"
-                                      "execute:\n  execute_notebooks: \"off\"\n")
+    (copy / "_config.yml").write_text(
+        'title: Small\nonly_build_toc_files: true\nexecute:\n  execute_notebooks: "off"\n'
+    )
     (copy / "_toc.yml").write_text("format: jb-book\nroot: book/index\nchapters:\n  - file: book/notebooks/01_page\n")
     return copy
 
@@ -127,8 +146,10 @@ def small_book(scratch: Path) -> Path:
 def page_texts(home: Path, repository: Path) -> dict[str, str]:
     """SHA-256 of the pages of a book, but for the minute in which their notebooks were executed."""
     html = repository / "_build" / "html"
-    return {path.relative_to(html).as_posix(): hashlib.sha256(EXECUTED_ON.sub(b"", path.read_bytes())).hexdigest()
-            for path in sorted(html.rglob("*.html"))}
+    return {
+        path.relative_to(html).as_posix(): hashlib.sha256(EXECUTED_ON.sub(b"", path.read_bytes())).hexdigest()
+        for path in sorted(html.rglob("*.html"))
+    }
 
 
 def forget_pages(repository: Path) -> None:
@@ -151,13 +172,34 @@ def _corpus(home: Path) -> None:
     os.environ.pop("CMCSL_HOME") if before is None else os.environ.update(CMCSL_HOME=before)
 
 
-STEPS = {step.name: step for step in (
-    Step("fetch mm-imdb", ("fetch", "mm-imdb"), served=True),
-    Step("fetch published-scores", ("fetch", "published-scores"), served=True),
-    Step("divide", ("divide", "mm-imdb", "--csv", "--min-class", "1"), _corpus),
-    Step("extract", ("extract", "folder", "--items", "{home}/own/items.csv", "--as", "own", "--device", "cpu"),
-         lambda home: made_up.folder(home / "own")),
-    Step("run", ("run", "3", "--datasets", "AF", "--classifier", "GNB", "CART", "--workers", "2", "--budgets",
-                 *map(str, range(1, 9))), made_up.features),
-    Step("book", ("book", "--workers", "1"), repository=small_book, outputs=page_texts),
-)}
+STEPS = {
+    step.name: step
+    for step in (
+        Step("fetch mm-imdb", ("fetch", "mm-imdb"), served=True),
+        Step("fetch published-scores", ("fetch", "published-scores"), served=True),
+        Step("divide", ("divide", "mm-imdb", "--csv", "--min-class", "1"), _corpus),
+        Step(
+            "extract",
+            ("extract", "folder", "--items", "{home}/own/items.csv", "--as", "own", "--device", "cpu"),
+            lambda home: made_up.folder(home / "own"),
+        ),
+        Step(
+            "run",
+            (
+                "run",
+                "3",
+                "--datasets",
+                "AF",
+                "--classifier",
+                "GNB",
+                "CART",
+                "--workers",
+                "2",
+                "--budgets",
+                *map(str, range(1, 9)),
+            ),
+            made_up.features,
+        ),
+        Step("book", ("book", "--workers", "1"), repository=small_book, outputs=page_texts),
+    )
+}

@@ -13,8 +13,9 @@ RUN = ("run", "3", "--datasets", "AF", "--budgets", *map(str, range(1, 6)))
 PAIRS = {
     "one run twice": [(*RUN, "--classifier", "CART")] * 2,
     "runs with other classifiers": [(*RUN, "--classifier", "CART"), (*RUN, "--classifier", "GNB", "LR")],
-    "runs with other budgets": [("run", "3", "--datasets", "AF", "--classifier", "CART", "--budgets", budget)
-                                for budget in ("2", "3")],
+    "runs with other budgets": [
+        ("run", "3", "--datasets", "AF", "--classifier", "CART", "--budgets", budget) for budget in ("2", "3")
+    ],
     "one fetch twice": [("fetch", "mm-imdb")] * 2,
 }
 
@@ -37,8 +38,13 @@ def together(name: str) -> dict[str, object]:
             step.start(apart, REPOSITORY, server.url).communicate()
         started = [step.start(at_once, REPOSITORY, server.url) for step in steps]
         told = [process.communicate()[1] for process in started]
-        row = {"pair": name, "codes": [process.returncode for process in started], "half": len(broken(at_once)),
-               "same": digests(apart) == digests(at_once), "left": len(list(at_once.rglob("*.part")))}
+        row = {
+            "pair": name,
+            "codes": [process.returncode for process in started],
+            "half": len(broken(at_once)),
+            "same": digests(apart) == digests(at_once),
+            "left": len(list(at_once.rglob("*.part"))),
+        }
         server.shutdown()
     return row | ({"told": told} if any(row["codes"]) else {})
 
@@ -52,8 +58,12 @@ def book_beside_run() -> dict[str, object]:
         run, book = Step("run", (*RUN, "--classifier", "CART")), Step("book", ("book", "--workers", "1"))
         started = [book.start(home, tree), run.start(home, REPOSITORY)]
         told = [process.communicate()[1] for process in started]
-        row = {"pair": "a book build and a run", "codes": [process.returncode for process in started],
-               "half": len(broken(home)), "left": len(list(home.rglob("*.part")))}
+        row = {
+            "pair": "a book build and a run",
+            "codes": [process.returncode for process in started],
+            "half": len(broken(home)),
+            "left": len(list(home.rglob("*.part"))),
+        }
     return row | ({"told": told} if any(row["codes"]) else {})
 
 
@@ -66,7 +76,10 @@ def two_books() -> dict[str, object]:
         step.start(scratch / "home", alone).communicate()
         started = [step.start(scratch / "home", at_once) for _ in range(2)]
         told = [process.communicate()[1] for process in started]
-        row = {"pair": "one book twice", "codes": [process.returncode for process in started],
-               "same": page_texts(scratch, alone) == page_texts(scratch, at_once),
-               "left": len(list((at_once / "_build").glob("running/*")))}
+        row = {
+            "pair": "one book twice",
+            "codes": [process.returncode for process in started],
+            "same": page_texts(scratch, alone) == page_texts(scratch, at_once),
+            "left": len(list((at_once / "_build").glob("running/*"))),
+        }
     return row | ({"told": told} if any(row["codes"]) else {})

@@ -122,8 +122,11 @@ def beats(rows: pd.DataFrame, name: str, other: str) -> np.ndarray:
 
 def rank_numbers(rows: pd.DataFrame, names: list[str], keys: tuple[str, ...] = ("modality",)) -> Numbers:
     """Averaged ranks of rows by their keys, for example rank_GNB_visual."""
-    return {"_".join(["rank", name, *(row[key] for key in keys)]): float(row[name])
-            for _, row in rows.iterrows() for name in names}
+    return {
+        "_".join(["rank", name, *(row[key] for key in keys)]): float(row[name])
+        for _, row in rows.iterrows()
+        for name in names
+    }
 
 
 def best(name: str, number: int, **keys: str) -> Rule:
@@ -134,8 +137,10 @@ def best(name: str, number: int, **keys: str) -> Rule:
         names = [column for column in rows if column + VERDICT in rows]
         highest = int((rows[name] == rows[names].max(axis=1)).sum())
         significant = int((rows[name + VERDICT] == "all").sum())
-        return (graded(significant == len(rows), highest == len(rows) or significant > 0),
-                {"rows": len(rows), "highest": highest, "significantly_best": significant} | rank_numbers(rows, names))
+        return (
+            graded(significant == len(rows), highest == len(rows) or significant > 0),
+            {"rows": len(rows), "highest": highest, "significantly_best": significant} | rank_numbers(rows, names),
+        )
 
     return rule
 
@@ -144,8 +149,10 @@ def gnb_and_lr(source: Source) -> tuple[str, Numbers]:
     """Whether GNB and LR differ on binary datasets."""
     rows = source.rank_rows(2, group="binary")
     different = int((beats(rows, "GNB", "LR") | beats(rows, "LR", "GNB")).sum())
-    return (graded(different == 0, different < len(rows)),
-            {"rows": len(rows), "different": different} | rank_numbers(rows, ["GNB", "LR"]))
+    return (
+        graded(different == 0, different < len(rows)),
+        {"rows": len(rows), "different": different} | rank_numbers(rows, ["GNB", "LR"]),
+    )
 
 
 def cart_worst(source: Source) -> tuple[str, Numbers]:
@@ -153,8 +160,10 @@ def cart_worst(source: Source) -> tuple[str, Numbers]:
     rows = pd.concat([source.rank_rows(2, group=group) for group in GROUPS])
     significant = int((beats(rows, "GNB", "CART") & beats(rows, "LR", "CART")).sum())
     lowest = int((rows.CART < rows[["GNB", "LR"]].min(axis=1)).sum())
-    return (graded(significant == len(rows), lowest == len(rows)),
-            {"rows": len(rows), "lowest": lowest, "significantly_worst": significant})
+    return (
+        graded(significant == len(rows), lowest == len(rows)),
+        {"rows": len(rows), "lowest": lowest, "significantly_worst": significant},
+    )
 
 
 def one_sided(preprocessing: str, modality: str) -> Rule:
@@ -162,8 +171,9 @@ def one_sided(preprocessing: str, modality: str) -> Rule:
 
     def rule(source: Source) -> tuple[str, Numbers]:
         scores = source.rows(preprocessing=preprocessing, classifier="GNB", modality=modality)
-        fits = scores.pivot(index=["dataset", "budget", "repetition", "fold"], columns="method",
-                            values="balanced_accuracy")[["UNI", "CMCSL"]].dropna()
+        fits = scores.pivot(
+            index=["dataset", "budget", "repetition", "fold"], columns="method", values="balanced_accuracy"
+        )[["UNI", "CMCSL"]].dropna()
         difference = (fits.UNI - fits.CMCSL).abs()
         equal, close = float((difference == 0).mean()), float((difference <= CLOSE).mean())
         return graded(equal >= 0.95, close > 0.5), {"fits": len(fits), "share_equal": equal, "share_close": close}
@@ -175,8 +185,10 @@ def standardising_harms(source: Source) -> tuple[str, Numbers]:
     """Whether STD alone is worse than no preprocessing."""
     rows = pd.concat([source.rank_rows(number) for number in (3, 4)])
     significant, lower = int(beats(rows, "RAW", "STD").sum()), int((rows.STD < rows.RAW).sum())
-    return (graded(significant == len(rows), lower == len(rows)),
-            {"rows": len(rows), "lower": lower, "significantly_lower": significant})
+    return (
+        graded(significant == len(rows), lower == len(rows)),
+        {"rows": len(rows), "lower": lower, "significantly_lower": significant},
+    )
 
 
 def only_l2std(source: Source) -> tuple[str, Numbers]:
@@ -186,9 +198,14 @@ def only_l2std(source: Source) -> tuple[str, Numbers]:
     if gain.isna().any(axis=None):
         raise CmcslError(f"Scores with {', '.join(PREPROCESSINGS)} are needed.")
     both = gain.index[(gain > 0).all(axis=1)].tolist()
-    return (graded(both == ["L2STD"], "L2STD" in both),
-            {f"gain_{name}_{modality}": float(gain.loc[name, modality])
-             for name in PREPROCESSINGS for modality in MODALITIES})
+    return (
+        graded(both == ["L2STD"], "L2STD" in both),
+        {
+            f"gain_{name}_{modality}": float(gain.loc[name, modality])
+            for name in PREPROCESSINGS
+            for modality in MODALITIES
+        },
+    )
 
 
 def weaker_helps(source: Source) -> tuple[str, Numbers]:
@@ -196,8 +213,9 @@ def weaker_helps(source: Source) -> tuple[str, Numbers]:
     higher, significant, number = 0, 0, 0
     for preprocessing, labels in (("RAW", "text"), ("L2", "visual")):
         scores = source.rows(preprocessing=preprocessing, classifier="GNB")
-        full = scores[scores.method == "FULL"].pivot_table(index="dataset", columns="modality",
-                                                           values="balanced_accuracy")
+        full = scores[scores.method == "FULL"].pivot_table(
+            index="dataset", columns="modality", values="balanced_accuracy"
+        )
         other = next(each for each in MODALITIES if each != labels)
         for dataset in full.index[full[labels] < full[other]]:
             part = scores[(scores.dataset == dataset) & (scores.modality == other)]
@@ -208,8 +226,10 @@ def weaker_helps(source: Source) -> tuple[str, Numbers]:
             number += 1
     if not number:
         raise CmcslError("In no dataset do the labels come from the weaker modality.")
-    return (graded(significant > 0, higher > 0),
-            {"datasets": number, "higher": higher, "significantly_higher": significant})
+    return (
+        graded(significant > 0, higher > 0),
+        {"datasets": number, "higher": higher, "significantly_higher": significant},
+    )
 
 
 def over_all_datasets(source: Source) -> tuple[str, Numbers]:
@@ -222,9 +242,12 @@ def over_all_datasets(source: Source) -> tuple[str, Numbers]:
     for name, part in parts.items():
         values = part[["UNI", "CMCSL"]].to_numpy()
         better.append(better_by_wilcoxon(values, source.statistics)[1, 0])
-        numbers |= {f"gain_{name}": float(part.gain.mean()), f"above_{name}": int((part.gain > 0).sum()),
-                    f"rows_{name}": len(part),
-                    f"p_value_{name}": float(wilcoxon_p_values(values, source.statistics)[1, 0])}
+        numbers |= {
+            f"gain_{name}": float(part.gain.mean()),
+            f"above_{name}": int((part.gain > 0).sum()),
+            f"rows_{name}": len(part),
+            f"p_value_{name}": float(wilcoxon_p_values(values, source.statistics)[1, 0]),
+        }
     return graded(all(better), any(better)), numbers
 
 
@@ -233,9 +256,12 @@ def tends_higher(source: Source) -> tuple[str, Numbers]:
     rows = source.dataset_rows(5)
     above = {name: int((part.CMCSL > part.UNI).sum()) for name, part in rows.groupby("modality")}
     datasets = len(rows) // 2
-    return (graded(all(most(count, datasets) for count in above.values()), most(sum(above.values()), len(rows))),
-            {"datasets": datasets} | {f"above_{name}": above[name] for name in MODALITIES}
-            | {"significantly_above": int(beats(rows, "CMCSL", "UNI").sum())})
+    return (
+        graded(all(most(count, datasets) for count in above.values()), most(sum(above.values()), len(rows))),
+        {"datasets": datasets}
+        | {f"above_{name}": above[name] for name in MODALITIES}
+        | {"significantly_above": int(beats(rows, "CMCSL", "UNI").sum())},
+    )
 
 
 def visual_multiclass(source: Source) -> tuple[str, Numbers]:
@@ -243,9 +269,15 @@ def visual_multiclass(source: Source) -> tuple[str, Numbers]:
     rows = source.dataset_rows(6).query("modality == 'visual'")
     significant = int((rows["CMCSL" + VERDICT] == "all").sum())
     highest = int((rows.CMCSL > rows[["PRE", "UNI"]].max(axis=1)).sum())
-    return (graded(most(significant, len(rows)), most(highest, len(rows))),
-            {"datasets": len(rows), "highest": highest,
-             "significantly_above_UNI": int(beats(rows, "CMCSL", "UNI").sum()), "significantly_best": significant})
+    return (
+        graded(most(significant, len(rows)), most(highest, len(rows))),
+        {
+            "datasets": len(rows),
+            "highest": highest,
+            "significantly_above_UNI": int(beats(rows, "CMCSL", "UNI").sum()),
+            "significantly_best": significant,
+        },
+    )
 
 
 def where_fusion_harms(source: Source) -> tuple[str, Numbers]:
@@ -266,8 +298,11 @@ def no_gain(classifier: str) -> Rule:
     def rule(source: Source) -> tuple[str, Numbers]:
         rows = pd.concat([source.rank_rows(7, group=group, classifier=classifier) for group in GROUPS])
         wins = int(beats(rows, "CMCSL", "UNI").sum())
-        return (graded(wins == 0, not most(wins, len(rows))), {"rows": len(rows), "significantly_above": wins}
-                | rank_numbers(rows, ["UNI", "CMCSL"], ("group", "modality")))
+        return (
+            graded(wins == 0, not most(wins, len(rows))),
+            {"rows": len(rows), "significantly_above": wins}
+            | rank_numbers(rows, ["UNI", "CMCSL"], ("group", "modality")),
+        )
 
     return rule
 
@@ -277,8 +312,12 @@ def by_budget(number: int, modality: str) -> Rule:
 
     def rule(source: Source) -> tuple[str, Numbers]:
         numbers = budget_numbers(source, number, modality)
-        return (graded(most(numbers["significantly_above"], numbers["budgets"]),
-                       most(numbers["above"], numbers["budgets"])), numbers)
+        return (
+            graded(
+                most(numbers["significantly_above"], numbers["budgets"]), most(numbers["above"], numbers["budgets"])
+            ),
+            numbers,
+        )
 
     return rule
 
@@ -286,8 +325,11 @@ def by_budget(number: int, modality: str) -> Rule:
 def budget_numbers(source: Source, number: int, modality: str) -> Numbers:
     """At how many budgets CMCSL is above UNI in Table VIII or IX, and at how many significantly."""
     rows = source.dataset_rows(number)
-    return {"budgets": len(rows), "above": int((rows[f"{modality}_CMCSL"] > rows[f"{modality}_UNI"]).sum()),
-            "significantly_above": int(beats(rows, f"{modality}_CMCSL", "UNI").sum())}
+    return {
+        "budgets": len(rows),
+        "above": int((rows[f"{modality}_CMCSL"] > rows[f"{modality}_UNI"]).sum()),
+        "significantly_above": int(beats(rows, f"{modality}_CMCSL", "UNI").sum()),
+    }
 
 
 def text_over_budgets(source: Source) -> tuple[str, Numbers]:
@@ -295,21 +337,26 @@ def text_over_budgets(source: Source) -> tuple[str, Numbers]:
     numbers = budget_numbers(source, 9, "text")
     check_enough("budgets", numbers["budgets"], 3)
     over = bool(beats(source.table(9).query("budget == @AVERAGE_RANK"), "text_CMCSL", "UNI").item())
-    return (graded(over, most(numbers["above"], numbers["budgets"])),
-            numbers | {"significant_over_budgets": int(over)})
+    return (graded(over, most(numbers["above"], numbers["budgets"])), numbers | {"significant_over_budgets": int(over)})
 
 
 def few_seeds(source: Source) -> tuple[str, Numbers]:
     """The gain at few seeds against that at many."""
     gain = gains(source.experiment_3(), ["budget"])
-    few, many = (gain[gain.budget.isin(budgets)].groupby("modality").gain.mean().reindex(MODALITIES)
-                 for budgets in (FEW, MANY))
+    few, many = (
+        gain[gain.budget.isin(budgets)].groupby("modality").gain.mean().reindex(MODALITIES) for budgets in (FEW, MANY)
+    )
     if few.isna().any() or many.isna().any():
         raise CmcslError(f"Scores at {FEW[0]} to {FEW[-1]} and at {MANY[0]} to {MANY[-1]} seeds per class are needed.")
     larger = (few > 0) & (few > many)
-    return (graded(larger.all(), larger.any()),
-            {f"gain_{name}_{when}": float(part[name]) for name in MODALITIES
-             for when, part in (("few_seeds", few), ("many_seeds", many))})
+    return (
+        graded(larger.all(), larger.any()),
+        {
+            f"gain_{name}_{when}": float(part[name])
+            for name in MODALITIES
+            for when, part in (("few_seeds", few), ("many_seeds", many))
+        },
+    )
 
 
 def modality_gains(source: Source) -> pd.DataFrame:
@@ -324,9 +371,16 @@ def visual_gains_more(source: Source) -> tuple[str, Numbers]:
     check_enough("datasets", len(gain), 2)
     p_value = float(wilcoxon_p_values(gain.to_numpy(), source.statistics)[0, 1])
     larger = gain.visual.mean() > gain.text.mean()
-    return (graded(larger and p_value < ALPHA, larger),
-            {"gain_visual": float(gain.visual.mean()), "gain_text": float(gain.text.mean()), "datasets": len(gain),
-             "visual_gains_more": int((gain.visual > gain.text).sum()), "p_value": p_value})
+    return (
+        graded(larger and p_value < ALPHA, larger),
+        {
+            "gain_visual": float(gain.visual.mean()),
+            "gain_text": float(gain.text.mean()),
+            "datasets": len(gain),
+            "visual_gains_more": int((gain.visual > gain.text).sum()),
+            "p_value": p_value,
+        },
+    )
 
 
 def both_gain(source: Source) -> tuple[str, Numbers]:
@@ -341,9 +395,15 @@ def text_is_stronger(source: Source) -> tuple[str, Numbers]:
     scores = source.rows(preprocessing="L2STD", classifier="GNB", method="FULL")
     full = scores.pivot_table(index="dataset", columns="modality", values="balanced_accuracy")
     stronger = int((full.text > full.visual).sum())
-    return (graded(stronger == len(full), most(stronger, len(full))),
-            {"datasets": len(full), "text_stronger": stronger,
-             "mean_text": float(full.text.mean()), "mean_visual": float(full.visual.mean())})
+    return (
+        graded(stronger == len(full), most(stronger, len(full))),
+        {
+            "datasets": len(full),
+            "text_stronger": stronger,
+            "mean_text": float(full.text.mean()),
+            "mean_visual": float(full.visual.mean()),
+        },
+    )
 
 
 #: The rule of every claim, by its name in ``data/paper/claims.csv``.

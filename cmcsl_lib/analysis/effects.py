@@ -18,9 +18,15 @@ from .tables import COMPARED, datasets_of, groups_of
 FIT = ["dataset", "budget", "repetition", "fold"]
 
 
-def load_sources(numbers: Sequence[int], corpus: str = "openclipart", protocol: str = "strict", *,
-                 datasets: list[str] | str | None = None, classifiers: tuple[str, ...] | None = None,
-                 budgets: Sequence[int] = BUDGETS) -> pd.DataFrame:
+def load_sources(
+    numbers: Sequence[int],
+    corpus: str = "openclipart",
+    protocol: str = "strict",
+    *,
+    datasets: list[str] | str | None = None,
+    classifiers: tuple[str, ...] | None = None,
+    budgets: Sequence[int] = BUDGETS,
+) -> pd.DataFrame:
     """Scores of every source that is on this machine: the published arrays, a corpus, one's own run on MM-IMDb.
 
     Parameters
@@ -51,10 +57,18 @@ def load_sources(numbers: Sequence[int], corpus: str = "openclipart", protocol: 
     for source in dict.fromkeys((PUBLISHED, corpus, "mm-imdb")):
         title = "published scores" if source == PUBLISHED else f"{source}, {protocol}"
         try:
-            scores = [source_scores(source, number, protocol, datasets=datasets if source == corpus else None,
-                                    classifiers=classifiers if number == 3 else None, budgets=tuple(budgets),
-                                    compute=source == corpus)
-                      for number in numbers]
+            scores = [
+                source_scores(
+                    source,
+                    number,
+                    protocol,
+                    datasets=datasets if source == corpus else None,
+                    classifiers=classifiers if number == 3 else None,
+                    budgets=tuple(budgets),
+                    compute=source == corpus,
+                )
+                for number in numbers
+            ]
         except Absent:
             if source == corpus:
                 raise
@@ -89,9 +103,11 @@ def gains(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     DataFrame
         One row per values of `by`, modality and dataset: these, UNI, CMCSL, and gain.
     """
-    means = (scores[scores.method.isin(["UNI", "CMCSL"])]
-             .pivot_table(index=[*by, "modality", "dataset"], columns="method", values="balanced_accuracy", sort=False)
-             .dropna()[["UNI", "CMCSL"]])
+    means = (
+        scores[scores.method.isin(["UNI", "CMCSL"])]
+        .pivot_table(index=[*by, "modality", "dataset"], columns="method", values="balanced_accuracy", sort=False)
+        .dropna()[["UNI", "CMCSL"]]
+    )
     return means.assign(gain=means.CMCSL - means.UNI).rename_axis(columns=None).reset_index()
 
 
@@ -125,14 +141,26 @@ def against_uni(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     for names, part in compared.groupby([*by, "modality"], sort=False):
         fits = part.pivot(index=FIT, columns="method", values="balanced_accuracy").reindex(columns=COMPARED)
         if fits.isna().any(axis=None):
-            raise CmcslError(f"The scores of {', '.join(map(str, names))} must hold PRE, UNI and CMCSL for the same "
-                             "datasets, budgets and folds, but lack some.")
+            raise CmcslError(
+                f"The scores of {', '.join(map(str, names))} must hold PRE, UNI and CMCSL for the same "
+                "datasets, budgets and folds, but lack some."
+            )
         means = fits.groupby(level="dataset").mean()
         gain = means.CMCSL - means.UNI
         # Balanced accuracies that differ do so by far more than rounding.
         equal = np.isclose(fits.CMCSL, fits.UNI, rtol=0, atol=1e-9).mean()
-        rows.append((*names, *means.mean(), gain.mean(), (gain > 0).sum(), len(gain),
-                     wilcoxon_p_values(means.to_numpy())[1, 2], _verdict(means.to_numpy()), equal))
+        rows.append(
+            (
+                *names,
+                *means.mean(),
+                gain.mean(),
+                (gain > 0).sum(),
+                len(gain),
+                wilcoxon_p_values(means.to_numpy())[1, 2],
+                _verdict(means.to_numpy()),
+                equal,
+            )
+        )
     columns = [*by, "modality", *COMPARED, "gain", "above", "datasets", "p_value", "verdict", "share_equal"]
     return _together(pd.DataFrame(rows, columns=columns), [*by, "modality"])
 
@@ -175,8 +203,10 @@ def preprocessing_ranks(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.Data
         average = rank_comparison(means).ranks
         pairs = means.shape[1] * (means.shape[1] - 1) // 2
         better = better_by_wilcoxon(means.to_numpy()) & can_be_significant(len(means), comparisons=pairs)
-        rows += [(*names, name, means[name].mean(), average[name], ", ".join(means.columns[wins]))
-                 for name, wins in zip(means, better, strict=True)]
+        rows += [
+            (*names, name, means[name].mean(), average[name], ", ".join(means.columns[wins]))
+            for name, wins in zip(means, better, strict=True)
+        ]
     return pd.DataFrame(rows, columns=[*by, "modality", "preprocessing", "CMCSL", "average_rank", "better_than"])
 
 
@@ -203,7 +233,8 @@ def label_traces(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     keys = [*by, "classifier", "modality"]
     processed = scores[scores.preprocessing == "L2STD"]
     full = scores[(scores.method == "FULL") & scores.preprocessing.isin(["RAW", "L2STD"])].pivot(
-        index=[*keys, *FIT], columns="preprocessing", values="balanced_accuracy")
+        index=[*keys, *FIT], columns="preprocessing", values="balanced_accuracy"
+    )
     full = full.reindex(columns=["RAW", "L2STD"]).dropna()
     equal = pd.Series(np.isclose(full.RAW, full.L2STD, rtol=0, atol=1e-9), full.index)
     right = processed.groupby([*keys, "method"]).pseudo_label_accuracy.mean().unstack()

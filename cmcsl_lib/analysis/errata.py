@@ -57,11 +57,25 @@ def printed_numbers(scores: pd.DataFrame) -> pd.DataFrame:
     for number, roman in ROMAN.items():
         ours = _table(number, scores, "published")
         numbers, verdicts = compare_with_printed(number, ours), compare_verdicts(number, ours)
-        rows.append((roman, len(numbers), (numbers.difference == 0).sum(), numbers.difference.abs().max(),
-                     len(verdicts), verdicts.same.sum()))
+        rows.append(
+            (
+                roman,
+                len(numbers),
+                (numbers.difference == 0).sum(),
+                numbers.difference.abs().max(),
+                len(verdicts),
+                verdicts.same.sum(),
+            )
+        )
     counts = pd.DataFrame(rows, columns=["table", "numbers", "equal", "largest_difference", "verdicts", "same"])
-    counts.loc[len(counts)] = ["all", counts.numbers.sum(), counts.equal.sum(), counts.largest_difference.max(),
-                               counts.verdicts.sum(), counts.same.sum()]
+    counts.loc[len(counts)] = [
+        "all",
+        counts.numbers.sum(),
+        counts.equal.sum(),
+        counts.largest_difference.max(),
+        counts.verdicts.sum(),
+        counts.same.sum(),
+    ]
     return counts
 
 
@@ -91,8 +105,10 @@ def verdicts(scores: pd.DataFrame, statistics: dict[str, Statistics] | None = No
         that `column` is significantly better than, separated by spaces, or "none". A verdict over both modalities
         together stands for each of them.
     """
-    columns = {title: pd.concat([_verdicts(number, scores, variant) for number in ROMAN])
-               for title, variant in (statistics or variants()).items()}
+    columns = {
+        title: pd.concat([_verdicts(number, scores, variant) for number in ROMAN])
+        for title, variant in (statistics or variants()).items()
+    }
     first = next(iter(columns.values()))
     # Rows of averaged ranks stand elsewhere in tables that take both modalities together.
     return pd.DataFrame({title: column.loc[first.index] for title, column in columns.items()}).reset_index()
@@ -107,11 +123,16 @@ def _verdicts(number: str, scores: pd.DataFrame, statistics: Statistics) -> pd.S
     if "budget" in keys:
         long[["modality", "column"]] = long.column.str.split("_", expand=True)
     names = list(long.column.unique())
-    long["better"] = [" ".join(name for name in names if name != column) if better == "all" else better or "none"
-                      for column, better in zip(long.column, long.better, strict=True)]
+    long["better"] = [
+        " ".join(name for name in names if name != column) if better == "all" else better or "none"
+        for column, better in zip(long.column, long.better, strict=True)
+    ]
     row_keys = long[[key for key in keys if key != "modality"]]
-    long = long.assign(table=ROMAN[number], ranked=(row_keys == AVERAGE_RANK).any(axis=1),
-                       row=[_row_name(row) for row in row_keys.to_dict("records")])
+    long = long.assign(
+        table=ROMAN[number],
+        ranked=(row_keys == AVERAGE_RANK).any(axis=1),
+        row=[_row_name(row) for row in row_keys.to_dict("records")],
+    )
     together = long.modality == "both"
     long = pd.concat([long[~together], *(long[together].assign(modality=modality) for modality in MODALITIES)])
     rows = long.groupby(["row", "modality"], sort=False).ngroup()
@@ -120,5 +141,7 @@ def _verdicts(number: str, scores: pd.DataFrame, statistics: Statistics) -> pd.S
 
 
 def _row_name(keys: dict[str, str]) -> str:
-    return ", ".join("average rank" if value == AVERAGE_RANK else f"budget {value}" if key == "budget" else value
-                     for key, value in keys.items())
+    return ", ".join(
+        "average rank" if value == AVERAGE_RANK else f"budget {value}" if key == "budget" else value
+        for key, value in keys.items()
+    )

@@ -45,8 +45,9 @@ class Statistics:
 
 VARIANTS = {
     "corrected": Statistics(),
-    "published": Statistics(halves_paired=False, full_denominator=False, two_sided=False, modalities_apart=False,
-                            holm=False, own_rows=False),
+    "published": Statistics(
+        halves_paired=False, full_denominator=False, two_sided=False, modalities_apart=False, holm=False, own_rows=False
+    ),
 }
 
 
@@ -290,8 +291,9 @@ class Posterior(NamedTuple):
     second: float
 
 
-def bayesian_signed_rank(first: np.ndarray, second: np.ndarray, rope: float = 0.01, random_state: int = 1410,
-                         samples: int = 50000) -> Posterior:
+def bayesian_signed_rank(
+    first: np.ndarray, second: np.ndarray, rope: float = 0.01, random_state: int = 1410, samples: int = 50000
+) -> Posterior:
     """Bayesian signed-rank test with a region of practical equivalence, through baycomp [1]_.
 
     Parameters
@@ -319,11 +321,14 @@ def bayesian_signed_rank(first: np.ndarray, second: np.ndarray, rope: float = 0.
     if rope <= 0:
         raise CmcslError(f"The region of practical equivalence must be wider than 0, got {rope}.")
     if first.ndim != 1 or first.shape != second.shape or not np.isfinite([first, second]).all():
-        raise CmcslError(f"The Bayesian signed-rank test needs two equally long lists of finite scores, got shapes "
-                         f"{first.shape} and {second.shape}.")
+        raise CmcslError(
+            f"The Bayesian signed-rank test needs two equally long lists of finite scores, got shapes "
+            f"{first.shape} and {second.shape}."
+        )
     try:
         from baycomp import SignedRankTest
     except ImportError:
         raise CmcslError('The Bayesian signed-rank test needs baycomp: pip install -e ".[bayes]".') from None
-    return Posterior(*map(float, SignedRankTest.probs(first, second, rope, nsamples=samples,
-                                                      random_state=random_state)))
+    return Posterior(
+        *map(float, SignedRankTest.probs(first, second, rope, nsamples=samples, random_state=random_state))
+    )

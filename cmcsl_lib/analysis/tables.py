@@ -29,7 +29,7 @@ EXPERIMENTS = {"2": 1, "3": 2, "4": 2, "5": 3, "6": 3, "7": 3, "8": 3, "9": 3}
 #: Classifiers that a table shows where they are not its experiment's own.
 CLASSIFIERS_SHOWN = {"7": ("LR", "CART")}
 #: How the paper writes the numbers of its tables.
-ROMAN = dict(zip("123456789", "I II III IV V VI VII VIII IX".split(), strict=True))
+ROMAN = dict(zip("123456789", ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX"], strict=True))
 
 
 def classes_table(counts: pd.DataFrame) -> pd.DataFrame:
@@ -71,8 +71,14 @@ def datasets_table(counts: pd.DataFrame) -> pd.DataFrame:
     """
     named = counts.assign(classes=counts["class"] + " (" + counts.samples.astype(str) + ")")
     grouped = named.groupby("dataset", sort=False)
-    return pd.DataFrame({"kind": grouped.kind.first(), "classes (samples)": grouped.classes.agg(", ".join),
-                         "total samples": grouped.samples.sum(), "extracted": grouped.extracted.sum()})
+    return pd.DataFrame(
+        {
+            "kind": grouped.kind.first(),
+            "classes (samples)": grouped.classes.agg(", ".join),
+            "total samples": grouped.samples.sum(),
+            "extracted": grouped.extracted.sum(),
+        }
+    )
 
 
 def classifiers_table(scores: pd.DataFrame, statistics: str | Statistics = "corrected") -> pd.DataFrame:
@@ -90,10 +96,13 @@ def classifiers_table(scores: pd.DataFrame, statistics: str | Statistics = "corr
         group, then as `methods_table`, with columns GNB, LR, CART. The paper prints the averaged ranks only.
     """
     rows = _selected(scores, "Table 2", method="FULL", preprocessing="RAW")
-    return pd.concat([
-        _comparison(rows, group, "classifier", CLASSIFIERS, statistics).assign(group=group)
-        for group in groups_of(rows)
-    ], ignore_index=True).pipe(_first, "group")
+    return pd.concat(
+        [
+            _comparison(rows, group, "classifier", CLASSIFIERS, statistics).assign(group=group)
+            for group in groups_of(rows)
+        ],
+        ignore_index=True,
+    ).pipe(_first, "group")
 
 
 def preprocessing_table(scores: pd.DataFrame, group: str, statistics: str | Statistics = "corrected") -> pd.DataFrame:
@@ -115,8 +124,9 @@ def preprocessing_table(scores: pd.DataFrame, group: str, statistics: str | Stat
     return _comparison(rows, group, "preprocessing", PREPROCESSINGS, statistics)
 
 
-def methods_table(scores: pd.DataFrame, group: str, statistics: str | Statistics = "corrected",
-                  classifier: str = "GNB") -> pd.DataFrame:
+def methods_table(
+    scores: pd.DataFrame, group: str, statistics: str | Statistics = "corrected", classifier: str = "GNB"
+) -> pd.DataFrame:
     """Tables V and VI: balanced accuracy of every method, averaged over budgets and folds.
 
     Parameters
@@ -148,10 +158,14 @@ def methods_table(scores: pd.DataFrame, group: str, statistics: str | Statistics
     comparison = _comparison(rows, group, "method", COMPARED, statistics, other_rows=True)
     for place, method in enumerate(SUPERVISED, start=2):
         means = rows[rows.method == method].groupby(["dataset", "modality"]).balanced_accuracy.mean()
-        comparison.insert(place, method, [
-            means.get((dataset, modality), means.get((dataset, "both"), np.nan))
-            for dataset, modality in zip(comparison.dataset, comparison.modality, strict=True)
-        ])
+        comparison.insert(
+            place,
+            method,
+            [
+                means.get((dataset, modality), means.get((dataset, "both"), np.nan))
+                for dataset, modality in zip(comparison.dataset, comparison.modality, strict=True)
+            ],
+        )
     return comparison
 
 
@@ -174,8 +188,14 @@ def other_classifiers_table(scores: pd.DataFrame, statistics: str | Statistics =
     parts = []
     for group in groups_of(rows):
         for classifier in ("CART", "LR"):
-            part = _comparison(_selected(rows, "Table 7", classifier=classifier), group, "method", COMPARED, statistics,
-                               other_rows=True)
+            part = _comparison(
+                _selected(rows, "Table 7", classifier=classifier),
+                group,
+                "method",
+                COMPARED,
+                statistics,
+                other_rows=True,
+            )
             parts.append(part.assign(group=group, classifier=classifier))
     return pd.concat(parts, ignore_index=True).pipe(_first, "group", "classifier")
 
@@ -453,22 +473,27 @@ def _values(scores: pd.DataFrame, names: list[str], column: str, compared: tuple
     rows = scores[scores[column].isin(compared) & scores.dataset.isin(names) & scores.modality.isin(MODALITIES)]
     absent = [name for name in compared if name not in set(rows[column])]
     if absent:
-        raise CmcslError(f"The scores of {', '.join(names)} must hold {', '.join(compared)}, but lack "
-                         f"{', '.join(absent)}.")
+        raise CmcslError(
+            f"The scores of {', '.join(names)} must hold {', '.join(compared)}, but lack {', '.join(absent)}."
+        )
     keys = ["dataset", "modality", column, "budget", "repetition", "fold"]
     # Experiments share some of their fits; equal rows are one.
     rows = rows.drop_duplicates([*keys, "balanced_accuracy"])
     twice = rows.duplicated(keys)
     if twice.any():
-        raise CmcslError(f"The scores hold two balanced accuracies for {_in_words(keys, rows[twice][keys].iloc[0])}: "
-                         "give the scores of one run.")
+        raise CmcslError(
+            f"The scores hold two balanced accuracies for {_in_words(keys, rows[twice][keys].iloc[0])}: "
+            "give the scores of one run."
+        )
     budgets = sorted(rows.budget.unique())
     axes = [names, MODALITIES, compared, budgets, range(5), range(2)]
     values = rows.set_index(keys).balanced_accuracy.reindex(pd.MultiIndex.from_product(axes, names=keys))
     missing = values.isna()
     if missing.any():
-        raise CmcslError(f"The scores lack the balanced accuracy of {_in_words(keys, values.index[missing][0])}: "
-                         f"a table needs every {column}, budget and fold for all of its datasets.")
+        raise CmcslError(
+            f"The scores lack the balanced accuracy of {_in_words(keys, values.index[missing][0])}: "
+            f"a table needs every {column}, budget and fold for all of its datasets."
+        )
     if len(rows) > len(values):
         raise CmcslError("The scores hold more than the 5 repetitions (0 to 4) of 2 folds that the F test takes.")
     return values.to_numpy().reshape([len(axis) for axis in axes]), budgets
@@ -482,8 +507,14 @@ def _fold_means(folds: np.ndarray) -> np.ndarray:
     return folds.reshape(*folds.shape[:-2], 10).mean(axis=-1)
 
 
-def _comparison(scores: pd.DataFrame, group: str, column: str, compared: tuple[str, ...],
-                statistics: str | Statistics, other_rows: bool = False) -> pd.DataFrame:
+def _comparison(
+    scores: pd.DataFrame,
+    group: str,
+    column: str,
+    compared: tuple[str, ...],
+    statistics: str | Statistics,
+    other_rows: bool = False,
+) -> pd.DataFrame:
     """Rows per dataset and modality with verdicts, then averaged ranks with verdicts.
 
     Parameters
@@ -498,21 +529,29 @@ def _comparison(scores: pd.DataFrame, group: str, column: str, compared: tuple[s
     if other_rows and not statistics.own_rows and group == "multiclass":
         tested = _fold_means(_values(scores, datasets_of(scores, "binary"), column, compared)[0].mean(axis=3))
     better = better_by_f_test(folds, statistics)
-    rows = [{"dataset": dataset, "modality": modality} | dict(zip(compared, means[i, j], strict=True))
-            | _verdicts(better[i, j], compared)
-            for i, dataset in enumerate(names) for j, modality in enumerate(MODALITIES)]
+    rows = [
+        {"dataset": dataset, "modality": modality}
+        | dict(zip(compared, means[i, j], strict=True))
+        | _verdicts(better[i, j], compared)
+        for i, dataset in enumerate(names)
+        for j, modality in enumerate(MODALITIES)
+    ]
     if statistics.modalities_apart:
         parts = [(modality, means[:, j], tested[:, j]) for j, modality in enumerate(MODALITIES)]
     else:
         parts = [("both", means.reshape(-1, len(compared)), tested.reshape(-1, len(compared)))]
-    rows += [{"dataset": AVERAGE_RANK, "modality": modality}
-             | dict(zip(compared, ranks(ranked).mean(axis=0), strict=True))
-             | _verdicts(better_by_wilcoxon(tested, statistics), compared) for modality, ranked, tested in parts]
+    rows += [
+        {"dataset": AVERAGE_RANK, "modality": modality}
+        | dict(zip(compared, ranks(ranked).mean(axis=0), strict=True))
+        | _verdicts(better_by_wilcoxon(tested, statistics), compared)
+        for modality, ranked, tested in parts
+    ]
     return pd.DataFrame(rows)
 
 
-def _verdicts(better: np.ndarray, names: tuple[str, ...] | list[str],
-              short: tuple[str, ...] | None = None) -> dict[str, str]:
+def _verdicts(
+    better: np.ndarray, names: tuple[str, ...] | list[str], short: tuple[str, ...] | None = None
+) -> dict[str, str]:
     """Verdict columns of one row; `short` are the names that verdicts use where columns are called otherwise."""
     verdicts = {}
     for name, row in zip(names, better, strict=True):

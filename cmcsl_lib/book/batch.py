@@ -50,9 +50,14 @@ def chosen_notebooks(names: Sequence[str] | None = None) -> list[Path]:
     return [notebooks[check_choice(stem, notebooks, "notebook")] for stem in dict.fromkeys(stems)]
 
 
-def batch_pages(notebooks: Iterable[Path], to: Path, corpora: Sequence[str] = ("openclipart",),
-                protocols: Sequence[str] = ("strict",), statistics: Sequence[str] = ("corrected",),
-                **further: object) -> list[Page]:
+def batch_pages(
+    notebooks: Iterable[Path],
+    to: Path,
+    corpora: Sequence[str] = ("openclipart",),
+    protocols: Sequence[str] = ("strict",),
+    statistics: Sequence[str] = ("corrected",),
+    **further: object,
+) -> list[Page]:
     """Every notebook with every combination of parameters.
 
     Parameters
@@ -84,10 +89,17 @@ def batch_pages(notebooks: Iterable[Path], to: Path, corpora: Sequence[str] = ("
     return list(made.values())
 
 
-def run_notebooks(names: Sequence[str] | None, to: Path, *, corpora: Sequence[str] = ("openclipart",),
-                  protocols: Sequence[str] = ("strict",), statistics: Sequence[str] = ("corrected",),
-                  datasets: Sequence[str] | None = None, budgets: Sequence[int] | None = None,
-                  workers: int = 2) -> Iterable[Outcome]:
+def run_notebooks(
+    names: Sequence[str] | None,
+    to: Path,
+    *,
+    corpora: Sequence[str] = ("openclipart",),
+    protocols: Sequence[str] = ("strict",),
+    statistics: Sequence[str] = ("corrected",),
+    datasets: Sequence[str] | None = None,
+    budgets: Sequence[int] | None = None,
+    workers: int = 2,
+) -> Iterable[Outcome]:
     """Execute notebooks over a grid of corpora, protocols and variants of the statistics.
 
     A copy that is there and was made from the same notebook, parameters, library, data and packages is not made

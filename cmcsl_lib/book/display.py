@@ -45,12 +45,16 @@ class CaptionedFigure:
     def links(self) -> str:
         """Links, as HTML, that carry the files in their addresses and so work without a server."""
         files = (("csv", "text/csv", self.csv, "Data as CSV"), ("svg", "image/svg+xml", self.svg, "Figure as SVG"))
-        return " · ".join(f'<a download="{self.name}.{ending}" href="data:{kind};base64,{_base64(content.encode())}">'
-                          f"{words}</a>" for ending, kind, content, words in files)
+        return " · ".join(
+            f'<a download="{self.name}.{ending}" href="data:{kind};base64,{_base64(content.encode())}">{words}</a>'
+            for ending, kind, content, words in files
+        )
 
     def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
-        html = (f'{FIGURE}<img alt="{escape(self.alt)}" src="data:image/png;base64,{_base64(self.png)}">'
-                f"<figcaption>{escape(self.caption)}<br><span>{self.links()}</span></figcaption></figure>")
+        html = (
+            f'{FIGURE}<img alt="{escape(self.alt)}" src="data:image/png;base64,{_base64(self.png)}">'
+            f"<figcaption>{escape(self.caption)}<br><span>{self.links()}</span></figcaption></figure>"
+        )
         return {"text/html": html, "text/plain": self.caption}
 
 

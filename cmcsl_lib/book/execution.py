@@ -81,7 +81,7 @@ def placeholder(page: Page) -> NotebookNode:
 def run_papermill(page: Page, running: Path) -> subprocess.CompletedProcess[str]:
     """Run papermill; once more where the kernel did not start, since two that start at once can choose one port."""
     for _ in range(2):
-        done = subprocess.run(papermill_command(page, running), capture_output=True, text=True)
+        done = subprocess.run(papermill_command(page, running), check=False, capture_output=True, text=True)
         if NOT_STARTED not in done.stderr:
             break
     return done
@@ -89,10 +89,23 @@ def run_papermill(page: Page, running: Path) -> subprocess.CompletedProcess[str]
 
 def papermill_command(page: Page, running: Path) -> list[str]:
     """The command that executes a page's notebook into another one."""
-    given = [word for name, value in page.parameters.items()
-             for word in (("-y", f"{name}: {value}") if isinstance(value, list) else ("-p", name, str(value)))]
-    return [sys.executable, "-m", "papermill", str(page.notebook), str(running), *given,
-            "--cwd", str(page.notebook.parent), "--no-progress-bar", "--no-log-output"]
+    given = [
+        word
+        for name, value in page.parameters.items()
+        for word in (("-y", f"{name}: {value}") if isinstance(value, list) else ("-p", name, str(value)))
+    ]
+    return [
+        sys.executable,
+        "-m",
+        "papermill",
+        str(page.notebook),
+        str(running),
+        *given,
+        "--cwd",
+        str(page.notebook.parent),
+        "--no-progress-bar",
+        "--no-log-output",
+    ]
 
 
 def keep_failed(page: Page, running: Path) -> str:
@@ -131,8 +144,10 @@ def add_record(executed: NotebookNode, page: Page, origin: dict[str, object]) ->
     if page.parameters.get("corpus") == PUBLISHED:
         title, *rest = executed.cells[0].source.split("\n")
         executed.cells[0].source = "\n".join([f"{title}, published scores", *rest])
-    told = (f"*Run {run['start_time'][:16].replace('T', ' ')} UTC: {sources(page)}, cmcsl {__version__}, data "
-            f"{str(origin['data'])[:12]}.*")
+    told = (
+        f"*Run {run['start_time'][:16].replace('T', ' ')} UTC: {sources(page)}, cmcsl {__version__}, data "
+        f"{str(origin['data'])[:12]}.*"
+    )
     executed.cells.append(nbformat.v4.new_markdown_cell(told, id=f"{page.notebook.stem[:2]}-record"))
     executed.metadata[RECORD]["content"] = content_digest(executed)
 

@@ -33,8 +33,9 @@ CLASSIFIERS = ("GNB", "LR", "CART")
 MARKS = {"^": "triangle", "s": "square", "o": "circle"}
 
 
-def score_sources(corpus: str, protocol: str = "strict", *, names: list[str] | str | None = None,
-                  budgets: tuple[int, ...] = BUDGETS) -> dict[str, pd.DataFrame]:
+def score_sources(
+    corpus: str, protocol: str = "strict", *, names: list[str] | str | None = None, budgets: tuple[int, ...] = BUDGETS
+) -> dict[str, pd.DataFrame]:
     """Scores of Experiment 3 from every source that is on this machine, by their titles.
 
     Parameters
@@ -58,8 +59,9 @@ def score_sources(corpus: str, protocol: str = "strict", *, names: list[str] | s
         for name in protocols[:1] if source == PUBLISHED else protocols:
             title = "published scores, MM-IMDb" if source == PUBLISHED else f"{source}, {name} protocol"
             try:
-                sources[title] = source_scores(source, 3, name, datasets=datasets, classifiers=CLASSIFIERS,
-                                               budgets=budgets, compute=False)
+                sources[title] = source_scores(
+                    source, 3, name, datasets=datasets, classifiers=CLASSIFIERS, budgets=budgets, compute=False
+                )
             except Absent:
                 if source == corpus and name == protocol:
                     sources[title] = source_scores(source, 3, name, datasets=datasets, budgets=budgets)
@@ -81,8 +83,9 @@ def score_data(sources: dict[str, pd.DataFrame]) -> dict:
         classifier, modality and method lead to one value per budget, or to a single one for methods that know all
         labels. Before the datasets stand the means over those of each group.
     """
-    styles = {method: {"colour": colour, "mark": MARKS.get(CURVES.get(method, ""), "")}
-              for method, colour in PALETTE.items()}
+    styles = {
+        method: {"colour": colour, "mark": MARKS.get(CURVES.get(method, ""), "")} for method, colour in PALETTE.items()
+    }
     return {"styles": styles, "sources": [_source_data(title, scores) for title, scores in sources.items()]}
 
 
@@ -90,11 +93,16 @@ def _source_data(title: str, scores: pd.DataFrame) -> dict:
     keys = ["dataset", "classifier", "modality", "method", "budget"]
     means = scores.groupby(keys, sort=False).balanced_accuracy.mean().reset_index()
     groups = {f"{group} datasets, mean": datasets_of(scores, group) for group in groups_of(scores)}
-    parts = {group: means[means.dataset.isin(names)].groupby(keys[1:], sort=False).balanced_accuracy.mean()
-             .reset_index() for group, names in groups.items()}
+    parts = {
+        group: means[means.dataset.isin(names)].groupby(keys[1:], sort=False).balanced_accuracy.mean().reset_index()
+        for group, names in groups.items()
+    }
     parts |= {name: means[means.dataset == name] for names in groups.values() for name in names}
-    return {"title": title, "budgets": sorted(int(budget) for budget in means.budget.unique() if budget),
-            "datasets": {name: _nested(part) for name, part in parts.items()}}
+    return {
+        "title": title,
+        "budgets": sorted(int(budget) for budget in means.budget.unique() if budget),
+        "datasets": {name: _nested(part) for name, part in parts.items()},
+    }
 
 
 def _nested(means: pd.DataFrame) -> dict:
@@ -107,8 +115,13 @@ def _nested(means: pd.DataFrame) -> dict:
     return nested
 
 
-def item_data(corpus: Corpus, protocol: Protocol, names: list[str] | str | None = None,
-              budgets: Sequence[int] = ITEM_BUDGETS, most: int = MOST_ITEMS) -> dict:
+def item_data(
+    corpus: Corpus,
+    protocol: Protocol,
+    names: list[str] | str | None = None,
+    budgets: Sequence[int] = ITEM_BUDGETS,
+    most: int = MOST_ITEMS,
+) -> dict:
     """Items of the first training half of every dataset: their distances, their labels, and which modality decides.
 
     Parameters
@@ -140,20 +153,29 @@ def item_data(corpus: Corpus, protocol: Protocol, names: list[str] | str | None 
         columns = {budget: _columns(table, numbers, features.classes) for budget, table in tables.items()}
         by_dataset[name] = {"classes": list(features.classes), "budgets": columns}
     items = corpus.items.set_index("id").loc[list(numbers)]
-    return {"items": items[["title", "text"]].fillna("").to_numpy().tolist(),
-            "images": [_thumbnail(each) for each in items.image], "datasets": by_dataset}
+    return {
+        "items": items[["title", "text"]].fillna("").to_numpy().tolist(),
+        "images": [_thumbnail(each) for each in items.image],
+        "datasets": by_dataset,
+    }
 
 
 def _columns(table: pd.DataFrame, numbers: dict[str, int], classes: Sequence[str]) -> dict:
     hidden = table[~table.seed]
     order = {name: number for number, name in enumerate(classes)}
-    columns = {"item": hidden.id.map(numbers), "true": hidden.true.map(order), "label": hidden.label.map(order),
-               "decided": hidden.decided_by.map(MODALITIES.index)}
+    columns = {
+        "item": hidden.id.map(numbers),
+        "true": hidden.true.map(order),
+        "label": hidden.label.map(order),
+        "decided": hidden.decided_by.map(MODALITIES.index),
+    }
     lists = {name: column.tolist() for name, column in columns.items()}
     for modality in MODALITIES:
-        lists[modality] = {"label": hidden[f"{modality}_label"].map(order).tolist(),
-                           "distance": hidden[f"{modality}_distance"].round(3).tolist(),
-                           "seed": hidden[f"{modality}_seed"].map(numbers).tolist()}
+        lists[modality] = {
+            "label": hidden[f"{modality}_label"].map(order).tolist(),
+            "distance": hidden[f"{modality}_distance"].round(3).tolist(),
+            "seed": hidden[f"{modality}_seed"].map(numbers).tolist(),
+        }
     return lists
 
 
@@ -185,7 +207,8 @@ def explorer(kind: str, data: dict) -> HTML:
     return HTML(
         f'<style>{_resource("explorer.css")}</style><div class="cmcsl-explorer" id="{name}">'
         f'<p>This plot needs JavaScript.</p></div><script type="application/json" id="{name}-data">{text}</script>'
-        f'<script>{_resource("explorer.js")}cmcslExplorer.{kind}("{name}");</script>')
+        f'<script>{_resource("explorer.js")}cmcslExplorer.{kind}("{name}");</script>'
+    )
 
 
 @cache

@@ -17,7 +17,7 @@ class FigureOutput(MimeRenderPlugin):
             return None
         html = BeautifulSoup(data.string, "html.parser")
         png = html.img["src"].removeprefix("data:image/png;base64,")
-        image, = renderer.render_image(MimeData("image/png", png, line=data.line))
+        (image,) = renderer.render_image(MimeData("image/png", png, line=data.line))
         image["alt"] = html.img["alt"]
         links = html.figcaption.span.extract()
         figure = nodes.figure("", image, nodes.caption("", html.figcaption.get_text()))

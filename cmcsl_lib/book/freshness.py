@@ -83,8 +83,9 @@ def executed_page(output: Path) -> Page:
     """The page of an executed notebook, with the parameters that it was run with."""
     executed = read_executed(output)
     whole = executed is not None and is_whole(executed)
-    return Page(SOURCES / output.name, output,
-                dict(executed.metadata[RECORD]["made_from"]["parameters"]) if whole else {})
+    return Page(
+        SOURCES / output.name, output, dict(executed.metadata[RECORD]["made_from"]["parameters"]) if whole else {}
+    )
 
 
 def read_executed(path: Path) -> NotebookNode | None:
@@ -123,8 +124,13 @@ def library(notebook: Path) -> frozenset[Path]:
         found.add(path)
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         waiting |= imports(path.read_text(encoding="utf-8"), package) | {package}
-    beside = {file for path in found if path.name == "__init__.py" for file in path.parent.iterdir()
-              if file.is_file() and file.suffix not in (".py", ".pyc")}
+    beside = {
+        file
+        for path in found
+        if path.name == "__init__.py"
+        for file in path.parent.iterdir()
+        if file.is_file() and file.suffix not in (".py", ".pyc")
+    }
     return frozenset(found | beside)
 
 
@@ -154,22 +160,32 @@ def data_files(modules: Iterable[Path], corpus: str) -> list[Path]:
 
     Scores in CMCSL_HOME are left out: they are kept under a key of what they were computed from, and found by it.
     """
+
     def imported(module: str) -> bool:
         return module_path(f"{LIBRARY}.{module}") in modules
 
     cache_folder = shipped() / "cache"
-    ours = [path for path in shipped().rglob("*") if path.suffix not in NOT_DATA and cache_folder not in path.parents
-            and all(imported(READ_BY[part]) for part in path.relative_to(shipped()).parts if part in READ_BY)]
+    ours = [
+        path
+        for path in shipped().rglob("*")
+        if path.suffix not in NOT_DATA
+        and cache_folder not in path.parents
+        and all(imported(READ_BY[part]) for part in path.relative_to(shipped()).parts if part in READ_BY)
+    ]
     published = published_files() if imported("experiments.published") else []
-    own = [*(home() / "corpora" / corpus).glob("*"),
-           *(path for folder in features_folders(corpus) for path in folder.glob("*.parquet"))]
+    own = [
+        *(home() / "corpora" / corpus).glob("*"),
+        *(path for folder in features_folders(corpus) for path in folder.glob("*.parquet")),
+    ]
     return sorted(path for path in [*ours, *published, *own] if path.is_file())
 
 
 def digest(paths: Iterable[Path]) -> str:
     """SHA-256 over the names and contents of files."""
-    told = {str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else path.name: file_digest(path)
-            for path in paths}
+    told = {
+        str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else path.name: file_digest(path)
+        for path in paths
+    }
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
@@ -181,7 +197,7 @@ def file_digest(path: Path) -> str:
 
 @cache
 def _file_digest(path: Path, *_written: int) -> str:
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

@@ -50,8 +50,10 @@ class Page(NamedTuple):
         """What a page would need to be executed on this machine, as a sentence of the page; empty where it can be."""
         published = self.parameters.get("corpus") == PUBLISHED or self.notebook.stem in ONLY_PUBLISHED
         if published and not available():
-            return ("This page shows the authors' published scores, which are not on this machine: `cmcsl fetch "
-                    "published-scores` downloads them (2 MB), and the next run fills the page.")
+            return (
+                "This page shows the authors' published scores, which are not on this machine: `cmcsl fetch "
+                "published-scores` downloads them (2 MB), and the next run fills the page."
+            )
         return ""
 
 
@@ -110,12 +112,16 @@ def pages(corpus: str = "openclipart", **chosen: object) -> list[Page]:
 def check_parameters(notebook: Path) -> None:
     """Raise unless the notebook has a cell tagged "parameters" that declares the corpus."""
     try:
-        tagged = [cell for cell in nbformat.read(notebook, as_version=4).cells
-                  if "parameters" in cell.metadata.get("tags", [])]
+        tagged = [
+            cell
+            for cell in nbformat.read(notebook, as_version=4).cells
+            if "parameters" in cell.metadata.get("tags", [])
+        ]
         declared = any("corpus =" in cell.source for cell in tagged)
     # nbformat raises whatever the damage leads it to.
     except Exception as error:
-        raise CmcslError(f"The notebook {notebook} can't be read ({type(error).__name__}): take it from the repository "
-                         "again.") from None
+        raise CmcslError(
+            f"The notebook {notebook} can't be read ({type(error).__name__}): take it from the repository again."
+        ) from None
     if not declared:
-        raise CmcslError(f"{notebook} has no cell tagged \"parameters\" that declares corpus.")
+        raise CmcslError(f'{notebook} has no cell tagged "parameters" that declares corpus.')

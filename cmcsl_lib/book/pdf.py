@@ -21,8 +21,16 @@ PAGE_ID = "document-"
 #: Names under which systems know it; the Debian package is the first one.
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
 #: A browser that asks nobody anything, also for the tests; root has no sandbox in containers.
-QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-         "--disable-background-networking", "--disable-component-update")
+QUIET = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-sync",
+    "--disable-background-networking",
+    "--disable-component-update",
+)
 
 
 def browser() -> str | None:
@@ -38,9 +46,15 @@ def print_book() -> TaskFailed | None:
     PRINTED.write_text(links_within(WHOLE.read_text(encoding="utf-8")), encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         made = Path(folder) / PDF.name
-        command = [path, *QUIET, f"--user-data-dir={folder}/profile", "--no-pdf-header-footer",
-                   f"--print-to-pdf={made}", PRINTED.as_uri()]
-        done = subprocess.run(command, capture_output=True, text=True)
+        command = [
+            path,
+            *QUIET,
+            f"--user-data-dir={folder}/profile",
+            "--no-pdf-header-footer",
+            f"--print-to-pdf={made}",
+            PRINTED.as_uri(),
+        ]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
         if not made.is_file():
             return TaskFailed(f"Chromium printed nothing:\n{done.stderr[-3000:]}")
         shutil.move(made, PDF)

@@ -16,8 +16,18 @@ from ..files.errors import Absent
 from ..files.paths import REPOSITORY, readable_path, shipped
 
 #: Packages whose versions can change a score, a figure or a page.
-PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "scikit-posthocs", "matplotlib", "seaborn",
-            "papermill", "jupyter-book")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "pyarrow",
+    "scikit-posthocs",
+    "matplotlib",
+    "seaborn",
+    "papermill",
+    "jupyter-book",
+)
 
 
 def versions() -> pd.DataFrame:
@@ -48,8 +58,10 @@ def checksums(corpus: str) -> pd.DataFrame:
     present = [path for path in paths if path.is_file()]
     if not present:
         raise Absent(f"No file of the corpus {corpus} is on this machine: run `cmcsl extract {corpus}`.")
-    return pd.DataFrame([(readable_path(path), path.stat().st_size, digest(path)) for path in present],
-                        columns=["file", "bytes", "sha256"])
+    return pd.DataFrame(
+        [(readable_path(path), path.stat().st_size, digest(path)) for path in present],
+        columns=["file", "bytes", "sha256"],
+    )
 
 
 def published_checksums() -> pd.DataFrame:

@@ -28,7 +28,7 @@ SETTINGS = (REPOSITORY / "_config.yml", REPOSITORY / "_toc.yml")
 
 
 def is_fresh(task, values, page: Page) -> bool:
-    """doit's question whether a page may stay; the first two arguments are doit's own."""
+    """Doit's question whether a page may stay; the first two arguments are doit's own."""
     return not stale(page)
 
 
@@ -40,9 +40,20 @@ def jupyter_book(builder: str) -> TaskFailed | None:
     builder : {"html", "singlehtml"}
     """
     with scratch() as folder:
-        command = [str(Path(sys.executable).with_name("jupyter-book")), "build", str(REPOSITORY), "--builder", builder,
-                   "--path-output", str(folder), "--warningiserror", "--nitpick", "--keep-going", "--all"]
-        done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        command = [
+            str(Path(sys.executable).with_name("jupyter-book")),
+            "build",
+            str(REPOSITORY),
+            "--builder",
+            builder,
+            "--path-output",
+            str(folder),
+            "--warningiserror",
+            "--nitpick",
+            "--keep-going",
+            "--all",
+        ]
+        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode:
             return TaskFailed(f"jupyter-book failed:\n{its_reason(done.stdout)}")
         shutil.rmtree(BUILD / builder, ignore_errors=True)
@@ -59,7 +70,7 @@ def its_reason(told: str) -> str:
 
 
 def tasks(made: list[Page], pdf: bool = False) -> Iterator[dict]:
-    """doit's description of the work: one task per page that is a notebook, then the PDF if wanted, then the HTML."""
+    """Doit's description of the work: one task per page that is a notebook, then the PDF if wanted, then the HTML."""
     for page in made:
         yield {
             "basename": page.name,
@@ -68,8 +79,12 @@ def tasks(made: list[Page], pdf: bool = False) -> Iterator[dict]:
             "uptodate": [(is_fresh, [page])],
             "title": lambda task: f"Executing {task.name}",
         }
-    own = [path for folder in (REPOSITORY / "book", Path(__file__).parent) for path in folder.rglob("*")
-           if path.is_file() and EXECUTED not in path.parents and path.suffix != ".pyc"]
+    own = [
+        path
+        for folder in (REPOSITORY / "book", Path(__file__).parent)
+        for path in folder.rglob("*")
+        if path.is_file() and EXECUTED not in path.parents and path.suffix != ".pyc"
+    ]
     sources = [*SETTINGS, *own, *(page.output for page in made)]
     if pdf:
         yield {
@@ -90,8 +105,14 @@ def tasks(made: list[Page], pdf: bool = False) -> Iterator[dict]:
     }
 
 
-def build(corpus: str = "openclipart", workers: int = 2, *, names: Sequence[str] | None = None,
-          budgets: Sequence[int] | None = None, pdf: bool = False) -> Path:
+def build(
+    corpus: str = "openclipart",
+    workers: int = 2,
+    *,
+    names: Sequence[str] | None = None,
+    budgets: Sequence[int] | None = None,
+    pdf: bool = False,
+) -> Path:
     """Bring the book up to date; a second build at the same time waits for the first.
 
     Parameters
@@ -129,10 +150,22 @@ def build(corpus: str = "openclipart", workers: int = 2, *, names: Sequence[str]
         if not pdf:
             PDF.unlink(missing_ok=True)
         loader = ModuleTaskLoader({"task_book": lambda: tasks(made, pdf)})
-        code = DoitMain(loader, config_filenames=()).run([
-            "run", "--db-file", str(BUILD / "doit"), "--backend", "sqlite3", "--continue",
-            "--parallel-type", "thread", "--process", str(workers), "--verbosity", "1",
-        ])
+        code = DoitMain(loader, config_filenames=()).run(
+            [
+                "run",
+                "--db-file",
+                str(BUILD / "doit"),
+                "--backend",
+                "sqlite3",
+                "--continue",
+                "--parallel-type",
+                "thread",
+                "--process",
+                str(workers),
+                "--verbosity",
+                "1",
+            ]
+        )
     if code:
         raise CmcslError(f"The book was not built: {unfinished(made)} failed, as told above.")
     return INDEX
@@ -147,8 +180,9 @@ def check_settings() -> None:
                 raise ValueError("no names with values")
         except (OSError, ValueError, yaml.YAMLError) as error:
             reason = " ".join(str(error).split())
-            raise CmcslError(f"{readable_path(path)} can't be read ({reason}): mend it, or take it from the "
-                             "repository again.") from None
+            raise CmcslError(
+                f"{readable_path(path)} can't be read ({reason}): mend it, or take it from the repository again."
+            ) from None
 
 
 def unfinished(made: list[Page]) -> str:

@@ -31,8 +31,11 @@ if "google.colab" in sys.modules:
     %cd cmcsl
     %pip install --quiet --editable ."""
 #: How pandas shows a table in a notebook; its own style and the count of its rows are left out.
-PANDAS_TABLE = re.compile(r'<div>\s*<style scoped>.*?</style>\s*(<table [^>]*class="dataframe">.*?</table>)\s*'
-                          r"(?:<p>[^<]*rows × [^<]*</p>\s*)?</div>", re.DOTALL)
+PANDAS_TABLE = re.compile(
+    r'<div>\s*<style scoped>.*?</style>\s*(<table [^>]*class="dataframe">.*?</table>)\s*'
+    r"(?:<p>[^<]*rows × [^<]*</p>\s*)?</div>",
+    re.DOTALL,
+)
 #: What axe-core finds in the theme's and docutils' HTML, and what should stand there.
 REPAIRS = {
     '<div role="list" class="citation-list">': '<div class="citation-list">',
@@ -68,8 +71,9 @@ def refuse_stale(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> Non
     ExtensionError
         With every such page and what of it changed.
     """
-    found = {page.name: reasons for page in map(executed_page, executed_notebooks(env).values())
-             if (reasons := stale(page))}
+    found = {
+        page.name: reasons for page in map(executed_page, executed_notebooks(env).values()) if (reasons := stale(page))
+    }
     if found:
         told = "\n".join(f"  {name}: {', '.join(reasons)}" for name, reasons in found.items())
         raise ExtensionError(f"These executed notebooks are not what lies there now; run `cmcsl book`:\n{told}")
@@ -90,7 +94,8 @@ def complete_page(app: Sphinx, pagename: str, templatename: str, context: dict, 
     navigation = context.get("generate_toctree_html")
     if navigation:
         context["generate_toctree_html"] = lambda *told, **options: re.sub(
-            "<summary>", '<summary aria-label="Pages of this chapter">', str(navigation(*told, **options)))
+            "<summary>", '<summary aria-label="Pages of this chapter">', str(navigation(*told, **options))
+        )
     if pagename == app.config.root_doc and app.builder.name == "html":
         links = [*badges(app, templatename, context), *pdf_link(context)]
         told = f'</h1>\n<p class="cmcsl-launch">{" ".join(links)}</p>' if links else "</h1>"
@@ -103,8 +108,12 @@ def badges(app: Sphinx, templatename: str, context: dict) -> list[str]:
     groups: list[dict] = []
     its = {"pagename": first, "sourcename": f"{first}.ipynb", "header_buttons": groups}
     add_launch_buttons(app, first, templatename, context | its, None)
-    return [f'<a class="cmcsl-badge" href="{button["url"]}"><img src="{context["pathto"](button["icon"], 1)}" alt="">'
-            f'Open in {button["text"]}</a>' for group in groups for button in group["buttons"]]
+    return [
+        f'<a class="cmcsl-badge" href="{button["url"]}"><img src="{context["pathto"](button["icon"], 1)}" alt="">'
+        f"Open in {button['text']}</a>"
+        for group in groups
+        for button in group["buttons"]
+    ]
 
 
 def pdf_link(context: dict) -> list[str]:

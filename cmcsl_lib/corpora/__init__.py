@@ -20,8 +20,22 @@ from .catalogue import datasets, examples, kind, known_corpora, own_corpora
 LOADERS = {"openclipart": openclipart.load, "mm-imdb": mm_imdb.load}
 
 __all__ = [
-    "RANDOM_STATE", "Corpus", "Subset", "class_counts", "class_sizes", "creators", "datasets", "divide", "examples",
-    "finetuning_split", "kind", "known_corpora", "large_enough", "load", "own_corpora", "subset",
+    "RANDOM_STATE",
+    "Corpus",
+    "Subset",
+    "class_counts",
+    "class_sizes",
+    "creators",
+    "datasets",
+    "divide",
+    "examples",
+    "finetuning_split",
+    "kind",
+    "known_corpora",
+    "large_enough",
+    "load",
+    "own_corpora",
+    "subset",
 ]
 
 
@@ -57,5 +71,5 @@ def creators(corpus: str, ids: np.ndarray) -> np.ndarray:
     """
     items = load(corpus).items
     if "creator" not in items:
-        raise CmcslError(f"The corpus {corpus} does not tell who made its items: take the folds \"stratified\".")
+        raise CmcslError(f'The corpus {corpus} does not tell who made its items: take the folds "stratified".')
     return items.set_index("id").creator[ids].to_numpy()

@@ -74,8 +74,11 @@ def members(path: Path, wanted: Callable[[str], bool], title: str) -> Iterator[M
 
 
 def _of_folder(folder: Path, wanted: Callable[[str], bool], title: str) -> Iterator[Member]:
-    paths = sorted(path for path in folder.rglob("*")
-                   if wanted(path.relative_to(folder.parent).as_posix()) and path.is_file() and not path.is_symlink())
+    paths = sorted(
+        path
+        for path in folder.rglob("*")
+        if wanted(path.relative_to(folder.parent).as_posix()) and path.is_file() and not path.is_symlink()
+    )
     for path in tqdm(paths, desc=title, unit="file", disable=None):
         name = path.relative_to(folder.parent).as_posix()
         yield Member(name, path.read_bytes() if path.stat().st_size <= LARGEST_FILE else None)
@@ -84,13 +87,17 @@ def _of_folder(folder: Path, wanted: Callable[[str], bool], title: str) -> Itera
 def _of_tar(path: Path, wanted: Callable[[str], bool], title: str) -> Iterator[Member]:
     told = readable_path(path)
     try:
-        with (open(path, "rb") as raw,
-              tqdm.wrapattr(raw, "read", total=path.stat().st_size, desc=title, disable=None) as read,
-              tarfile.open(fileobj=(content := _Bounded(_decompressed(read))), mode="r|") as archive):
+        with (
+            path.open("rb") as raw,
+            tqdm.wrapattr(raw, "read", total=path.stat().st_size, desc=title, disable=None) as read,
+            tarfile.open(fileobj=(content := _Bounded(_decompressed(read))), mode="r|") as archive,
+        ):
             for number, member in enumerate(archive):
                 if number == MOST_FILES or archive.offset > MOST_BYTES:
-                    raise CmcslError(f"The archive {told} holds more than {MOST_FILES:,} files or "
-                                     f"{MOST_BYTES // 10**9} GB: take MM-IMDb's own.")
+                    raise CmcslError(
+                        f"The archive {told} holds more than {MOST_FILES:,} files or "
+                        f"{MOST_BYTES // 10**9} GB: take MM-IMDb's own."
+                    )
                 content.bound = archive.offset + LONGEST_HEADER
                 # The archive keeps what it passed; a million entries and their headers would fill the memory.
                 archive.members, archive.pax_headers = [], {}
@@ -128,10 +135,10 @@ def _decompressed(raw: BinaryIO) -> BinaryIO:
 
 
 def _check_end(path: Path, content: _Bounded, offset: int) -> None:
-    """tarfile takes a damaged header, or none, for the end of an archive: only a block of zeros is one."""
+    """Tarfile takes a damaged header, or none, for the end of an archive: only a block of zeros is one."""
     while content.read(1 << 20):
         pass
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         if file.read(6).startswith(tuple(COMPRESSIONS)):
             return
         file.seek(offset)

@@ -174,8 +174,9 @@ def class_counts(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd
     rows = []
     for dataset, classes in datasets(corpus.name, names).items():
         divided = subset(corpus, dataset)
-        finetuning, extracted = (np.bincount(y[y >= 0], minlength=len(classes))
-                                 for y in (divided.finetuning_y, divided.y))
+        finetuning, extracted = (
+            np.bincount(y[y >= 0], minlength=len(classes)) for y in (divided.finetuning_y, divided.y)
+        )
         for index, label in enumerate(classes):
             samples = int(finetuning[index] + extracted[index])
             rows.append((dataset, kind(classes), label, samples, int(extracted[index])))

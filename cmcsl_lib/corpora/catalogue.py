@@ -32,7 +32,15 @@ MM_IMDB = {
     "AFHMS": ("Animation", "Fantasy", "History", "Mystery", "Sport"),
     "ACMD": ("Adventure", "Crime", "Music", "Documentary"),
     "ACCDDHMRS": (
-        "Action", "Comedy", "Crime", "Documentary", "Drama", "Horror", "Mystery", "Romance", "Sci-Fi",
+        "Action",
+        "Comedy",
+        "Crime",
+        "Documentary",
+        "Drama",
+        "Horror",
+        "Mystery",
+        "Romance",
+        "Sci-Fi",
     ),
     "ABHMW": ("Animation", "Biography", "History", "Music", "War"),
     "ABFHSS": ("Action", "Biography", "Family", "Horror", "Short", "Sport"),
@@ -107,8 +115,10 @@ def description(corpus: str) -> dict:
         if told.pop("sha256") != _sha256(told) or told["corpus"] != corpus:
             raise ValueError("not what was written")
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CmcslError(f"The description {readable_path(path)} can't be read ({type(error).__name__}): make the "
-                         "corpus again with `cmcsl extract folder` or `cmcsl extract arrays`.") from None
+        raise CmcslError(
+            f"The description {readable_path(path)} can't be read ({type(error).__name__}): make the "
+            "corpus again with `cmcsl extract folder` or `cmcsl extract arrays`."
+        ) from None
     return told
 
 
@@ -169,5 +179,8 @@ def examples(corpus: str, names: Iterable[str] | str | None = None, each: int = 
         How many of either kind; fewer if there are not so many.
     """
     found = datasets(corpus, names)
-    return [name for wanted in ("binary", "multiclass")
-            for name in [name for name, classes in found.items() if kind(classes) == wanted][:each]]
+    return [
+        name
+        for wanted in ("binary", "multiclass")
+        for name in [name for name, classes in found.items() if kind(classes) == wanted][:each]
+    ]

@@ -63,8 +63,10 @@ def fetched(url: str, path: Path) -> Iterator[Path]:
             _download(url, path)
         got = pooch.file_hash(str(path), alg="sha256")
         if got != (known or got):
-            raise CmcslError(f"{readable_path(path)} has SHA-256 {got}, but {readable_path(record)} records {known!r}: "
-                             "delete the file and fetch again, or delete the record if the new file is right.")
+            raise CmcslError(
+                f"{readable_path(path)} has SHA-256 {got}, but {readable_path(record)} records {known!r}: "
+                "delete the file and fetch again, or delete the record if the new file is right."
+            )
         try:
             yield path
         except DamagedArchive:
@@ -84,8 +86,10 @@ def _download(url: str, path: Path) -> None:
                 _go_on(url, part, path.name)
             except BREAKS as error:
                 if attempt == ATTEMPTS:
-                    raise CmcslError(f"{url} can't be fetched ({type(error).__name__}: {_reason(error)}): try again, "
-                                     "what has come is kept, or name a local copy with --from.") from None
+                    raise CmcslError(
+                        f"{url} can't be fetched ({type(error).__name__}: {_reason(error)}): try again, "
+                        "what has come is kept, or name a local copy with --from."
+                    ) from None
             else:
                 part.replace(path)
                 return
@@ -102,8 +106,13 @@ def _go_on(url: str, part: Path, title: str) -> None:
     known = tag.read_text(encoding="latin-1") if tag.is_file() else ""
     there = part.stat().st_size if part.is_file() and STRONG.fullmatch(known) else 0
     headers = {"Range": f"bytes={there}-", "If-Range": known} if there else {}
-    with requests.get(url, headers=headers | {"Accept-Encoding": "identity"}, stream=True, timeout=TIMEOUT_SECONDS,
-                      hooks={"response": only_https}) as answer:
+    with requests.get(
+        url,
+        headers=headers | {"Accept-Encoding": "identity"},
+        stream=True,
+        timeout=TIMEOUT_SECONDS,
+        hooks={"response": only_https},
+    ) as answer:
         if answer.status_code == requests.codes.requested_range_not_satisfiable:
             part.unlink()
             raise ConnectionError("the part is longer than the file")
@@ -113,8 +122,10 @@ def _go_on(url: str, part: Path, title: str) -> None:
             # First the old part, then its tag: killed between the two, it must not go on with another file's bytes.
             part.unlink(missing_ok=True)
             tag.write_text(answer.headers.get("ETag", ""), encoding="latin-1")
-        with (open(part, "ab" if begin else "wb") as file,
-              tqdm(total=length, initial=begin, unit="B", unit_scale=True, desc=title, disable=None) as bar):
+        with (
+            part.open("ab" if begin else "wb") as file,
+            tqdm(total=length, initial=begin, unit="B", unit_scale=True, desc=title, disable=None) as bar,
+        ):
             for piece in answer.iter_content(PIECE):
                 file.write(piece)
                 bar.update(len(piece))

@@ -84,8 +84,9 @@ class Features:
 
 def _check_matrix(X: np.ndarray, modality: str, where: str) -> None:
     if X.ndim != 2 or not X.shape[1]:
-        raise CmcslError(f"{where}: the {modality} matrix must have a row per item and at least one column, got shape "
-                         f"{X.shape}.")
+        raise CmcslError(
+            f"{where}: the {modality} matrix must have a row per item and at least one column, got shape {X.shape}."
+        )
     if not np.isfinite(X).all():
         row = int(np.flatnonzero(~np.isfinite(X).all(axis=1))[0])
         raise CmcslError(f"{where}: the {modality} matrix must be finite, but row {row} holds NaN or infinity.")
@@ -105,8 +106,9 @@ def write_features(features: Features, path: Path) -> None:
     """
     columns = {
         "id": pa.array(features.ids.astype(str)),
-        "label": pa.array([features.classes[index] if index >= 0 else None for index in features.y],
-                          pa.string()).dictionary_encode(),
+        "label": pa.array(
+            [features.classes[index] if index >= 0 else None for index in features.y], pa.string()
+        ).dictionary_encode(),
     }
     for modality in MODALITIES:
         values = _rounded(getattr(features, modality))
@@ -116,8 +118,14 @@ def write_features(features: Features, path: Path) -> None:
     described = json.dumps(told | {"extraction": features.metadata}, sort_keys=True)
     table = pa.table(columns).replace_schema_metadata({METADATA_KEY: described.encode()} | SEAL)
     with written_sealed(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd", compression_level=19,
-                       use_dictionary=["label"], use_byte_stream_split=[f"{m}.list.element" for m in MODALITIES])
+        pq.write_table(
+            table,
+            temporary,
+            compression="zstd",
+            compression_level=19,
+            use_dictionary=["label"],
+            use_byte_stream_split=[f"{m}.list.element" for m in MODALITIES],
+        )
 
 
 def _rounded(X: np.ndarray) -> np.ndarray:
@@ -150,18 +158,20 @@ def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET") -> 
         classes = tuple(told["classes"])
         labels = table.column("label").to_pylist()
         return Features(
-            corpus=told["corpus"], dataset=told["dataset"], classes=classes,
+            corpus=told["corpus"],
+            dataset=told["dataset"],
+            classes=classes,
             ids=np.array(table.column("id").to_pylist(), dtype=str),
             y=np.array([-1 if label is None else classes.index(label) for label in labels], dtype=np.int64),
             **{modality: _matrix(table, modality) for modality in MODALITIES},
-            metadata=told["extraction"], sha256=hashlib.sha256(content).hexdigest(),
+            metadata=told["extraction"],
+            sha256=hashlib.sha256(content).hexdigest(),
         )
     except CmcslError as error:
         raise CmcslError(f"{error} The file is {path}.") from None
     except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
         raise CmcslError(
-            f"The features file {path} can't be read ({type(error).__name__}: {error}): "
-            f"make it again with `{command}`."
+            f"The features file {path} can't be read ({type(error).__name__}: {error}): make it again with `{command}`."
         ) from None
 
 
@@ -200,6 +210,8 @@ def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled
     command = f"cmcsl extract {corpus} {dataset}" + (f' --name "{name}"' if name != "default" else "")
     features = read_features(path, command)
     if (features.corpus, features.dataset) != (corpus, dataset):
-        raise CmcslError(f"{path} holds the features of {features.corpus}/{features.dataset}, not those of "
-                         f"{corpus}/{dataset}: make them again with `{command}`.")
+        raise CmcslError(
+            f"{path} holds the features of {features.corpus}/{features.dataset}, not those of "
+            f"{corpus}/{dataset}: make them again with `{command}`."
+        )
     return features if unlabeled else features.labeled()

@@ -31,9 +31,17 @@ class Item(NamedTuple):
     labels: list[str]
 
 
-def read_folder(name: str, path: Path, *, image: str = "image", text: str = "text", label: str = "label",
-                identifier: str | None = None, separator: str | None = None,
-                classes: Mapping[str, Sequence[str]] | None = None) -> Counter:
+def read_folder(
+    name: str,
+    path: Path,
+    *,
+    image: str = "image",
+    text: str = "text",
+    label: str = "label",
+    identifier: str | None = None,
+    separator: str | None = None,
+    classes: Mapping[str, Sequence[str]] | None = None,
+) -> Counter:
     """Read a folder of images and texts into the corpus `name`.
 
     Parameters
@@ -66,8 +74,15 @@ def read_folder(name: str, path: Path, *, image: str = "image", text: str = "tex
     columns = {"id": image if identifier is None else identifier, "image": image, "text": text, "labels": label}
     values = read_columns(path, list(columns.values()))
     several = separator is not None or any(isinstance(value, list) for value in values[label])
-    items = [Item(_cell(values[columns["id"]][row]), _cell(values[image][row]), _cell(values[text][row]),
-                  own.label_set(values[label][row], separator)) for row in range(len(values[label]))]
+    items = [
+        Item(
+            _cell(values[columns["id"]][row]),
+            _cell(values[image][row]),
+            _cell(values[text][row]),
+            own.label_set(values[label][row], separator),
+        )
+        for row in range(len(values[label]))
+    ]
     # Before an hour of decoding, not after it.
     own.named_datasets(name, [item.labels for item in items], classes, several)
     set_aside = []
@@ -96,10 +111,18 @@ def read_columns(path: Path, names: list[str]) -> dict[str, list[Any]]:
             table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
             _check_columns(told, names, list(table))
             return {name: table[name].tolist() for name in names}
-    except (pa.ArrowException, pd.errors.ParserError, pd.errors.EmptyDataError, csv.Error, UnicodeDecodeError,
-            OSError) as error:
-        raise CmcslError(f"The list of items {told} can't be read ({type(error).__name__}): it must be CSV in UTF-8 "
-                         "with a first line of column names, or Parquet.") from None
+    except (
+        pa.ArrowException,
+        pd.errors.ParserError,
+        pd.errors.EmptyDataError,
+        csv.Error,
+        UnicodeDecodeError,
+        OSError,
+    ) as error:
+        raise CmcslError(
+            f"The list of items {told} can't be read ({type(error).__name__}): it must be CSV in UTF-8 "
+            "with a first line of column names, or Parquet."
+        ) from None
     raise CmcslError(f"The list of items {told} must end in .csv or .parquet.")
 
 
@@ -107,8 +130,10 @@ def _check_columns(told: str, names: list[str], there: list[str]) -> None:
     for name in names:
         if there.count(name) != 1:
             wrong = "has no column" if name not in there else "has more than one column"
-            raise CmcslError(f"{told} {wrong} {name!r}: its columns are {', '.join(there[:TOLD])}"
-                             f"{', ...' if len(there) > TOLD else ''}.")
+            raise CmcslError(
+                f"{told} {wrong} {name!r}: its columns are {', '.join(there[:TOLD])}"
+                f"{', ...' if len(there) > TOLD else ''}."
+            )
 
 
 def _cell(value: Any) -> str:

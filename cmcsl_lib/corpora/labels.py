@@ -47,8 +47,10 @@ def unlabeled_features(corpus: str, dataset: str | None = None) -> Features:
     """
     features = load_features(corpus, only_dataset(corpus, dataset), unlabeled=True)
     if (features.y >= 0).all():
-        raise CmcslError(f"Every item of {corpus}/{features.dataset} has a label: leave the labels of some items "
-                         "empty, and they will be labelled.")
+        raise CmcslError(
+            f"Every item of {corpus}/{features.dataset} has a label: leave the labels of some items "
+            "empty, and they will be labelled."
+        )
     return features
 
 
@@ -90,12 +92,17 @@ def pseudo_labels(features: Features, *, preprocessing: str = "L2STD", min_margi
     # The entry after the last class stands for none, which is number -1.
     names = np.array([*features.classes, ""], dtype=object)
     given = features.y >= 0
-    return pd.DataFrame({
-        "id": features.ids, "given": names[features.y], "label": names[cmcsl.transduction_],
-        "modality": np.where(given, "", cmcsl.deciding_modality_),
-        "distance": np.where(given, np.nan, cmcsl.distance_), "margin": np.where(given, np.nan, cmcsl.margin_),
-        "seed": np.where(given, "", features.ids[cmcsl.seed_row_]),
-    })
+    return pd.DataFrame(
+        {
+            "id": features.ids,
+            "given": names[features.y],
+            "label": names[cmcsl.transduction_],
+            "modality": np.where(given, "", cmcsl.deciding_modality_),
+            "distance": np.where(given, np.nan, cmcsl.distance_),
+            "margin": np.where(given, np.nan, cmcsl.margin_),
+            "seed": np.where(given, "", features.ids[cmcsl.seed_row_]),
+        }
+    )
 
 
 def with_finetuning_items(labels: pd.DataFrame, corpus: str, dataset: str) -> pd.DataFrame:
@@ -104,8 +111,17 @@ def with_finetuning_items(labels: pd.DataFrame, corpus: str, dataset: str) -> pd
     rows, y = divide(items.labels, classes)
     absent = ~items.id.iloc[rows].isin(labels.id).to_numpy()
     names = np.array(classes, dtype=object)[y[absent]]
-    spent = pd.DataFrame({"id": items.id.to_numpy()[rows[absent]], "given": names, "label": names,
-                          "modality": "", "distance": np.nan, "margin": np.nan, "seed": ""})
+    spent = pd.DataFrame(
+        {
+            "id": items.id.to_numpy()[rows[absent]],
+            "given": names,
+            "label": names,
+            "modality": "",
+            "distance": np.nan,
+            "margin": np.nan,
+            "seed": "",
+        }
+    )
     return pd.concat([labels, spent], ignore_index=True) if len(spent) else labels
 
 

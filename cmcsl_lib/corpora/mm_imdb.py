@@ -150,4 +150,3 @@ def film(content: bytes | None) -> Film:
 
 def _texts(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(isinstance(part, str) for part in value)
-

@@ -33,8 +33,10 @@ def check_name(name: str, what: str = "corpus") -> str:
         Unless it has 1 to 64 letters, digits, hyphens and underscores, a letter or digit first, and is not taken.
     """
     if not SAFE_NAME.fullmatch(name):
-        raise CmcslError(f"The name {name!r} can't be that of a {what}: it must have 1 to 64 letters (A to Z, a to z), "
-                         "digits, hyphens and underscores, a letter or digit first.")
+        raise CmcslError(
+            f"The name {name!r} can't be that of a {what}: it must have 1 to 64 letters (A to Z, a to z), "
+            "digits, hyphens and underscores, a letter or digit first."
+        )
     if name.lower() in RESERVED:
         raise CmcslError(f"The name {name!r} is taken: choose another one for your {what}.")
     return name
@@ -58,15 +60,20 @@ def label_set(value: Any, separator: str | None = None) -> list[str]:
 
 
 def _label(value: Any) -> str:
-    if value is None or isinstance(value, Real) and not isinstance(value, bool) and (value != value or value == -1):
+    if value is None or (isinstance(value, Real) and not isinstance(value, bool) and (value != value or value == -1)):
         return ""
     # Whole numbers are stored as 1.0 where other rows of the column are empty.
-    return str(int(value) if isinstance(value, Real) and float(value).is_integer() and not isinstance(value, bool)
-               else value).strip()
+    return str(
+        int(value) if isinstance(value, Real) and float(value).is_integer() and not isinstance(value, bool) else value
+    ).strip()
 
 
-def named_datasets(corpus: str, labels: Sequence[Sequence[str]], asked: Mapping[str, Sequence[str]] | None = None,
-                   several: bool = False) -> Datasets:
+def named_datasets(
+    corpus: str,
+    labels: Sequence[Sequence[str]],
+    asked: Mapping[str, Sequence[str]] | None = None,
+    several: bool = False,
+) -> Datasets:
     """The datasets of a corpus: those asked for, or one of all classes that is named as the corpus.
 
     Parameters
@@ -86,15 +93,19 @@ def named_datasets(corpus: str, labels: Sequence[Sequence[str]], asked: Mapping[
     """
     known = sorted({label for item in labels for label in item}, key=_natural)
     if asked is None and (several or any(len(item) > 1 for item in labels)):
-        raise CmcslError("Items with several labels are divided into datasets by classes, each item having exactly one "
-                         "of them: name datasets, for example --classes HR=Horror,Romance, with classes of "
-                         f"{', '.join(known) or 'your labels'}.")
+        raise CmcslError(
+            "Items with several labels are divided into datasets by classes, each item having exactly one "
+            "of them: name datasets, for example --classes HR=Horror,Romance, with classes of "
+            f"{', '.join(known) or 'your labels'}."
+        )
     made = {corpus: tuple(known)} if asked is None else {name: tuple(classes) for name, classes in asked.items()}
     for name, classes in made.items():
         check_name(name, "dataset") if asked is not None else None
         if len(set(classes)) < max(2, len(classes)):
-            raise CmcslError(f"The dataset {name} needs at least two classes, each named once, got "
-                             f"{', '.join(classes) or 'none: no item has a label'}.")
+            raise CmcslError(
+                f"The dataset {name} needs at least two classes, each named once, got "
+                f"{', '.join(classes) or 'none: no item has a label'}."
+            )
         for label in classes:
             check_choice(label, known, f"class of dataset {name}")
         divide(labels, classes)
@@ -106,8 +117,13 @@ def _natural(label: str) -> tuple[int, str]:
     return (len(label) if label.isdecimal() else 0, label)
 
 
-def write(corpus: str, items: Iterator[dict], set_aside: list[tuple[str, str]],
-          asked: Mapping[str, Sequence[str]] | None = None, several: bool = False) -> Counter:
+def write(
+    corpus: str,
+    items: Iterator[dict],
+    set_aside: list[tuple[str, str]],
+    asked: Mapping[str, Sequence[str]] | None = None,
+    several: bool = False,
+) -> Counter:
     """Keep a corpus in CMCSL_HOME; what was there before stays if anything fails.
 
     Parameters

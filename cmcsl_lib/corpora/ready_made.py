@@ -16,9 +16,17 @@ from . import datasets, load, own, subset
 from .features import MODALITIES, Features, write_features
 
 
-def read_arrays(name: str, items: Path | None = None, *, visual: str = "visual", text: str = "text",
-                label: str = "label", identifier: str | None = None, separator: str | None = None,
-                classes: Mapping[str, Sequence[str]] | None = None) -> list[Path]:
+def read_arrays(
+    name: str,
+    items: Path | None = None,
+    *,
+    visual: str = "visual",
+    text: str = "text",
+    label: str = "label",
+    identifier: str | None = None,
+    separator: str | None = None,
+    classes: Mapping[str, Sequence[str]] | None = None,
+) -> list[Path]:
     """Take ready-made features as the corpus `name`, and write one features file for each of its datasets.
 
     Parameters
@@ -58,8 +66,10 @@ def read_arrays(name: str, items: Path | None = None, *, visual: str = "visual",
     # Checks lengths before anything is written.
     Features(name, "all items", (), np.array(ids), np.full(len(labels), -1), **matrices)
     several = separator is not None or any(isinstance(value, list) for value in columns["label"])
-    rows = ({"id": identity, "title": identity, "text": None, "labels": its, "image": None}
-            for identity, its in zip(ids, labels, strict=True))
+    rows = (
+        {"id": identity, "title": identity, "text": None, "labels": its, "image": None}
+        for identity, its in zip(ids, labels, strict=True)
+    )
     own.write(name, rows, [], classes, several)
     return [_write(name, dataset, np.array(ids), matrices) for dataset in datasets(name)]
 
@@ -68,8 +78,18 @@ def _write(corpus: str, dataset: str, ids: np.ndarray, matrices: dict[str, np.nd
     its = subset(load(corpus), dataset)
     made = {"settings": {"cmcsl": __version__, "start": "ready-made"}}
     path = features_folder(corpus) / f"{dataset}.parquet"
-    write_features(Features(corpus, dataset, its.classes, ids[its.rows], its.y,
-                            **{modality: X[its.rows] for modality, X in matrices.items()}, metadata=made), path)
+    write_features(
+        Features(
+            corpus,
+            dataset,
+            its.classes,
+            ids[its.rows],
+            its.y,
+            **{modality: X[its.rows] for modality, X in matrices.items()},
+            metadata=made,
+        ),
+        path,
+    )
     return path
 
 
@@ -80,8 +100,10 @@ def _from_files(given: dict[str, str | None]) -> dict[str, Any]:
             continue
         path = Path(name)
         if path.suffix.lower() != ".npy":
-            raise CmcslError(f"Without --items each array comes from a .npy file, but --{role} is {name!r}: name one, "
-                             "or name a .npz or Parquet file with --items.")
+            raise CmcslError(
+                f"Without --items each array comes from a .npy file, but --{role} is {name!r}: name one, "
+                "or name a .npz or Parquet file with --items."
+            )
         found[role] = _loaded(path)
     return found
 
@@ -95,8 +117,10 @@ def _loaded(path: Path) -> Any:
         return dict(found) if isinstance(found, np.lib.npyio.NpzFile) else found
     # NumPy's parser of headers raises whatever the damage leads it to.
     except Exception as error:
-        raise CmcslError(f"{readable_path(path)} can't be read ({type(error).__name__}): it must hold arrays of "
-                         "numbers or texts, as numpy.save and numpy.savez write them, and no Python objects.") from None
+        raise CmcslError(
+            f"{readable_path(path)} can't be read ({type(error).__name__}): it must hold arrays of "
+            "numbers or texts, as numpy.save and numpy.savez write them, and no Python objects."
+        ) from None
 
 
 def _from_one_file(path: Path, given: dict[str, str | None]) -> dict[str, Any]:
@@ -110,8 +134,10 @@ def _from_one_file(path: Path, given: dict[str, str | None]) -> dict[str, Any]:
     wanted = {role: name or ("id" if "id" in there else None) for role, name in given.items()}
     for name in filter(None, wanted.values()):
         if name not in there:
-            raise CmcslError(f"{readable_path(path)} holds no {name!r}, only {', '.join(there)}: name what it holds "
-                             "with --visual, --text, --label and --id.")
+            raise CmcslError(
+                f"{readable_path(path)} holds no {name!r}, only {', '.join(there)}: name what it holds "
+                "with --visual, --text, --label and --id."
+            )
     return {role: there[name] for role, name in wanted.items() if name}
 
 
@@ -151,8 +177,10 @@ def _matrix(values: Any, name: str) -> np.ndarray:
 def _label_sets(values: Any, name: str, separator: str | None) -> list[list[str]]:
     if isinstance(values, np.ndarray):
         if values.ndim != 1 or values.dtype.kind not in "biufU":
-            raise CmcslError(f"The labels {name!r} must be one column of texts or numbers, got shape {values.shape} of "
-                             f"type {values.dtype}.")
+            raise CmcslError(
+                f"The labels {name!r} must be one column of texts or numbers, got shape {values.shape} of "
+                f"type {values.dtype}."
+            )
         values = values.tolist()
     return [own.label_set(value, separator) for value in values]
 

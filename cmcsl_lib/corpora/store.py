@@ -13,8 +13,15 @@ from ..files.paths import home, readable_path, written_whole
 from ..files.sealed import SEAL, check_file
 from .base import Corpus
 
-SCHEMA = pa.schema([("id", pa.string()), ("title", pa.string()), ("text", pa.string()),
-                    ("labels", pa.list_(pa.string())), ("image", pa.large_binary())])
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("title", pa.string()),
+        ("text", pa.string()),
+        ("labels", pa.list_(pa.string())),
+        ("image", pa.large_binary()),
+    ]
+)
 #: Items written together; so many images are in memory at a time.
 BATCH = 64
 #: Metadata of the file that name the corpus.
@@ -58,8 +65,10 @@ def read_items(name: str, command: str) -> Corpus:
         image = pd.Series(pd.arrays.ArrowExtensionArray(table["image"]))
         items = table.drop_columns("image").to_pandas().assign(image=image)
     except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise CmcslError(f"The corpus file {readable_path(path)} can't be read ({type(error).__name__}: {error}): make "
-                         f"it again with `{command}`.") from None
+        raise CmcslError(
+            f"The corpus file {readable_path(path)} can't be read ({type(error).__name__}: {error}): make "
+            f"it again with `{command}`."
+        ) from None
     return Corpus(name, items)
 
 
@@ -81,5 +90,5 @@ def write_items(name: str, path: Path, rows: Iterator[dict]) -> int:
 def write_report(name: str, set_aside: Iterable[tuple[str, str]]) -> None:
     """Write the report: items, as `spreadsheet_safe` cells, and reasons."""
     rows = [(spreadsheet_safe(item), reason) for item, reason in set_aside]
-    with written_whole(report_path(name)) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
+    with written_whole(report_path(name)) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([("item", "reason"), *rows])

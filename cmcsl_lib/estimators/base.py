@@ -68,8 +68,9 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         As in `CMCSLClassifier`.
     """
 
-    def __init__(self, base_estimator=None, *, modalities=None, preprocessing="L2STD", class_weight="share",
-                 fusion="mean"):
+    def __init__(
+        self, base_estimator=None, *, modalities=None, preprocessing="L2STD", class_weight="share", fusion="mean"
+    ):
         self.base_estimator = base_estimator
         self.modalities = modalities
         self.preprocessing = preprocessing
@@ -130,9 +131,11 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         if len(self.estimators_) == 1:
             return next(iter(self.predict_by_modality(X).values()))
         if not hasattr(self._base(), "predict_proba"):
-            raise CmcslError(f"base_estimator must have predict_proba for several modalities to be fused, but "
-                             f"{type(self._base()).__name__} has none: take predict_by_modality, or wrap it in "
-                             "CalibratedClassifierCV.")
+            raise CmcslError(
+                f"base_estimator must have predict_proba for several modalities to be fused, but "
+                f"{type(self._base()).__name__} has none: take predict_by_modality, or wrap it in "
+                "CalibratedClassifierCV."
+            )
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     @available_if(base_has("predict_proba"))
@@ -348,8 +351,15 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             raise CmcslError(f"sample_weight must have one entry per row, shape ({n},), got shape {np.shape(weight)}.")
         return given
 
-    def _trained(self, estimators: Mapping[str, BaseEstimator], views: dict[str, View], taught: dict[str, np.ndarray],
-                 labeled: np.ndarray, params: dict[str, Any], method: str) -> dict[str, BaseEstimator]:
+    def _trained(
+        self,
+        estimators: Mapping[str, BaseEstimator],
+        views: dict[str, View],
+        taught: dict[str, np.ndarray],
+        labeled: np.ndarray,
+        params: dict[str, Any],
+        method: str,
+    ) -> dict[str, BaseEstimator]:
         """Classifier of each modality, trained further if there is one, else made.
 
         Parameters
@@ -382,8 +392,10 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         if not has_fit_parameter(self._base(), "sample_weight"):
             if self.class_weight == "share":
                 return None
-            raise CmcslError(f"class_weight {self.class_weight!r} needs a base_estimator that takes sample_weight, "
-                             f"but {type(self._base()).__name__} does not.")
+            raise CmcslError(
+                f"class_weight {self.class_weight!r} needs a base_estimator that takes sample_weight, "
+                f"but {type(self._base()).__name__} does not."
+            )
         given = codes[codes >= 0]
         if self.class_weight == "share":
             return 1 - np.bincount(given, minlength=len(self.classes_)) / len(given)

@@ -36,8 +36,13 @@ class Seeds(NamedTuple):
 
     def joined(self, codes: np.ndarray, numbers: np.ndarray, views: dict[str, View]) -> "Seeds":
         """These, and after them other rows."""
-        both = {name: View(np.concatenate([self.views[name].rows, len(self.codes) + view.rows]),
-                           np.concatenate([self.views[name].X, view.X])) for name, view in views.items()}
+        both = {
+            name: View(
+                np.concatenate([self.views[name].rows, len(self.codes) + view.rows]),
+                np.concatenate([self.views[name].X, view.X]),
+            )
+            for name, view in views.items()
+        }
         return Seeds(np.concatenate([self.codes, codes]), np.concatenate([self.numbers, numbers]), both)
 
     def newest(self, count: int | None) -> "Seeds":
@@ -48,8 +53,10 @@ class Seeds(NamedTuple):
             kept = np.sort(np.concatenate([rows[-count:] for rows in of_class]))
         place = np.full(len(self.codes), -1)
         place[kept] = np.arange(len(kept))
-        views = {name: View(place[view.rows][place[view.rows] >= 0], view.X[place[view.rows] >= 0])
-                 for name, view in self.views.items()}
+        views = {
+            name: View(place[view.rows][place[view.rows] >= 0], view.X[place[view.rows] >= 0])
+            for name, view in self.views.items()
+        }
         return Seeds(self.codes[kept], self.numbers[kept], views)
 
 
@@ -64,10 +71,20 @@ class SelfLabelingClassifier(ModalityClassifier):
 
     _exchange = "distance"
 
-    def __init__(self, base_estimator=None, *, modalities=None, preprocessing="L2STD", class_weight="share",
-                 fusion="mean", propagator=None, min_margin=0.0):
-        super().__init__(base_estimator, modalities=modalities, preprocessing=preprocessing,
-                         class_weight=class_weight, fusion=fusion)
+    def __init__(
+        self,
+        base_estimator=None,
+        *,
+        modalities=None,
+        preprocessing="L2STD",
+        class_weight="share",
+        fusion="mean",
+        propagator=None,
+        min_margin=0.0,
+    ):
+        super().__init__(
+            base_estimator, modalities=modalities, preprocessing=preprocessing, class_weight=class_weight, fusion=fusion
+        )
         self.propagator = propagator
         self.min_margin = min_margin
 
@@ -83,8 +100,9 @@ class SelfLabelingClassifier(ModalityClassifier):
     def _taught(self, views: dict[str, View], codes: np.ndarray, metadata: dict[str, Any]) -> dict[str, np.ndarray]:
         return self._self_label(views, codes, np.arange(len(codes)), 0)
 
-    def _self_label(self, views: dict[str, View], codes: np.ndarray, numbers: np.ndarray,
-                    start: int) -> dict[str, np.ndarray]:
+    def _self_label(
+        self, views: dict[str, View], codes: np.ndarray, numbers: np.ndarray, start: int
+    ) -> dict[str, np.ndarray]:
         """Label rows, keep where each label comes from, and return what each modality's classifier is taught.
 
         Parameters
@@ -95,11 +113,13 @@ class SelfLabelingClassifier(ModalityClassifier):
             Rows before this one only serve as seeds; nothing is kept of them.
         """
         self._warn_of_classes_without_seeds(views, codes)
-        opinions = {name: opinion(self.propagator, *view[::-1], codes, len(self.classes_))
-                    for name, view in views.items()}
+        opinions = {
+            name: opinion(self.propagator, *view[::-1], codes, len(self.classes_)) for name, view in views.items()
+        }
         compared = {name: EXCHANGES[self._exchange](told, codes >= 0) for name, told in opinions.items()}
         self.unimodal_transduction_ = {
-            name: decode(told.label[start:], self.classes_) for name, told in opinions.items()}
+            name: decode(told.label[start:], self.classes_) for name, told in opinions.items()
+        }
         decisions, taught = {}, {}
         for name in views:
             teachers = tuple(self._teachers(name))
@@ -112,7 +132,8 @@ class SelfLabelingClassifier(ModalityClassifier):
         self.provenance_ = {name: self._table(decision) for name, decision in taught.items()}
         self._tell(decisions[every])
         self.transduction_by_modality_ = {
-            name: decode(decision.label, self.classes_) for name, decision in taught.items()}
+            name: decode(decision.label, self.classes_) for name, decision in taught.items()
+        }
         return {name: decision.label for name, decision in taught.items()}
 
     def _warn_of_classes_without_seeds(self, views: dict[str, View], codes: np.ndarray) -> None:
@@ -122,19 +143,32 @@ class SelfLabelingClassifier(ModalityClassifier):
                 told = ", ".join(map(repr, self.classes_[absent].tolist()))
                 warnings.warn(f"Modality {name!r} has no seed of class {told}: it labels no row so.", stacklevel=5)
 
-    def _decision(self, teachers: tuple[str, ...], opinions: dict[str, Opinion], compared: dict[str, np.ndarray],
-                  codes: np.ndarray, numbers: np.ndarray, start: int) -> Decision:
+    def _decision(
+        self,
+        teachers: tuple[str, ...],
+        opinions: dict[str, Opinion],
+        compared: dict[str, np.ndarray],
+        codes: np.ndarray,
+        numbers: np.ndarray,
+        start: int,
+    ) -> Decision:
         """Labels by some modalities, those without enough margin taken back; modality as an index of all."""
         label, modality, distance, margin, seed = (
-            told[start:] for told in decide([opinions[name] for name in teachers],
-                                            [compared[name] for name in teachers], codes >= 0))
+            told[start:]
+            for told in decide([opinions[name] for name in teachers], [compared[name] for name in teachers], codes >= 0)
+        )
         places = np.array([list(opinions).index(name) for name in teachers])
         known = codes[start:]
         # A labelled row keeps its label also where none of the teachers has it.
         label = np.where(margin < self.min_margin, -1, label)
         label = np.where(known >= 0, known, label)
-        return Decision(label, np.where(modality >= 0, places[modality], -1), distance, margin,
-                        np.where(seed >= 0, numbers[seed], -1))
+        return Decision(
+            label,
+            np.where(modality >= 0, places[modality], -1),
+            distance,
+            margin,
+            np.where(seed >= 0, numbers[seed], -1),
+        )
 
     def _tell(self, decision: Decision) -> None:
         """Keep labels and their provenance as attributes."""
@@ -146,10 +180,15 @@ class SelfLabelingClassifier(ModalityClassifier):
     def _table(self, decision: Decision) -> pd.DataFrame:
         """A decision as a table, one row per row."""
         names = np.array([*self.modalities_, None], dtype=object)
-        return pd.DataFrame({
-            "label": decode(decision.label, self.classes_),
-            "deciding_modality": pd.Series(names[decision.modality], dtype=object),
-            "distance": decision.distance, "margin": decision.margin, "seed_row": decision.seed})
+        return pd.DataFrame(
+            {
+                "label": decode(decision.label, self.classes_),
+                "deciding_modality": pd.Series(names[decision.modality], dtype=object),
+                "distance": decision.distance,
+                "margin": decision.margin,
+                "seed_row": decision.seed,
+            }
+        )
 
 
 class CMCSLClassifier(SelfLabelingClassifier):
@@ -255,11 +294,29 @@ class CMCSLClassifier(SelfLabelingClassifier):
     array([ 0, -1,  1,  1,  1])
     """
 
-    def __init__(self, base_estimator=None, *, modalities=None, preprocessing="L2STD", exchange="distance",
-                 propagator=None, min_margin=0.0, transfer="exchange", class_weight="share", fusion="mean",
-                 max_seeds=None):
-        super().__init__(base_estimator, modalities=modalities, preprocessing=preprocessing,
-                         class_weight=class_weight, fusion=fusion, propagator=propagator, min_margin=min_margin)
+    def __init__(
+        self,
+        base_estimator=None,
+        *,
+        modalities=None,
+        preprocessing="L2STD",
+        exchange="distance",
+        propagator=None,
+        min_margin=0.0,
+        transfer="exchange",
+        class_weight="share",
+        fusion="mean",
+        max_seeds=None,
+    ):
+        super().__init__(
+            base_estimator,
+            modalities=modalities,
+            preprocessing=preprocessing,
+            class_weight=class_weight,
+            fusion=fusion,
+            propagator=propagator,
+            min_margin=min_margin,
+        )
         self.exchange = exchange
         self.transfer = transfer
         self.max_seeds = max_seeds
@@ -304,8 +361,9 @@ class CMCSLClassifier(SelfLabelingClassifier):
         views, metadata = self._views(matrix), self._routed(params, "partial_fit", len(matrix))
         labeled = np.concatenate([self._seeds.codes, codes])
         taught = self._taught(views, codes, metadata)
-        self.estimators_ = self._trained(getattr(self, "estimators_", {}), views, taught, labeled, metadata,
-                                         "partial_fit")
+        self.estimators_ = self._trained(
+            getattr(self, "estimators_", {}), views, taught, labeled, metadata, "partial_fit"
+        )
         return self
 
     @property
@@ -323,10 +381,14 @@ class CMCSLClassifier(SelfLabelingClassifier):
         check_choice(self.transfer, (*TRANSFERS, *self.modalities_), "transfer")
         without = [label for code, label in enumerate(self.classes_.tolist()) if code not in codes]
         if without:
-            raise CmcslError(f"y has no seed for class {', '.join(map(repr, without))}: at least one row of every "
-                             "class must be labelled.")
-        nothing = {name: View(np.arange(0), np.empty((0, self._features(matrix, name, np.arange(0)).shape[1])))
-                   for name in self.modalities_}
+            raise CmcslError(
+                f"y has no seed for class {', '.join(map(repr, without))}: at least one row of every "
+                "class must be labelled."
+            )
+        nothing = {
+            name: View(np.arange(0), np.empty((0, self._features(matrix, name, np.arange(0)).shape[1])))
+            for name in self.modalities_
+        }
         self._seeds, self._rows_seen = Seeds(np.arange(0), np.arange(0), nothing), 0
         return matrix, codes
 
@@ -334,8 +396,9 @@ class CMCSLClassifier(SelfLabelingClassifier):
         """Matrix and class numbers of a batch that is not the first."""
         self._check_parameters()
         if classes is not None and not np.array_equal(classes, self.classes_):
-            raise CmcslError(f"classes must be those of the first batch, {self.classes_.tolist()}, "
-                             f"got {classes.tolist()}.")
+            raise CmcslError(
+                f"classes must be those of the first batch, {self.classes_.tolist()}, got {classes.tolist()}."
+            )
         return self._known_matrix(X, y), encode(y, self.classes_)[1]
 
     def _teachers(self, modality: str) -> list[str]:
@@ -347,8 +410,10 @@ class CMCSLClassifier(SelfLabelingClassifier):
     def _taught(self, views: dict[str, View], codes: np.ndarray, metadata: dict[str, Any]) -> dict[str, np.ndarray]:
         start, numbers = len(self._seeds.codes), self._rows_seen + np.arange(len(codes))
         # Not all transformers keep the number of columns.
-        known = {name: View(seeds.rows, seeds.X.reshape(-1, views[name].X.shape[1]))
-                 for name, seeds in self._seeds.views.items()}
+        known = {
+            name: View(seeds.rows, seeds.X.reshape(-1, views[name].X.shape[1]))
+            for name, seeds in self._seeds.views.items()
+        }
         joined = self._seeds._replace(views=known).joined(codes, numbers, views)
         taught = self._self_label(joined.views, joined.codes, joined.numbers, start)
         self._seeds, self._rows_seen = joined.newest(self.max_seeds), self._rows_seen + len(codes)

@@ -68,10 +68,22 @@ class CoTrainingClassifier(ModalityClassifier):
     array([0, 0, 0, 1, 1, 1])
     """
 
-    def __init__(self, base_estimator=None, *, modalities=None, preprocessing="L2STD", class_weight="share",
-                 fusion="mean", growth=1, pool_size=75, max_iter=30, random_state=None):
-        super().__init__(base_estimator, modalities=modalities, preprocessing=preprocessing,
-                         class_weight=class_weight, fusion=fusion)
+    def __init__(
+        self,
+        base_estimator=None,
+        *,
+        modalities=None,
+        preprocessing="L2STD",
+        class_weight="share",
+        fusion="mean",
+        growth=1,
+        pool_size=75,
+        max_iter=30,
+        random_state=None,
+    ):
+        super().__init__(
+            base_estimator, modalities=modalities, preprocessing=preprocessing, class_weight=class_weight, fusion=fusion
+        )
         self.growth = growth
         self.pool_size = pool_size
         self.max_iter = max_iter
@@ -95,7 +107,7 @@ class CoTrainingClassifier(ModalityClassifier):
                 break
             estimators = self._trained({}, views, dict.fromkeys(views, labels), codes, metadata, "fit")
             for place, name in enumerate(names):
-                pool = waiting[:self.pool_size]
+                pool = waiting[: self.pool_size]
                 rows, told = self._surest(estimators[name], views[name], pool[labels[pool] < 0])
                 labels[rows], rounds[rows], teacher[rows] = told, number, place
             waiting = waiting[labels[waiting] < 0]
@@ -110,7 +122,9 @@ class CoTrainingClassifier(ModalityClassifier):
             return pool, pool
         support = estimator.predict_proba(view.X[np.searchsorted(view.rows, pool)])
         found, sureness = support.argmax(axis=1), support.max(axis=1)
-        chosen = [members[np.argsort(-sureness[members], kind="stable")[:self.growth]]
-                  for members in (np.flatnonzero(found == label) for label in range(support.shape[1]))]
+        chosen = [
+            members[np.argsort(-sureness[members], kind="stable")[: self.growth]]
+            for members in (np.flatnonzero(found == label) for label in range(support.shape[1]))
+        ]
         places = np.concatenate(chosen)
         return pool[places], estimator.classes_[found[places]]

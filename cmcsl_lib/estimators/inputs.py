@@ -46,8 +46,9 @@ def modality_columns(modalities: Modalities, X: Any, names: Sequence[Hashable] |
         If a column does not exist, stands in two modalities, or a modality has none.
     """
     if isinstance(modalities, str) or not (modalities is None or isinstance(modalities, Mapping | Sequence)):
-        raise CmcslError("modalities must be a dict of name to columns, a sequence of names or None, "
-                         f"got {modalities!r}.")
+        raise CmcslError(
+            f"modalities must be a dict of name to columns, a sequence of names or None, got {modalities!r}."
+        )
     if modalities is not None and not len(modalities):
         raise CmcslError("modalities must name at least one modality, got none.")
     if is_dict(X):
@@ -55,8 +56,9 @@ def modality_columns(modalities: Modalities, X: Any, names: Sequence[Hashable] |
     if modalities is None:
         return {ONLY: np.arange(X.shape[1])}
     if not isinstance(modalities, Mapping):
-        raise CmcslError("modalities must be a dict of name to columns where X is one array: names alone go with a "
-                         "dict of arrays.")
+        raise CmcslError(
+            "modalities must be a dict of name to columns where X is one array: names alone go with a dict of arrays."
+        )
     return _columns_of_matrix(modalities, X.shape[1], names)
 
 
@@ -71,11 +73,13 @@ def _columns_of_arrays(modalities: Modalities, widths: Mapping[str, int]) -> dic
     return {name: np.arange(stop - widths[name], stop) for name, stop in zip(asked, stops, strict=True)}
 
 
-def _columns_of_matrix(modalities: Mapping[str, Columns], width: int,
-                       names: Sequence[Hashable] | None) -> dict[str, np.ndarray]:
+def _columns_of_matrix(
+    modalities: Mapping[str, Columns], width: int, names: Sequence[Hashable] | None
+) -> dict[str, np.ndarray]:
     """Columns of each modality in a matrix."""
-    return _disjoint({name: _positions(f"modalities[{name!r}]", chosen, width, names)
-                      for name, chosen in modalities.items()})
+    return _disjoint(
+        {name: _positions(f"modalities[{name!r}]", chosen, width, names) for name, chosen in modalities.items()}
+    )
 
 
 def _positions(where: str, chosen: Columns, width: int, names: Sequence[Hashable] | None) -> np.ndarray:
@@ -111,8 +115,9 @@ def _asked(where: str, chosen: Columns) -> list:
 def _masked(where: str, asked: list[bool], width: int) -> np.ndarray:
     """Positions of the columns that a mask keeps."""
     if len(asked) != width:
-        raise CmcslError(f"{where} is a mask of {len(asked)} columns, but X has {width}: one truth value per column is "
-                         "needed.")
+        raise CmcslError(
+            f"{where} is a mask of {len(asked)} columns, but X has {width}: one truth value per column is needed."
+        )
     return _some(where, np.flatnonzero(asked), width)
 
 
@@ -125,8 +130,9 @@ def _some(where: str, found: np.ndarray, width: int) -> np.ndarray:
 
 def _not_columns(where: str, chosen: Any) -> CmcslError:
     """The error that says what columns may be."""
-    return CmcslError(f"{where} must be a slice of column positions, a list of positions, a list of names or a mask, "
-                      f"got {chosen!r}.")
+    return CmcslError(
+        f"{where} must be a slice of column positions, a list of positions, a list of names or a mask, got {chosen!r}."
+    )
 
 
 def _named(where: str, asked: list[str], names: Sequence[Hashable] | None) -> np.ndarray:
@@ -146,8 +152,10 @@ def _disjoint(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     for name, positions in columns.items():
         for column in positions.tolist():
             if column in owner:
-                raise CmcslError(f"modalities overlap: column {column} of X is in {owner[column]!r} and in {name!r}, "
-                                 "but each column belongs to one modality at most, once.")
+                raise CmcslError(
+                    f"modalities overlap: column {column} of X is in {owner[column]!r} and in {name!r}, "
+                    "but each column belongs to one modality at most, once."
+                )
             owner[column] = name
     return columns
 
@@ -163,8 +171,10 @@ def check_names(X: Mapping[str, Any], known: Mapping[str, Sequence[Hashable]]) -
     names = {name: list(frame.columns) for name, frame in X.items() if isinstance(frame, pd.DataFrame)}
     for name, columns in names.items():
         if name in known and columns != list(known[name]):
-            raise CmcslError(f"X[{name!r}] must have the columns of the training data in their order, "
-                             f"{_listed(known[name])}, got {_listed(columns)}.")
+            raise CmcslError(
+                f"X[{name!r}] must have the columns of the training data in their order, "
+                f"{_listed(known[name])}, got {_listed(columns)}."
+            )
     return names
 
 
@@ -176,8 +186,10 @@ def checked_arrays(X: Mapping[str, Any]) -> dict[str, np.ndarray]:
     ValueError
         If one is not a numeric matrix, or they have different numbers of rows.
     """
-    arrays = {name: check_array(array, dtype=np.float64, ensure_all_finite="allow-nan", input_name=f"X[{name!r}]")
-              for name, array in X.items()}
+    arrays = {
+        name: check_array(array, dtype=np.float64, ensure_all_finite="allow-nan", input_name=f"X[{name!r}]")
+        for name, array in X.items()
+    }
     rows = {name: len(array) for name, array in arrays.items()}
     if len(set(rows.values())) != 1:
         told = ", ".join(f"{name} {count}" for name, count in rows.items()) or "no array"
@@ -211,8 +223,10 @@ def side_by_side(X: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray],
         if name not in columns:
             raise CmcslError(f"X holds the unknown modality {name!r}: choose from {_listed(columns)}.")
         if array.shape[1] != len(columns[name]):
-            raise CmcslError(f"X[{name!r}] has {array.shape[1]} features, but modality {name!r} is expecting "
-                             f"{len(columns[name])} features.")
+            raise CmcslError(
+                f"X[{name!r}] has {array.shape[1]} features, but modality {name!r} is expecting "
+                f"{len(columns[name])} features."
+            )
         matrix[:, columns[name]] = array
     return matrix
 
@@ -245,8 +259,10 @@ def present_rows(matrix: np.ndarray, columns: Mapping[str, np.ndarray], *, gaps:
 def check_gaps(name: str, rows: np.ndarray) -> None:
     """Raise if a modality has rows with gaps."""
     if len(rows):
-        raise CmcslError(f"Input X contains NaN in some of the columns of modality {name!r} in row {rows[0]}: fill "
-                         "them in, give a preprocessing that does, or make all of them NaN if the modality is missing.")
+        raise CmcslError(
+            f"Input X contains NaN in some of the columns of modality {name!r} in row {rows[0]}: fill "
+            "them in, give a preprocessing that does, or make all of them NaN if the modality is missing."
+        )
 
 
 def known_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -282,15 +298,17 @@ def known_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
     # NumPy writes -1 and NaN so where it makes strings of them.
     written = {"-1", "nan"} if y.dtype.kind == "U" else {"-1"}
     if labels.dtype.kind == "U" and (found := written.intersection(labels.tolist())):
-        raise CmcslError(f"y holds the string {_listed(sorted(found))}, which can't stand for no label: give y as a "
-                         "list or with the dtype object, and rows without a label -1 or None.")
+        raise CmcslError(
+            f"y holds the string {_listed(sorted(found))}, which can't stand for no label: give y as a "
+            "list or with the dtype object, and rows without a label -1 or None."
+        )
     if len(labels):
         check_classification_targets(labels)
     return labeled, labels
 
 
 def _vector(y: Any) -> np.ndarray:
-    """y as a vector that still tells apart strings and what stands for no label."""
+    """Y as a vector that still tells apart strings and what stands for no label."""
     if isinstance(y, pd.Series | pd.Index | pd.api.extensions.ExtensionArray) and pd.isna(y).any():
         y = np.asarray(y.astype(object))
     elif isinstance(y, list | tuple) and np.asarray(y).dtype.kind == "U":
@@ -332,8 +350,10 @@ def encode(y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.nd
         raise CmcslError("y has no labelled row: at least one row of every class must be labelled, the others -1.")
     classes, codes[labeled] = np.unique(labels, return_inverse=True)
     if len(classes) == 1 and not labeled.all():
-        raise CmcslError(f"y labels rows of one class only, {_listed(classes.tolist())}: there must be seeds of at "
-                         "least two classes, and none may be called -1, which stands for no label.")
+        raise CmcslError(
+            f"y labels rows of one class only, {_listed(classes.tolist())}: there must be seeds of at "
+            "least two classes, and none may be called -1, which stands for no label."
+        )
     return classes, codes
 
 

@@ -41,8 +41,9 @@ class Opinion(NamedTuple):
     seed_distance: np.ndarray | None
 
 
-def opinion(propagator: BaseEstimator | None, X: np.ndarray, rows: np.ndarray, codes: np.ndarray,
-            classes: int) -> Opinion:
+def opinion(
+    propagator: BaseEstimator | None, X: np.ndarray, rows: np.ndarray, codes: np.ndarray, classes: int
+) -> Opinion:
     """What one modality says: `around_seeds` if the propagator is None, else `by_propagator`.
 
     A modality whose labelled rows are all of one class, where there are more, can't tell classes apart: it speaks
@@ -87,8 +88,9 @@ def around_seeds(X: np.ndarray, rows: np.ndarray, codes: np.ndarray, classes: in
     return _spread(told, rows, len(codes))
 
 
-def by_propagator(propagator: BaseEstimator, X: np.ndarray, rows: np.ndarray, codes: np.ndarray,
-                  classes: int) -> Opinion:
+def by_propagator(
+    propagator: BaseEstimator, X: np.ndarray, rows: np.ndarray, codes: np.ndarray, classes: int
+) -> Opinion:
     """Opinion of a classifier that gives confidences.
 
     Parameters
@@ -126,8 +128,9 @@ def by_propagator(propagator: BaseEstimator, X: np.ndarray, rows: np.ndarray, co
     return _spread(told, rows, len(codes))
 
 
-def _per_class(X: np.ndarray, seeds: np.ndarray, seed_label: np.ndarray, classes: int,
-               own: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def _per_class(
+    X: np.ndarray, seeds: np.ndarray, seed_label: np.ndarray, classes: int, own: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Distance to the nearest seed of each class, and which seed that is; both of shape (m, k).
 
     Parameters
@@ -161,5 +164,11 @@ def _spread(told: Opinion, rows: np.ndarray, n: int) -> Opinion:
 
 def _silent(n: int, classes: int) -> Opinion:
     """The opinion of a modality that says nothing of any row."""
-    return Opinion(np.full(n, -1), np.full((n, classes), np.inf), np.zeros((n, classes), dtype=np.int64),
-                   np.full(1, -1), np.full(1, -1), None)
+    return Opinion(
+        np.full(n, -1),
+        np.full((n, classes), np.inf),
+        np.zeros((n, classes), dtype=np.int64),
+        np.full(1, -1),
+        np.full(1, -1),
+        None,
+    )

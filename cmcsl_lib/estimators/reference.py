@@ -60,8 +60,10 @@ class FullyLabeledClassifier(PrelabeledClassifier):
     def _taught(self, views, codes, metadata):
         missing = np.count_nonzero(codes < 0)
         if missing:
-            raise CmcslError(f"y must have a label in every row for full labelling, got {missing} "
-                             f"{'row' if missing == 1 else 'rows'} without one.")
+            raise CmcslError(
+                f"y must have a label in every row for full labelling, got {missing} "
+                f"{'row' if missing == 1 else 'rows'} without one."
+            )
         return super()._taught(views, codes, metadata)
 
 

@@ -122,8 +122,10 @@ def decide(opinions: list[Opinion], tables: list[np.ndarray], labeled: np.ndarra
         Rows whose label is known.
     """
     rows = np.arange(len(labeled))
-    sure = [np.where(opinion.label < 0, np.inf, np.where(labeled, 0, table[rows, opinion.label]))
-            for opinion, table in zip(opinions, tables, strict=True)]
+    sure = [
+        np.where(opinion.label < 0, np.inf, np.where(labeled, 0, table[rows, opinion.label]))
+        for opinion, table in zip(opinions, tables, strict=True)
+    ]
     label, modality = nearest([opinion.label for opinion in opinions], sure)
     decided = np.isfinite(np.min(sure, axis=0))
     label, modality = np.where(decided, label, -1), np.where(decided, modality, -1)
@@ -131,8 +133,13 @@ def decide(opinions: list[Opinion], tables: list[np.ndarray], labeled: np.ndarra
     seed = np.stack([opinion.seeds[opinion.cluster[rows, label]] for opinion in opinions])[modality, rows]
     margin = _margin(np.min(sure, axis=0), np.stack(tables), label)
     margin[labeled] = 1.0
-    return Decision(label, modality, np.where(decided, distance, np.nan), np.where(decided, margin, 0.0),
-                    np.where(decided, seed, -1))
+    return Decision(
+        label,
+        modality,
+        np.where(decided, distance, np.nan),
+        np.where(decided, margin, 0.0),
+        np.where(decided, seed, -1),
+    )
 
 
 def _margin(best: np.ndarray, tables: np.ndarray, label: np.ndarray) -> np.ndarray:

@@ -32,8 +32,10 @@ def creators_alone(corpus: str, names: list[str] | str | None = None) -> pd.Seri
     CmcslError
         If the creators of the items are not known.
     """
-    return pd.Series({name: _creators_alone(load_features(corpus, name)) for name in datasets(corpus, names)},
-                     name="balanced_accuracy").rename_axis("dataset")
+    return pd.Series(
+        {name: _creators_alone(load_features(corpus, name)) for name in datasets(corpus, names)},
+        name="balanced_accuracy",
+    ).rename_axis("dataset")
 
 
 def _creators_alone(features: Features) -> float:

@@ -102,8 +102,14 @@ class Fit(NamedTuple):
     accuracy: float
 
 
-def run_fold(features: Features, protocol: Protocol, number: int, classifiers: tuple[str, ...],
-             budgets: tuple[int, ...], fold: tuple[int, int, np.ndarray, np.ndarray]) -> pd.DataFrame:
+def run_fold(
+    features: Features,
+    protocol: Protocol,
+    number: int,
+    classifiers: tuple[str, ...],
+    budgets: tuple[int, ...],
+    fold: tuple[int, int, np.ndarray, np.ndarray],
+) -> pd.DataFrame:
     """Scores of one experiment on one fold.
 
     Parameters
@@ -122,8 +128,9 @@ def run_fold(features: Features, protocol: Protocol, number: int, classifiers: t
     repetition, half, training, test = fold
     y, y_test = features.y[training], features.y[test]
     chosen = experiment(number)
-    halves = {name: (matrix[training], matrix[test])
-              for name, matrix in zip(MODALITIES, features.modalities, strict=True)}
+    halves = {
+        name: (matrix[training], matrix[test]) for name, matrix in zip(MODALITIES, features.modalities, strict=True)
+    }
     if "EF" in chosen.methods:
         halves["both"] = tuple(np.hstack(pair) for pair in zip(*halves.values(), strict=True))
     rows = []
@@ -135,8 +142,22 @@ def run_fold(features: Features, protocol: Protocol, number: int, classifiers: t
         for classifier in classifiers:
             fitted, predicted = predictions(X, fits, classifier, protocol, "LF" in chosen.methods)
             for fit, score in zip(fitted, naive_bayes.balanced_accuracies(y_test, predicted), strict=True):
-                rows.append((features.corpus, protocol.name, features.dataset, fit.modality, fit.method, preprocessing,
-                             classifier, fit.budget, repetition, half, score, fit.accuracy))
+                rows.append(
+                    (
+                        features.corpus,
+                        protocol.name,
+                        features.dataset,
+                        fit.modality,
+                        fit.method,
+                        preprocessing,
+                        classifier,
+                        fit.budget,
+                        repetition,
+                        half,
+                        score,
+                        fit.accuracy,
+                    )
+                )
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
@@ -148,8 +169,14 @@ def full_fits(y: np.ndarray, protocol: Protocol, methods: tuple[str, ...]) -> It
             yield Fit(method, modality, 0, np.arange(len(y)), y, weights, np.nan)
 
 
-def self_labeled_fits(X: dict[str, tuple[np.ndarray, np.ndarray]], y: np.ndarray, protocol: Protocol,
-                      budgets: tuple[int, ...], repetition: int, fold: int) -> Iterator[Fit]:
+def self_labeled_fits(
+    X: dict[str, tuple[np.ndarray, np.ndarray]],
+    y: np.ndarray,
+    protocol: Protocol,
+    budgets: tuple[int, ...],
+    repetition: int,
+    fold: int,
+) -> Iterator[Fit]:
     """PRE, UNI and CMCSL in each modality, for every budget."""
     seeds = {budget: seed_rows(y, budget, protocol, repetition, fold) for budget in budgets}
     of_modality = [clusterings(X[name][0], list(seeds.values())) for name in MODALITIES]
@@ -168,8 +195,9 @@ def self_labeled_fits(X: dict[str, tuple[np.ndarray, np.ndarray]], y: np.ndarray
                 yield Fit(method, modality, budget, np.arange(len(y)), labels, weights[labels], accuracy)
 
 
-def predictions(X: dict[str, tuple[np.ndarray, np.ndarray]], fits: list[Fit], classifier: str, protocol: Protocol,
-                late_fusion: bool) -> tuple[list[Fit], np.ndarray]:
+def predictions(
+    X: dict[str, tuple[np.ndarray, np.ndarray]], fits: list[Fit], classifier: str, protocol: Protocol, late_fusion: bool
+) -> tuple[list[Fit], np.ndarray]:
     """Train every fit, and predict the classes of the test rows; LF, made of FULL's probabilities, comes last.
 
     Returns
@@ -190,8 +218,9 @@ def predictions(X: dict[str, tuple[np.ndarray, np.ndarray]], fits: list[Fit], cl
     return fits, predicted
 
 
-def single_predictions(classifier: str, fits: list[Fit], training: np.ndarray, test: np.ndarray,
-                       late_fusion: bool) -> tuple[list[np.ndarray], list[np.ndarray]]:
+def single_predictions(
+    classifier: str, fits: list[Fit], training: np.ndarray, test: np.ndarray, late_fusion: bool
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Classes predicted by the fits of one modality, and for late fusion the probabilities that FULL gives."""
     labels, probabilities = [], []
     for fit in fits:
@@ -203,15 +232,22 @@ def single_predictions(classifier: str, fits: list[Fit], training: np.ndarray, t
     return labels, probabilities
 
 
-def naive_bayes_predictions(fits: list[Fit], training: np.ndarray, test: np.ndarray,
-                            late_fusion: bool) -> tuple[np.ndarray, list[np.ndarray]]:
+def naive_bayes_predictions(
+    fits: list[Fit], training: np.ndarray, test: np.ndarray, late_fusion: bool
+) -> tuple[np.ndarray, list[np.ndarray]]:
     """What `single_predictions` gives for naive Bayes, all fits at once."""
     classes = 1 + max(fit.labels.max() for fit in fits)
     # PRE is trained on the seeds alone, the others on all rows.
     few = [number for number, fit in enumerate(fits) if fit.method == "PRE"]
     whole = [number for number, fit in enumerate(fits) if fit.method != "PRE"]
-    models = [naive_bayes.fit(training, np.array([fits[number].labels for number in whole]),
-                              np.array([fits[number].weights for number in whole]), classes)]
+    models = [
+        naive_bayes.fit(
+            training,
+            np.array([fits[number].labels for number in whole]),
+            np.array([fits[number].weights for number in whole]),
+            classes,
+        )
+    ]
     for number in few:
         _, _, _, rows, labels, weights, _ = fits[number]
         models.append(naive_bayes.fit_one(training[rows], labels, weights, classes))
@@ -220,8 +256,9 @@ def naive_bayes_predictions(fits: list[Fit], training: np.ndarray, test: np.ndar
     return labels[np.argsort(whole + few)], list(probabilities)
 
 
-def check_run(features: Features, protocol: Protocol, number: int,
-              budgets: tuple[int, ...]) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
+def check_run(
+    features: Features, protocol: Protocol, number: int, budgets: tuple[int, ...]
+) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
     """The folds of a run, once it is clear that it can be done.
 
     Raises
@@ -230,16 +267,24 @@ def check_run(features: Features, protocol: Protocol, number: int,
         If the experiment is unknown, a row has no class, or a budget can't be drawn.
     """
     if (features.y < 0).any():
-        raise CmcslError(f"Experiments take labelled rows only, but {features.corpus}/{features.dataset} has others: "
-                         "leave them out by Features.labeled().")
+        raise CmcslError(
+            f"Experiments take labelled rows only, but {features.corpus}/{features.dataset} has others: "
+            "leave them out by Features.labeled()."
+        )
     made = folds(features, protocol)
     if experiment(number).takes_budgets:
         check_budgets(features.y, budgets, f"{features.corpus}/{features.dataset}", [fold[2] for fold in made])
     return made
 
 
-def run_dataset(features: Features, protocol: Protocol, number: int = 3, *,
-                classifiers: tuple[str, ...] | None = None, budgets: tuple[int, ...] = BUDGETS) -> pd.DataFrame:
+def run_dataset(
+    features: Features,
+    protocol: Protocol,
+    number: int = 3,
+    *,
+    classifiers: tuple[str, ...] | None = None,
+    budgets: tuple[int, ...] = BUDGETS,
+) -> pd.DataFrame:
     """Scores of one experiment on one dataset, all ten folds, one after the other; `runs` does many at once.
 
     Parameters
@@ -262,5 +307,6 @@ def run_dataset(features: Features, protocol: Protocol, number: int = 3, *,
     for classifier in classifiers:
         check_choice(classifier, CLASSIFIERS, "classifier")
     made = check_run(features, protocol, number, budgets)
-    return pd.concat([run_fold(features, protocol, number, classifiers, budgets, fold) for fold in made],
-                     ignore_index=True)
+    return pd.concat(
+        [run_fold(features, protocol, number, classifiers, budgets, fold) for fold in made], ignore_index=True
+    )

@@ -70,7 +70,7 @@ class Protocol:
         return asdict(self)
 
     def changed(self, **choices: str) -> "Protocol":
-        """This protocol with some choices made otherwise, told in its name: ``strict, seeds=replacement``.
+        """The protocol with some choices made otherwise, told in its name: ``strict, seeds=replacement``.
 
         Raises
         ------
@@ -95,8 +95,7 @@ CHOICES = {
 
 PROTOCOLS = {
     "strict": Protocol("strict"),
-    "paper": Protocol("paper", seeds="replacement", scaling="each half", class_weights="hidden",
-                      late_fusion="maximum"),
+    "paper": Protocol("paper", seeds="replacement", scaling="each half", class_weights="hidden", late_fusion="maximum"),
 }
 
 
@@ -137,7 +136,8 @@ def splits(y: np.ndarray, creators: np.ndarray | None = None) -> Iterator[tuple[
             halves
             for repetition in range(REPETITIONS)
             for halves in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=RANDOM_STATE + repetition).split(
-                np.zeros((len(y), 1)), y, creators)
+                np.zeros((len(y), 1)), y, creators
+            )
         ]
     for number, (training, test) in enumerate(divisions):
         yield number // FOLDS, number % FOLDS, training, test
@@ -175,8 +175,9 @@ def check_budgets(y: np.ndarray, budgets: tuple[int, ...], where: str, trainings
         )
 
 
-def drawable_budgets(corpus: str, names: Sequence[str] | str | None = None,
-                     budgets: Sequence[int] = BUDGETS) -> tuple[int, ...]:
+def drawable_budgets(
+    corpus: str, names: Sequence[str] | str | None = None, budgets: Sequence[int] = BUDGETS
+) -> tuple[int, ...]:
     """Those budgets that every class of some datasets can give in a training half; if none can, the largest that can.
 
     Where features are not on this machine, all of them.
@@ -203,8 +204,7 @@ def seed_rows(y: np.ndarray, budget: int, protocol: Protocol, repetition: int, f
     return labeling(y, budget, np.random.default_rng([RANDOM_STATE, repetition, fold]))
 
 
-def preprocess(training: np.ndarray, test: np.ndarray, name: str,
-               protocol: Protocol) -> tuple[np.ndarray, np.ndarray]:
+def preprocess(training: np.ndarray, test: np.ndarray, name: str, protocol: Protocol) -> tuple[np.ndarray, np.ndarray]:
     """Preprocessed training and test rows of one modality."""
     transformer = preprocessor(name)
     transformed = transformer.fit_transform(training)

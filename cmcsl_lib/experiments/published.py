@@ -34,27 +34,38 @@ class Published(NamedTuple):
 #: arrays of the authors' folder are earlier runs, not in the paper.
 REGISTRY = {
     "experiment_1_52.npy": Published(
-        "456c9b13335e264f0d028c48371f7d7de2a6c1c646f90d75cc5c0dbdcf096c7f", (20, 2, 10, 3)),
+        "456c9b13335e264f0d028c48371f7d7de2a6c1c646f90d75cc5c0dbdcf096c7f", (20, 2, 10, 3)
+    ),
     "experiment_2_m1_52.npy": Published(
-        "8ba21e06b90dab70eaee5c73780381959ce244cb865f7a415986599ab2458994", (4, 20, 4, 20, 10)),
+        "8ba21e06b90dab70eaee5c73780381959ce244cb865f7a415986599ab2458994", (4, 20, 4, 20, 10)
+    ),
     "experiment_2_m2_52.npy": Published(
-        "6f795ea77dbad329dc2b09ef0801bb916a5726ee226a9434b891b20ed862c84c", (4, 20, 4, 20, 10)),
+        "6f795ea77dbad329dc2b09ef0801bb916a5726ee226a9434b891b20ed862c84c", (4, 20, 4, 20, 10)
+    ),
     "experiment_2_m1_52_more.npy": Published(
-        "720955712c9c4e9a3603c2603a569132b1d01b820e1999e173f6ad5b7e69382f", (1, 20, 4, 20, 10)),
+        "720955712c9c4e9a3603c2603a569132b1d01b820e1999e173f6ad5b7e69382f", (1, 20, 4, 20, 10)
+    ),
     "experiment_2_m2_52_more.npy": Published(
-        "12112ceafbe3b74b71d97500186510ed850a592b213712f7c37e5790356ce8f4", (1, 20, 4, 20, 10)),
+        "12112ceafbe3b74b71d97500186510ed850a592b213712f7c37e5790356ce8f4", (1, 20, 4, 20, 10)
+    ),
     "experiment_3_52_early_fusion_all_clfs.npy": Published(
-        "d129f73ce50b6ebfcf5aeac4eecb58795b32f01b86772878b6e23973029c31dc", (20, 1, 1, 10, 3)),
+        "d129f73ce50b6ebfcf5aeac4eecb58795b32f01b86772878b6e23973029c31dc", (20, 1, 1, 10, 3)
+    ),
     "experiment_3_52_late_fusion_all_clfs.npy": Published(
-        "c8593016809891b47710053ad79a740f23b5e20277be0562b26aa1e47becc6f3", (20, 1, 20, 10, 3)),
+        "c8593016809891b47710053ad79a740f23b5e20277be0562b26aa1e47becc6f3", (20, 1, 20, 10, 3)
+    ),
     "experiment_3_m1_52.npy": Published(
-        "b5ccf0e5a22beab4e7b444ff92c745b1a1853479e1c92c25fb52ab2d0ddbba22", (20, 4, 20, 10)),
+        "b5ccf0e5a22beab4e7b444ff92c745b1a1853479e1c92c25fb52ab2d0ddbba22", (20, 4, 20, 10)
+    ),
     "experiment_3_m2_52.npy": Published(
-        "ca48d1c5d4fcd72ebc0a5ceae2191f2f95acfe0028c658b908e880af9981f007", (20, 4, 20, 10)),
+        "ca48d1c5d4fcd72ebc0a5ceae2191f2f95acfe0028c658b908e880af9981f007", (20, 4, 20, 10)
+    ),
     "experiment_3_m1_52_mc.npy": Published(
-        "3576b08c07ef3dd2af001e90a28722f1b7272288bc7b704ac6a573c76ddd11ac", (20, 4, 20, 10, 2)),
+        "3576b08c07ef3dd2af001e90a28722f1b7272288bc7b704ac6a573c76ddd11ac", (20, 4, 20, 10, 2)
+    ),
     "experiment_3_m2_52_mc.npy": Published(
-        "5ffa71f1aee4ba08a1f7d9e1e71f7221b9f018ea1be017f0cabde10794a41cb9", (20, 4, 20, 10, 2)),
+        "5ffa71f1aee4ba08a1f7d9e1e71f7221b9f018ea1be017f0cabde10794a41cb9", (20, 4, 20, 10, 2)
+    ),
 }
 
 MODALITY_FILES = {"visual": "m1", "text": "m2"}
@@ -99,8 +110,12 @@ def fetch() -> Path:
 
     folder = home() / "published-scores"
     remove_stale(folder, "tmp*")
-    files = pooch.create(path=folder, base_url=BASE_URL, retry_if_failed=3,
-                         registry={name: f"sha256:{known.sha256}" for name, known in REGISTRY.items()})
+    files = pooch.create(
+        path=folder,
+        base_url=BASE_URL,
+        retry_if_failed=3,
+        registry={name: f"sha256:{known.sha256}" for name, known in REGISTRY.items()},
+    )
     with told_if_unwritable(folder):
         for name in REGISTRY:
             # pooch sets the total, which makes the bar true; one of its own would be drawn once more below an error.
@@ -109,8 +124,10 @@ def fetch() -> Path:
                 try:
                     files.fetch(name, downloader=download)
                 except (requests.RequestException, ValueError) as error:
-                    raise CmcslError(f"{BASE_URL}{name} can't be fetched ({type(error).__name__}): try again, or set "
-                                     "CMCSL_PUBLISHED_SCORES to a folder that holds the authors' arrays.") from error
+                    raise CmcslError(
+                        f"{BASE_URL}{name} can't be fetched ({type(error).__name__}): try again, or set "
+                        "CMCSL_PUBLISHED_SCORES to a folder that holds the authors' arrays."
+                    ) from error
     return folder
 
 
@@ -143,8 +160,9 @@ def load_published(experiment: int) -> pd.DataFrame:
 
 
 def _experiment_1() -> list[pd.DataFrame]:
-    scores = _tidy(_array("experiment_1_52"), dataset=MM_IMDB, modality=MODALITY_FILES, fold=range(10),
-                   classifier=CLASSIFIERS)
+    scores = _tidy(
+        _array("experiment_1_52"), dataset=MM_IMDB, modality=MODALITY_FILES, fold=range(10), classifier=CLASSIFIERS
+    )
     return [scores.assign(method="FULL", preprocessing="RAW", budget=0)]
 
 
@@ -154,8 +172,10 @@ def _experiment_2() -> list[pd.DataFrame]:
         four, minmax = _array(f"experiment_2_{file}_52"), _array(f"experiment_2_{file}_52_more")
         arrays = np.concatenate([four[:3], minmax, four[3:]])
         for preprocessing, array in zip(PREPROCESSINGS, arrays, strict=True):
-            parts += [part.assign(modality=modality, preprocessing=preprocessing, classifier="GNB")
-                      for part in _methods(array)]
+            parts += [
+                part.assign(modality=modality, preprocessing=preprocessing, classifier="GNB")
+                for part in _methods(array)
+            ]
     return parts
 
 
@@ -179,12 +199,16 @@ def _array(stem: str) -> np.ndarray:
     name, folder = f"{stem}.npy", published_folder()
     path = folder / name
     if not path.is_file():
-        raise Absent(f"The authors' scores {name} are not in {readable_path(folder)}: run `cmcsl fetch "
-                     "published-scores`, or set CMCSL_PUBLISHED_SCORES to a folder that holds them.")
+        raise Absent(
+            f"The authors' scores {name} are not in {readable_path(folder)}: run `cmcsl fetch "
+            "published-scores`, or set CMCSL_PUBLISHED_SCORES to a folder that holds them."
+        )
     digest = hashlib.sha256(path.read_bytes()).hexdigest()
     if digest != REGISTRY[name].sha256:
-        raise CmcslError(f"{path} is not the published file: its SHA-256 is {digest}, it should be "
-                         f"{REGISTRY[name].sha256}; delete it and run `cmcsl fetch published-scores`.")
+        raise CmcslError(
+            f"{path} is not the published file: its SHA-256 is {digest}, it should be "
+            f"{REGISTRY[name].sha256}; delete it and run `cmcsl fetch published-scores`."
+        )
     array = np.load(path, allow_pickle=False)
     if array.shape != REGISTRY[name].shape:
         raise CmcslError(f"{path} has shape {array.shape}, it should have {REGISTRY[name].shape}.")
@@ -240,10 +264,10 @@ def _csv(name: str) -> pd.DataFrame:
     try:
         content = checked(path)
     except (Damaged, OSError) as error:
-        raise CmcslError(f"The file {path} can't be read ({type(error).__name__}: {error}): take it from the "
-                         "repository again.") from None
-    return pd.read_csv(io.BytesIO(content), dtype={"budget": str, "better_than": str},
-                       keep_default_na=False)
+        raise CmcslError(
+            f"The file {path} can't be read ({type(error).__name__}: {error}): take it from the repository again."
+        ) from None
+    return pd.read_csv(io.BytesIO(content), dtype={"budget": str, "better_than": str}, keep_default_na=False)
 
 
 def beside_table_1(sizes: pd.DataFrame) -> pd.DataFrame:
@@ -271,8 +295,12 @@ def _rank_rows(name: str, groups: tuple[str, ...], labelled: bool = False) -> pd
     for group in groups:
         its = lines[lines.group == group].set_index(methods)
         row = {"group": group} if labelled else {}
-        rows.append(row | {"dataset": AVERAGE_RANK, "modality": "both"} | its.average_rank.to_dict()
-                    | its.better_than.add_suffix("_better_than").to_dict())
+        rows.append(
+            row
+            | {"dataset": AVERAGE_RANK, "modality": "both"}
+            | its.average_rank.to_dict()
+            | its.better_than.add_suffix("_better_than").to_dict()
+        )
     return pd.DataFrame(rows)
 
 
@@ -298,11 +326,15 @@ def _with_ranks(values: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
 PRINTED = {
     "1": lambda: _csv("table_1_datasets"),
     "2": lambda: _rank_rows("table_2_classifiers_ranks", ("binary", "multiclass"), labelled=True),
-    "3": lambda: _with_ranks(_with_verdicts(_csv("table_3_preprocessing_binary"), "table_3_verdicts"),
-                             _rank_rows("table_3_4_preprocessing_ranks", ("binary",))),
+    "3": lambda: _with_ranks(
+        _with_verdicts(_csv("table_3_preprocessing_binary"), "table_3_verdicts"),
+        _rank_rows("table_3_4_preprocessing_ranks", ("binary",)),
+    ),
     "4": lambda: _rank_rows("table_3_4_preprocessing_ranks", ("multiclass",)),
-    "5": lambda: _with_ranks(_with_verdicts(_csv("table_5_methods_binary"), "table_5_verdicts"),
-                             _rank_rows("table_5_6_methods_ranks", ("binary",))),
+    "5": lambda: _with_ranks(
+        _with_verdicts(_csv("table_5_methods_binary"), "table_5_verdicts"),
+        _rank_rows("table_5_6_methods_ranks", ("binary",)),
+    ),
     "6": lambda: _rank_rows("table_5_6_methods_ranks", ("multiclass",)),
     "7": _table_7,
     "8": lambda: _with_verdicts(_csv("table_8_budget_binary"), "table_8_verdicts"),

@@ -125,8 +125,10 @@ def find_scores(job: Job) -> dict[str, pd.DataFrame]:
             continue
         its = [job.corpus, job.protocol.name, job.dataset]
         if not scores[["corpus", "protocol", "dataset"]].eq(its).all(axis=None):
-            raise CmcslError(f"The scores file {path} holds scores of something else than its name says: delete it and "
-                             "run `cmcsl run` again.")
+            raise CmcslError(
+                f"The scores file {path} holds scores of something else than its name says: delete it and "
+                "run `cmcsl run` again."
+            )
         for classifier in set(job.classifiers) - set(found):
             chosen = scores[(scores.classifier == classifier) & scores.budget.isin(job.budgets_scored)]
             if job.budgets_scored == set(chosen.budget):
@@ -155,8 +157,9 @@ def run_task(job: Job, number: int, features: Features) -> tuple[Job, int, pd.Da
         If the features are not those that the scores would be kept under.
     """
     if features.sha256 != job.key["features"]:
-        raise CmcslError(f"The features of {job.corpus}/{job.dataset} were made anew during the run: give the same "
-                         "command again.")
+        raise CmcslError(
+            f"The features of {job.corpus}/{job.dataset} were made anew during the run: give the same command again."
+        )
     with threadpool_limits(1):
         return job, number, job.run(features, folds(features, job.protocol)[number])
 
@@ -201,7 +204,8 @@ def run_jobs(jobs: list[Job], workers: int = 1, scheduler: str | None = None) ->
     missing = {job: missing_folds(job) for job in jobs}
     tasks = (
         delayed(run_task)(job, number, features)
-        for job, numbers in missing.items() if numbers
+        for job, numbers in missing.items()
+        if numbers
         for features in [load_features(job.corpus, job.dataset, job.protocol.features)]
         for number in numbers
     )
@@ -228,8 +232,10 @@ def collect(job: Job) -> None:
     if set(job.classifiers) - set(find_scores(job)):
         parts = [read_scores(part_path(job, number), job.key) for number in range(REPETITIONS * FOLDS)]
         if any(part is None for part in parts):
-            raise CmcslError(f"Finished folds of {job.corpus}/{job.dataset} were taken away from {job.parts} during "
-                             "the run: give the same command again, and it computes them again.")
+            raise CmcslError(
+                f"Finished folds of {job.corpus}/{job.dataset} were taken away from {job.parts} during "
+                "the run: give the same command again, and it computes them again."
+            )
         keep_scores(pd.concat(parts), job)
     shutil.rmtree(job.parts, ignore_errors=True)
     # Folds of other work on the same dataset may lie beside them.
@@ -250,8 +256,9 @@ def backend(workers: int, scheduler: str | None = None) -> Iterator[None]:
     warnings.filterwarnings("ignore", "[0-9]+ tasks (have been successfully executed|which were still)", UserWarning)
     if scheduler is None:
         # Features are sent to the workers: joblib keeps those that it puts into shared memory until the run ends.
-        with parallel_config(backend="loky", n_jobs=workers, max_nbytes=None, initializer=end_with,
-                             initargs=(os.getpid(),)):
+        with parallel_config(
+            backend="loky", n_jobs=workers, max_nbytes=None, initializer=end_with, initargs=(os.getpid(),)
+        ):
             yield
         return
     try:
@@ -261,8 +268,10 @@ def backend(workers: int, scheduler: str | None = None) -> Iterator[None]:
     try:
         client = Client(scheduler, timeout=10)
     except (OSError, ValueError) as error:
-        raise CmcslError(f"No dask scheduler answers at {scheduler} ({type(error).__name__}): start one, or leave "
-                         "--scheduler out to run on this machine.") from None
+        raise CmcslError(
+            f"No dask scheduler answers at {scheduler} ({type(error).__name__}): start one, or leave "
+            "--scheduler out to run on this machine."
+        ) from None
     with client, parallel_config(backend="dask"):
         yield
 
@@ -292,13 +301,24 @@ def refuse(job: Job) -> None:
         Always; if its features are not on this machine either, it tells how to make those first.
     """
     load_features(job.corpus, job.dataset, job.protocol.features)
-    raise Absent(f"There are no scores of {job.corpus}/{job.dataset} with {', '.join(job.classifiers)} for the "
-                 f"{job.protocol.name} protocol: run `{job.command}` first.")
+    raise Absent(
+        f"There are no scores of {job.corpus}/{job.dataset} with {', '.join(job.classifiers)} for the "
+        f"{job.protocol.name} protocol: run `{job.command}` first."
+    )
 
 
-def load_scores(corpus: str, protocol: Protocol, number: int = 3, *, datasets: list[str] | str | None = None,
-                classifiers: tuple[str, ...] | None = None, budgets: tuple[int, ...] = BUDGETS,
-                compute: bool = True, workers: int = 1, scheduler: str | None = None) -> pd.DataFrame:
+def load_scores(
+    corpus: str,
+    protocol: Protocol,
+    number: int = 3,
+    *,
+    datasets: list[str] | str | None = None,
+    classifiers: tuple[str, ...] | None = None,
+    budgets: tuple[int, ...] = BUDGETS,
+    compute: bool = True,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> pd.DataFrame:
     """Scores of an experiment for many datasets; what is not kept is computed, then kept in CMCSL_HOME.
 
     Parameters
@@ -334,16 +354,26 @@ def load_scores(corpus: str, protocol: Protocol, number: int = 3, *, datasets: l
     classifiers = chosen.classifiers if classifiers is None else tuple(classifiers)
     for classifier in classifiers:
         check_choice(classifier, CLASSIFIERS, "classifier")
-    return scores_of([Job(corpus, dataset, protocol, chosen.number, classifiers, tuple(budgets))
-                      for dataset in catalogue(corpus, datasets)], compute, workers, scheduler)
+    return scores_of(
+        [
+            Job(corpus, dataset, protocol, chosen.number, classifiers, tuple(budgets))
+            for dataset in catalogue(corpus, datasets)
+        ],
+        compute,
+        workers,
+        scheduler,
+    )
 
 
 def scores_of(jobs: list[Job], compute: bool = True, workers: int = 1, scheduler: str | None = None) -> pd.DataFrame:
     """Scores of jobs with the same classifiers; `load_scores` tells the parameters and the errors."""
     classifiers = jobs[0].classifiers
     found = {job: find_scores(job) for job in jobs}
-    todo = {job: replace(job, classifiers=tuple(each for each in classifiers if each not in scores))
-            for job, scores in found.items() if set(classifiers) - set(scores)}
+    todo = {
+        job: replace(job, classifiers=tuple(each for each in classifiers if each not in scores))
+        for job, scores in found.items()
+        if set(classifiers) - set(scores)
+    }
     if todo and not compute:
         refuse(next(iter(todo.values())))
     if todo:

@@ -15,8 +15,18 @@ from ..files.sealed import SEAL, checked, written_sealed
 #: classifier for both modalities, have modality "both"; pseudo_label_accuracy is the share of right labels
 #: among the training rows that are not seeds, empty for methods without pseudo-labels.
 COLUMNS = (
-    "corpus", "protocol", "dataset", "modality", "method", "preprocessing", "classifier",
-    "budget", "repetition", "fold", "balanced_accuracy", "pseudo_label_accuracy",
+    "corpus",
+    "protocol",
+    "dataset",
+    "modality",
+    "method",
+    "preprocessing",
+    "classifier",
+    "budget",
+    "repetition",
+    "fold",
+    "balanced_accuracy",
+    "pseudo_label_accuracy",
 )
 METADATA_KEY = b"cmcsl"
 

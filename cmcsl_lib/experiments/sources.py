@@ -15,9 +15,17 @@ from .runs import load_scores
 PUBLISHED = "published"
 
 
-def source_scores(source: str, number: int, chosen: Protocol | str = "strict", *,
-                  datasets: list[str] | str | None = None, classifiers: tuple[str, ...] | None = None,
-                  budgets: tuple[int, ...] = BUDGETS, compute: bool = True, workers: int = 1) -> pd.DataFrame:
+def source_scores(
+    source: str,
+    number: int,
+    chosen: Protocol | str = "strict",
+    *,
+    datasets: list[str] | str | None = None,
+    classifiers: tuple[str, ...] | None = None,
+    budgets: tuple[int, ...] = BUDGETS,
+    compute: bool = True,
+    workers: int = 1,
+) -> pd.DataFrame:
     """Scores of an experiment from any source.
 
     Parameters
@@ -42,15 +50,27 @@ def source_scores(source: str, number: int, chosen: Protocol | str = "strict", *
     check_choice(source, [*known_corpora(), PUBLISHED], "source")
     if source != PUBLISHED:
         its = protocol(chosen) if isinstance(chosen, str) else chosen
-        return load_scores(source, its, number, datasets=datasets, classifiers=classifiers, budgets=budgets,
-                           compute=compute, workers=workers)
+        return load_scores(
+            source,
+            its,
+            number,
+            datasets=datasets,
+            classifiers=classifiers,
+            budgets=budgets,
+            compute=compute,
+            workers=workers,
+        )
     scores = load_published(number)
-    return scores[scores.dataset.isin(catalogue("mm-imdb", datasets)) & scores.budget.isin([0, *budgets])
-                  & scores.classifier.isin(classifiers or experiment(number).classifiers)].reset_index(drop=True)
+    return scores[
+        scores.dataset.isin(catalogue("mm-imdb", datasets))
+        & scores.budget.isin([0, *budgets])
+        & scores.classifier.isin(classifiers or experiment(number).classifiers)
+    ].reset_index(drop=True)
 
 
-def source_budgets(source: str, names: list[str] | str | None = None,
-                   budgets: Sequence[int] = BUDGETS) -> tuple[int, ...]:
+def source_budgets(
+    source: str, names: list[str] | str | None = None, budgets: Sequence[int] = BUDGETS
+) -> tuple[int, ...]:
     """Those budgets that the datasets of a source can give: no more seeds than the smallest class has training rows.
 
     Parameters

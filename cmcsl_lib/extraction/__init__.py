@@ -26,15 +26,42 @@ from .visual import SEED, STARTS, VisualEncoder, VisualSettings, visual_settings
 from .weights import fetch_imagenet_weights, imagenet_weights, read_weights
 
 __all__ = [
-    "SEED", "STARTS", "Geometry", "Images", "Place", "Trainer", "Training", "VisualEncoder", "VisualSettings",
-    "corpus_sha256", "encode_texts", "extract", "fetch_imagenet_weights", "imagenet_weights", "place", "read_weights",
-    "text_weights", "train", "visual_settings",
+    "SEED",
+    "STARTS",
+    "Geometry",
+    "Images",
+    "Place",
+    "Trainer",
+    "Training",
+    "VisualEncoder",
+    "VisualSettings",
+    "corpus_sha256",
+    "encode_texts",
+    "extract",
+    "fetch_imagenet_weights",
+    "imagenet_weights",
+    "place",
+    "read_weights",
+    "text_weights",
+    "train",
+    "visual_settings",
 ]
 
 
-def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "auto", folder: Path | None = None,
-            seed: int = SEED, split_seed: int = SEED, device: str = "auto", precision: str = "auto",
-            weights: Path | None = None, orientation: str = "upright", finetuned: bool = True) -> list[Path]:
+def extract(
+    corpus: str,
+    names: Iterable[str] | None = None,
+    *,
+    start: str = "auto",
+    folder: Path | None = None,
+    seed: int = SEED,
+    split_seed: int = SEED,
+    device: str = "auto",
+    precision: str = "auto",
+    weights: Path | None = None,
+    orientation: str = "upright",
+    finetuned: bool = True,
+) -> list[Path]:
     """Make the features of datasets and write one file for each.
 
     A file that was made with the same settings from the same corpus is left as it is.
@@ -81,12 +108,15 @@ def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "au
     if not wanted:
         raise CmcslError(f"No dataset was named: choose from {', '.join(datasets(corpus))}.")
     where = place(device, precision)
-    visual = visual_settings(start, weights, seed=seed, split_seed=split_seed, orientation=orientation,
-                             finetuned=finetuned)
+    visual = visual_settings(
+        start, weights, seed=seed, split_seed=split_seed, orientation=orientation, finetuned=finetuned
+    )
     loaded = load(corpus)
     if not loaded.has_images:
-        raise CmcslError(f"The corpus {corpus} has no images and texts, only features that were made elsewhere: "
-                         "nothing can be extracted.")
+        raise CmcslError(
+            f"The corpus {corpus} has no images and texts, only features that were made elsewhere: "
+            "nothing can be extracted."
+        )
     # A training that pools the datasets must not see any of their 80%; else each is split by itself, as published.
     split = "corpus" if visual.start == "pooled" else "dataset"
     encoder = VisualEncoder(loaded, visual, where)
@@ -99,8 +129,10 @@ def extract(corpus: str, names: Iterable[str] | None = None, *, start: str = "au
     # Divided before anything takes long: a class may be too small.
     divided = [subset(loaded, name, split_seed, split) for name in missing]
     if finetuned and (bare := [its.dataset for its in divided if not len(its.finetuning_rows)]):
-        tell(f"Too few labelled items to fine-tune ResNet-18 for {', '.join(bare)}: its weights stay those that it "
-             f"starts from, {visual.start}.")
+        tell(
+            f"Too few labelled items to fine-tune ResNet-18 for {', '.join(bare)}: its weights stay those that it "
+            f"starts from, {visual.start}."
+        )
     texts = encode_texts(loaded, str(where.device)) if divided else None
     for its in tqdm(divided, desc="Datasets", disable=None):
         _write(paths[its.dataset], its, ids, encoder, texts, settings)
@@ -111,14 +143,22 @@ def _settings(encoder: VisualEncoder, split: str) -> dict:
     """All that features depend on, as metadata keep it."""
     visual, where = encoder.settings, encoder.place
     pooled = visual.start == "pooled"
-    return {"corpus": encoder.sha256, "seed": visual.seed, "split": split,
-            "split seed": visual.split_seed} | extra.versions() | {
-            "device": where.device.type, "precision": where.precision, "start": visual.start,
+    return (
+        {"corpus": encoder.sha256, "seed": visual.seed, "split": split, "split seed": visual.split_seed}
+        | extra.versions()
+        | {
+            "device": where.device.type,
+            "precision": where.precision,
+            "start": visual.start,
             "start weights": encoder.weights_sha256 or "pooled",
             "pooled training": str(trainings.POOLED) if pooled else "none",
             "fine-tuning": str(visual.training) if visual.finetuned else "none",
-            "images": str(visual.geometry), "visual batch": visual.training.batch,
-            "text batch": BATCH, "text weights": text_encoder()["sha256"]}
+            "images": str(visual.geometry),
+            "visual batch": visual.training.batch,
+            "text batch": BATCH,
+            "text weights": text_encoder()["sha256"],
+        }
+    )
 
 
 def _is_made(path: Path, settings: dict) -> bool:
@@ -137,11 +177,21 @@ def _is_made(path: Path, settings: dict) -> bool:
     return False
 
 
-def _write(path: Path, its: Subset, ids: np.ndarray, encoder: VisualEncoder, texts: np.ndarray,
-           settings: dict) -> None:
+def _write(path: Path, its: Subset, ids: np.ndarray, encoder: VisualEncoder, texts: np.ndarray, settings: dict) -> None:
     images, visual_told = encoder.features(its)
     metadata = {"settings": settings, "visual": visual_told, "text": text_encoder()}
-    write_features(Features(its.corpus, its.dataset, its.classes, ids[its.rows], its.y, images.astype(np.float64),
-                            texts[its.rows].astype(np.float64), metadata), path)
+    write_features(
+        Features(
+            its.corpus,
+            its.dataset,
+            its.classes,
+            ids[its.rows],
+            its.y,
+            images.astype(np.float64),
+            texts[its.rows].astype(np.float64),
+            metadata,
+        ),
+        path,
+    )
     encoder.forget(its)
     tell(f"{its.dataset}: features are in {readable_path(path)}")

@@ -72,8 +72,12 @@ class Geometry:
         if not self.cropped:
             return v2.Resize((self.pixels, self.pixels))
         its = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
-        return v2.Compose([v2.Resize(its.resize_size, interpolation=its.interpolation, antialias=its.antialias),
-                           v2.CenterCrop(self.pixels)])
+        return v2.Compose(
+            [
+                v2.Resize(its.resize_size, interpolation=its.interpolation, antialias=its.antialias),
+                v2.CenterCrop(self.pixels),
+            ]
+        )
 
 
 class Images:
@@ -139,8 +143,12 @@ class Images:
         """
         workers = WORKERS if sys.platform == "linux" else 0
         loader = torch.utils.data.DataLoader(
-            self, batch_sampler=[its.tolist() for its in rows], num_workers=workers, collate_fn=_collated,
-            multiprocessing_context="fork" if workers else None, prefetch_factor=AHEAD if workers else None,
+            self,
+            batch_sampler=[its.tolist() for its in rows],
+            num_workers=workers,
+            collate_fn=_collated,
+            multiprocessing_context="fork" if workers else None,
+            prefetch_factor=AHEAD if workers else None,
             # Workers are given seeds, which must not come from the caller's generator.
             generator=torch.Generator(),
         )
@@ -154,7 +162,7 @@ class Images:
 
     def _kept(self, row: int) -> np.ndarray | None:
         try:
-            with open(self.path, "rb", buffering=0) as file:
+            with self.path.open("rb", buffering=0) as file:
                 file.seek(self._offset(row))
                 content = file.read(self._offset(1))
         except FileNotFoundError:
@@ -168,12 +176,14 @@ class Images:
         content = image.tobytes()
         try:
             # Not "ab", which would write at the end, nor "wb", which would empty the file.
-            with open(os.open(self.path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644), "wb") as file:
+            with open(os.open(self.path, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o644), "wb") as file:  # noqa: PTH123
                 file.seek(self._offset(row))
                 file.write(content + self._checksum(row, content))
         except OSError as error:
-            raise CmcslError(f"Images can't be kept in {readable_path(self.path.parent)} ({error.strerror}): free some "
-                             "space, or set CMCSL_HOME.") from None
+            raise CmcslError(
+                f"Images can't be kept in {readable_path(self.path.parent)} ({error.strerror}): free some "
+                "space, or set CMCSL_HOME."
+            ) from None
 
     def _checksum(self, row: int, image: bytes) -> bytes:
         return zlib.crc32(image, zlib.crc32(self.path.name.encode(), row)).to_bytes(CHECKSUM_BYTES, "little")
@@ -183,8 +193,10 @@ class Images:
         try:
             image = decoded(items.image.iloc[row])
         except CmcslError as error:
-            raise CmcslError(f"The image of {items.id.iloc[row]} in the corpus {self._corpus.name} can't be used "
-                             f"({error}): take the item out of the corpus.") from None
+            raise CmcslError(
+                f"The image of {items.id.iloc[row]} in the corpus {self._corpus.name} can't be used "
+                f"({error}): take the item out of the corpus."
+            ) from None
         return self._geometry.applied(image)
 
 

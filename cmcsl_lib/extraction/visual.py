@@ -84,8 +84,10 @@ def visual_settings(start: str = "auto", weights: Path | None = None, **others) 
         start = "imagenet" if weights or imagenet_weights().is_file() else "pooled"
     made = VisualSettings(start, weights, **others)
     if start == "imagenet" and not made.file.is_file():
-        raise CmcslError(f"There are no weights at {made.file}: name a file with --weights, run "
-                         "`cmcsl fetch imagenet-weights`, or take the start pooled.")
+        raise CmcslError(
+            f"There are no weights at {made.file}: name a file with --weights, run "
+            "`cmcsl fetch imagenet-weights`, or take the start pooled."
+        )
     if start == "imagenet" and not weights:
         check_imagenet(made.file)
     return made
@@ -134,8 +136,10 @@ class VisualEncoder:
         labels = self.corpus.items.labels.iloc[rows]
         rows, labels = rows[labels.map(len) > 0], labels[labels.map(len) > 0]
         if not len(rows):
-            tell(f"Start: too few items of {self.corpus.name} have labels to train on, so that the weights stay "
-                 "random. Better start from ImageNet's: `cmcsl fetch imagenet-weights`.")
+            tell(
+                f"Start: too few items of {self.corpus.name} have labels to train on, so that the weights stay "
+                "random. Better start from ImageNet's: `cmcsl fetch imagenet-weights`."
+            )
             return network(1, None, self.settings.seed).state_dict(), []
         name = fingerprint(rows=rows, training=str(trainings.POOLED), **self._depends())
         path = home() / "weights" / f"{self.corpus.name} pooled {name}.pt"
@@ -159,8 +163,18 @@ class VisualEncoder:
         weight = ((len(targets) - positives) / positives).clamp(max=20).sqrt()
         loss = nn.BCEWithLogitsLoss(pos_weight=weight.to(self.place.device))
         made = network(len(names), None, self.settings.seed)
-        losses = train(made, self.images, rows, targets, loss, trainings.POOLED, self.settings.seed, self.place,
-                       checkpoint, f"Training on all labels of {self.corpus.name}")
+        losses = train(
+            made,
+            self.images,
+            rows,
+            targets,
+            loss,
+            trainings.POOLED,
+            self.settings.seed,
+            self.place,
+            checkpoint,
+            f"Training on all labels of {self.corpus.name}",
+        )
         return {name: value.cpu().contiguous() for name, value in made.state_dict().items()}, losses
 
     def features(self, its: Subset) -> tuple[np.ndarray, dict]:
@@ -179,10 +193,13 @@ class VisualEncoder:
         tuned = network(len(its.classes), start, self.settings.seed)
         losses = self.finetune(tuned, its) if self.settings.training.epochs and len(its.finetuning_y) else []
         pooled = self.settings.start == "pooled"
-        described = {"encoder": "ResNet-18",
-                     "start": "untrained" if pooled and not pooled_loss else self.settings.start,
-                     "training": dataclasses.asdict(self.settings.training),
-                     "finetuning_loss": losses, "pooled_loss": pooled_loss}
+        described = {
+            "encoder": "ResNet-18",
+            "start": "untrained" if pooled and not pooled_loss else self.settings.start,
+            "training": dataclasses.asdict(self.settings.training),
+            "finetuning_loss": losses,
+            "pooled_loss": pooled_loss,
+        }
         if pooled_loss:
             described["pooled_training"] = dataclasses.asdict(trainings.POOLED)
         return self.encoded(tuned, its.rows), described
@@ -204,11 +221,14 @@ class VisualEncoder:
         tuned = without_head(tuned).to(self.place.device, memory_format=self.place.memory_format)
         size = BATCHES[self.place.device.type]
         parts = np.split(rows, range(size, len(rows), size))
-        bar = tqdm(self.images.batches(parts), total=len(parts), desc="Features", unit="batch", leave=False,
-                   disable=None)
+        bar = tqdm(
+            self.images.batches(parts), total=len(parts), desc="Features", unit="batch", leave=False, disable=None
+        )
         with torch.inference_mode(), self.place.autocast():
-            made = [tuned(normalized(self.place.moved(batch))).unflatten(1, (512, -1)).float().mean(-1).cpu()
-                    for batch in bar]
+            made = [
+                tuned(normalized(self.place.moved(batch))).unflatten(1, (512, -1)).float().mean(-1).cpu()
+                for batch in bar
+            ]
         return torch.cat(made).numpy()
 
     def forget(self, its: Subset) -> None:
@@ -226,20 +246,43 @@ class VisualEncoder:
         shares = torch.bincount(y, minlength=len(its.classes)) / len(y)
         # Section III, "weights corresponding to the ratio of class cardinality".
         loss = nn.CrossEntropyLoss(weight=(1 - shares).to(self.place.device))
-        return train(tuned, self.images, its.finetuning_rows, y, loss, self.settings.training, self.settings.seed,
-                     self.place, self._finetuning_checkpoint(its), f"Fine-tuning on {its.dataset}")
+        return train(
+            tuned,
+            self.images,
+            its.finetuning_rows,
+            y,
+            loss,
+            self.settings.training,
+            self.settings.seed,
+            self.place,
+            self._finetuning_checkpoint(its),
+            f"Fine-tuning on {its.dataset}",
+        )
 
     def _depends(self) -> dict:
         # Sums are ordered by the number of threads.
         threads = torch.get_num_threads() if self.place.device.type == "cpu" else 0
-        return {"corpus": self.sha256, "geometry": str(self.settings.geometry), "seed": self.settings.seed,
-                "device": self.place.device.type, "precision": self.place.precision, "threads": threads} | versions()
+        return {
+            "corpus": self.sha256,
+            "geometry": str(self.settings.geometry),
+            "seed": self.settings.seed,
+            "device": self.place.device.type,
+            "precision": self.place.precision,
+            "threads": threads,
+        } | versions()
 
     def _finetuning_checkpoint(self, its: Subset) -> Path:
-        name = fingerprint(rows=its.finetuning_rows, y=its.finetuning_y, classes=its.classes,
-                           training=str(self.settings.training), start=self.settings.start,
-                           split_seed=self.settings.split_seed, pooled=str(trainings.POOLED),
-                           weights=self.weights_sha256, **self._depends())
+        name = fingerprint(
+            rows=its.finetuning_rows,
+            y=its.finetuning_y,
+            classes=its.classes,
+            training=str(self.settings.training),
+            start=self.settings.start,
+            split_seed=self.settings.split_seed,
+            pooled=str(trainings.POOLED),
+            weights=self.weights_sha256,
+            **self._depends(),
+        )
         return self._checkpoint(its.dataset, name)
 
     def _checkpoint(self, what: str, name: str) -> Path:

@@ -36,8 +36,10 @@ def fetch_imagenet_weights() -> Path:
             # torch.hub writes beside the file and renames it only if the hash is right.
             torch.hub.download_url_to_file(_imagenet().url, str(path), hash_prefix=_hash_prefix())
         except (urllib.error.URLError, RuntimeError, OSError) as error:
-            raise CmcslError(f"{_imagenet().url} can't be fetched ({error}): try again, or name a local copy with "
-                             "`cmcsl extract --weights FILE`.") from None
+            raise CmcslError(
+                f"{_imagenet().url} can't be fetched ({error}): try again, or name a local copy with "
+                "`cmcsl extract --weights FILE`."
+            ) from None
     check_imagenet(path)
     return path
 
@@ -45,8 +47,10 @@ def fetch_imagenet_weights() -> Path:
 def check_imagenet(path: Path) -> None:
     """Raise a `CmcslError` unless the file's SHA-256 begins as its name in torchvision says."""
     if not file_sha256(path).startswith(_hash_prefix()):
-        raise CmcslError(f"{path} is not the file of ImageNet weights that torchvision names: delete it and run "
-                         "`cmcsl fetch imagenet-weights`, or name other weights with --weights.")
+        raise CmcslError(
+            f"{path} is not the file of ImageNet weights that torchvision names: delete it and run "
+            "`cmcsl fetch imagenet-weights`, or name other weights with --weights."
+        )
 
 
 def _hash_prefix() -> str:
@@ -55,7 +59,7 @@ def _hash_prefix() -> str:
 
 def file_sha256(path: Path) -> str:
     """SHA-256 of a file, in hexadecimal digits."""
-    with open(path, "rb") as file:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
@@ -73,11 +77,14 @@ def read_weights(path: Path) -> dict:
             check_zip(path)
         told = torch.load(path, weights_only=True, map_location="cpu")
     except UNREADABLE as error:
-        raise CmcslError(f"The weights {path} can't be read ({type(error).__name__}): name a file of ResNet-18's "
-                         "weights as torchvision keeps it.") from None
+        raise CmcslError(
+            f"The weights {path} can't be read ({type(error).__name__}): name a file of ResNet-18's "
+            "weights as torchvision keeps it."
+        ) from None
     if not (isinstance(told, dict) and all(isinstance(value, torch.Tensor) for value in told.values())):
-        raise CmcslError(f"The file {path} holds no weights by name: name a file of ResNet-18's weights as torchvision "
-                         "keeps it.")
+        raise CmcslError(
+            f"The file {path} holds no weights by name: name a file of ResNet-18's weights as torchvision keeps it."
+        )
     return told
 
 

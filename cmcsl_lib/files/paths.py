@@ -83,10 +83,10 @@ def written_whole(path: Path) -> Iterator[Path]:
         try:
             yield temporary
             # A disk may write a rename before what was renamed: without this, a power cut could leave an empty file.
-            with open(temporary, "r+b") as file:
+            with temporary.open("r+b") as file:
                 os.fsync(file.fileno())
-            os.chmod(temporary, 0o644)
-            os.replace(temporary, path)
+            temporary.chmod(0o644)
+            temporary.replace(path)
         finally:
             temporary.unlink(missing_ok=True)
 
@@ -102,8 +102,10 @@ def told_if_unwritable(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise CmcslError(f"{readable_path(path)} can't be written ({error.strerror or error}): make room there and let "
-                         "it be written to, or name another folder with CMCSL_HOME.") from None
+        raise CmcslError(
+            f"{readable_path(path)} can't be written ({error.strerror or error}): make room there and let "
+            "it be written to, or name another folder with CMCSL_HOME."
+        ) from None
 
 
 def remove_stale(folder: Path, pattern: str) -> None:

@@ -16,6 +16,7 @@ def end_with(parent: int) -> None:
     parent : int
         Number of the process that started this one.
     """
+
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(1)

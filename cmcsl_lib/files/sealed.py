@@ -32,9 +32,9 @@ def written_sealed(path: Path) -> Iterator[Path]:
     """As `paths.written_whole`, for a file whose metadata hold `SEAL`: its SHA-256 is put there."""
     with written_whole(path) as temporary:
         yield temporary
-        with open(temporary, "r+b") as file, mmap.mmap(file.fileno(), 0) as content:
+        with temporary.open("r+b") as file, mmap.mmap(file.fileno(), 0) as content:
             place, digest = _digest(content)
-            content[place:place + len(digest)] = digest
+            content[place : place + len(digest)] = digest
 
 
 def sealed_as(path: Path) -> str:
@@ -47,7 +47,7 @@ def sealed_as(path: Path) -> str:
     """
     with _mapped(path) as content:
         place = _place(content)
-        return content[place:place + 64].decode("latin-1")
+        return content[place : place + 64].decode("latin-1")
 
 
 def check_file(path: Path) -> None:
@@ -86,13 +86,13 @@ def check_seal(content: bytes | mmap.mmap) -> None:
         Also if it was never sealed.
     """
     place, digest = _digest(content)
-    if content[place:place + len(digest)] != digest:
+    if content[place : place + len(digest)] != digest:
         raise Damaged("its SHA-256 is not the one that it was written with")
 
 
 @contextmanager
 def _mapped(path: Path) -> Iterator[mmap.mmap]:
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         yield content
 
 
@@ -117,7 +117,7 @@ def _place(content: bytes | mmap.mmap) -> int:
 def _add(sha256: "hashlib._Hash", content: bytes | mmap.mmap, first: int, last: int) -> None:
     with memoryview(content) as view:
         for start in range(first, last, STEP):
-            with view[start:min(start + STEP, last)] as part:
+            with view[start : min(start + STEP, last)] as part:
                 sha256.update(part)
             if isinstance(content, mmap.mmap) and hasattr(content, "madvise"):
                 # Gigabytes of images would otherwise count as this process's memory.
@@ -133,5 +133,8 @@ def _check_listed(content: bytes, path: Path) -> None:
 def _listed() -> dict[str, str]:
     """SHA-256 of every shipped file by its path in ``data/``."""
     lines = (shipped() / "SHA256SUMS").read_text(encoding="utf-8", errors="replace").splitlines()
-    return {name: digest for digest, _, name in (line.partition("  ") for line in lines)
-            if re.fullmatch("[0-9a-f]{64}", digest)}
+    return {
+        name: digest
+        for digest, _, name in (line.partition("  ") for line in lines)
+        if re.fullmatch("[0-9a-f]{64}", digest)
+    }

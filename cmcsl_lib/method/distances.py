@@ -51,8 +51,13 @@ def clusterings(X: np.ndarray, seeds: list[np.ndarray]) -> list[Clusters]:
     return found
 
 
-def _nearest(X: np.ndarray, seeds: np.ndarray, columns: list[np.ndarray],
-             fresh: list[tuple[bool, np.ndarray]], inside: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+def _nearest(
+    X: np.ndarray,
+    seeds: np.ndarray,
+    columns: list[np.ndarray],
+    fresh: list[tuple[bool, np.ndarray]],
+    inside: list[np.ndarray],
+) -> list[tuple[np.ndarray, np.ndarray]]:
     """Place in each list of the seed that is nearest to each row, and its distance.
 
     Parameters
@@ -87,8 +92,9 @@ def _nearest(X: np.ndarray, seeds: np.ndarray, columns: list[np.ndarray],
     return found
 
 
-def _two_nearest(products: np.ndarray,
-                 fresh: list[tuple[bool, np.ndarray]]) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _two_nearest(
+    products: np.ndarray, fresh: list[tuple[bool, np.ndarray]]
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """For each list: smallest and second smallest of its rows of `products`, and which row is the smallest.
 
     All three are overwritten for the next list.

@@ -42,8 +42,9 @@ class CrossModalLabels(NamedTuple):
     modality: np.ndarray
 
 
-def labeling(y: np.ndarray, budget: int, random: np.random.Generator | np.random.RandomState,
-             *, replacement: bool = False) -> np.ndarray:
+def labeling(
+    y: np.ndarray, budget: int, random: np.random.Generator | np.random.RandomState, *, replacement: bool = False
+) -> np.ndarray:
     """LABELING: draw `budget` rows of each class, uniformly; they are the seeds.
 
     Parameters

@@ -81,8 +81,9 @@ def fit(X: np.ndarray, labels: np.ndarray, weights: np.ndarray, classes: int) ->
     for number in np.flatnonzero(in_doubt.any(axis=(1, 2))):
         doubt = in_doubt[number]
         columns, rows = doubt.any(axis=0), doubt.any(axis=1)[labels[number]]
-        again = _two_passes(X[np.ix_(rows, columns)] - centre[columns], labels[number, rows], weights[number, rows],
-                            classes)
+        again = _two_passes(
+            X[np.ix_(rows, columns)] - centre[columns], labels[number, rows], weights[number, rows], classes
+        )
         mean[number][doubt], variance[number][doubt] = (each[doubt[:, columns]] for each in again)
     return _smoothed(totals, centre + mean, variance, smoothing)
 
@@ -200,16 +201,19 @@ def _expand(fitted: Gaussians) -> _Expanded:
     logarithms = 0.5 * np.log(2 * np.pi * fitted.variance)
     constant = fitted.log_prior - logarithms.sum(axis=2) - C
     others = np.where(there, np.abs(fitted.log_prior) + np.abs(logarithms).sum(axis=2), 0)
-    return _Expanded(centre, factors, constant, (2 * d + 8) * np.finfo(np.float64).eps,
-                     2 * (5 * others + 6 * C).max(axis=1))
+    return _Expanded(
+        centre, factors, constant, (2 * d + 8) * np.finfo(np.float64).eps, 2 * (5 * others + 6 * C).max(axis=1)
+    )
 
 
 def _plain_likelihoods(fitted: Gaussians, number: int, X: np.ndarray) -> np.ndarray:
     """Joint log-likelihoods of one classifier from the differences x - mean, shape (k, m)."""
-    return np.array([
-        log_prior - 0.5 * np.log(2 * np.pi * variance).sum() - 0.5 * ((X - mean)**2 / variance).sum(axis=1)
-        for log_prior, mean, variance in zip(*(each[number] for each in fitted), strict=True)
-    ])
+    return np.array(
+        [
+            log_prior - 0.5 * np.log(2 * np.pi * variance).sum() - 0.5 * ((X - mean) ** 2 / variance).sum(axis=1)
+            for log_prior, mean, variance in zip(*(each[number] for each in fitted), strict=True)
+        ]
+    )
 
 
 def _only_one(candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -221,14 +225,13 @@ def _only_one(candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return label, count > 1
 
 
-def _two_passes(X: np.ndarray, labels: np.ndarray, weights: np.ndarray,
-                classes: int) -> tuple[np.ndarray, np.ndarray]:
+def _two_passes(X: np.ndarray, labels: np.ndarray, weights: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of each class, the variance from differences to the mean; shapes (k, d)."""
     chosen = _one_hot(labels[None], weights[None], classes)[0]
     total = chosen.sum(axis=1, keepdims=True)
     shares = chosen / np.where(total > 0, total, 1)
     mean = shares @ X
-    return mean, shares @ (X - mean[labels])**2
+    return mean, shares @ (X - mean[labels]) ** 2
 
 
 def _smoothed(totals: np.ndarray, mean: np.ndarray, variance: np.ndarray, smoothing: float) -> Gaussians:
@@ -259,8 +262,8 @@ def _powers(X: np.ndarray, centre: np.ndarray, width: int) -> Iterator[tuple[sli
     step = max(1, min(n, MEMORY // (8 * (2 * d + width))))
     buffer = np.empty((step, 2 * d))
     for start in range(0, n, step):
-        rows = X[start:start + step]
-        powers = buffer[:len(rows)]
+        rows = X[start : start + step]
+        powers = buffer[: len(rows)]
         np.subtract(rows, centre, out=powers[:, :d])
         np.square(powers[:, :d], out=powers[:, d:])
         yield slice(start, start + len(rows)), powers

@@ -70,8 +70,10 @@ def gallery(corpus: Corpus, ids: Sequence[str], captions: Sequence[str], columns
         One row per image: id, caption.
     """
     images = corpus.items.set_index("id").image.loc[list(ids)]
-    wrapped = [[short for line in caption.splitlines() for short in wrap(line, 16, max_lines=3, placeholder=" …")]
-               for caption in captions]
+    wrapped = [
+        [short for line in caption.splitlines() for short in wrap(line, 16, max_lines=3, placeholder=" …")]
+        for caption in captions
+    ]
     lines = -(-len(images) // columns)
     # Inches: room for an image, and below it for the longest caption.
     side, gap = 1.7, 0.15 + 0.2 * max(map(len, wrapped))

@@ -1,6 +1,5 @@
 """Figures of the paper that need more than a line of seaborn."""
 
-
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -40,8 +39,14 @@ def budget_curves(scores: pd.DataFrame, row: str = "dataset", column: str = "mod
     apart = pd.concat([scores[~fused], *(scores[fused].assign(modality=modality) for modality in MODALITIES)])
     means = apart.groupby([row, column, "method", "budget"], sort=False).balanced_accuracy.mean().reset_index()
     rows, columns = (sorted(means[name].unique(), key=lambda value: ORDER.get(value, -1)) for name in (row, column))
-    figure, axes = plt.subplots(len(rows), len(columns), figsize=(max(9, 2.2 * len(columns)), 2.6 * len(rows)),
-                                sharex=True, sharey="row", squeeze=False)
+    figure, axes = plt.subplots(
+        len(rows),
+        len(columns),
+        figsize=(max(9, 2.2 * len(columns)), 2.6 * len(rows)),
+        sharex=True,
+        sharey="row",
+        squeeze=False,
+    )
     for line, title in zip(axes, rows, strict=True):
         for place, name in zip(line, columns, strict=True):
             panel = means[(means[row] == title) & (means[column] == name)]
@@ -62,8 +67,14 @@ def _draw_budgets(place: Axes, means: pd.Series) -> None:
             place.axhline(means[method].item(), color=PALETTE[method], linestyle=style, linewidth=1, label=method)
     for method, marker in CURVES.items():
         if method in methods:
-            place.plot(means[method].sort_index(), color=PALETTE[method], marker=marker, markersize=3.5, linewidth=1.2,
-                       label=method)
+            place.plot(
+                means[method].sort_index(),
+                color=PALETTE[method],
+                marker=marker,
+                markersize=3.5,
+                linewidth=1.2,
+                label=method,
+            )
     place.xaxis.get_major_locator().set_params(integer=True)
 
 
@@ -95,8 +106,13 @@ def feature_histograms(features: Features) -> pd.DataFrame:
     figure.tight_layout()
     # Names of users' classes may be longer than a panel is wide.
     short = sum(map(len, features.classes)) < 100
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="upper center", bbox_to_anchor=(0.5, 0.0), frameon=False,
-                  ncols=len(features.classes) if short else 1)
+    figure.legend(
+        *axes[0, 0].get_legend_handles_labels(),
+        loc="upper center",
+        bbox_to_anchor=(0.5, 0.0),
+        frameon=False,
+        ncols=len(features.classes) if short else 1,
+    )
     sns.despine(figure)
     return pd.concat(drawn, ignore_index=True)[["modality", "preprocessing", "class", "mean_feature", "density"]]
 
@@ -136,9 +152,17 @@ def rank_diagrams(means: pd.DataFrame) -> pd.DataFrame:
         for place, modality in zip(line, MODALITIES, strict=True):
             values = means.xs((group, modality), level=["group", "modality"])
             average, p_values = rank_comparison(values)
-            critical_difference_diagram(average, p_values, ax=place, alpha=ALPHA, label_props={"fontsize": 10},
-                                        label_fmt_left="{label} ({rank:.2f})", label_fmt_right="({rank:.2f}) {label}",
-                                        color_palette=colours, text_h_margin=0.02 * len(average))
+            critical_difference_diagram(
+                average,
+                p_values,
+                ax=place,
+                alpha=ALPHA,
+                label_props={"fontsize": 10},
+                label_fmt_left="{label} ({rank:.2f})",
+                label_fmt_right="({rank:.2f}) {label}",
+                color_palette=colours,
+                text_h_margin=0.02 * len(average),
+            )
             place.set_title(f"{group}, {modality} ({len(values)} dataset{'s' * (len(values) > 1)})", fontsize=10)
             pairs = p_values.rename_axis(index="method", columns="other").stack().rename("p_value").reset_index()
             pairs.insert(1, "average_rank", pairs.method.map(average))

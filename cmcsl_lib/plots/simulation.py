@@ -41,8 +41,14 @@ def gain_maps(cells: pd.DataFrame, row: str, column: str, place: pd.DataFrame | 
         cell), dataset, visual, text, gain, error.
     """
     lines, columns = cells[row].unique(), cells[column].unique()
-    figure, axes = plt.subplots(len(lines), len(columns), sharex=True, sharey=True, squeeze=False,
-                                figsize=(2.5 * len(columns) + 1.2, 2.45 * len(lines) + 0.6))
+    figure, axes = plt.subplots(
+        len(lines),
+        len(columns),
+        sharex=True,
+        sharey=True,
+        squeeze=False,
+        figsize=(2.5 * len(columns) + 1.2, 2.45 * len(lines) + 0.6),
+    )
     drawn = [cells[[row, column, "visual", "text", "gain", "error"]].assign(source="map", dataset="")]
     for panels, line in zip(axes, lines, strict=True):
         for panel, other in zip(panels, columns, strict=True):
@@ -60,12 +66,19 @@ def gain_maps(cells: pd.DataFrame, row: str, column: str, place: pd.DataFrame | 
     bar = figure.colorbar(mesh, cax=figure.add_axes((0.935, 0.3, 0.012, 0.4)), extend="both")
     bar.set_label("Gain of CMCSL", fontsize=12)
     if place is not None:
-        entries = {name: handle for panel in axes.flat
-                   for handle, name in zip(*panel.get_legend_handles_labels(), strict=True)}
-        figure.legend(entries.values(), entries, loc="upper center", bbox_to_anchor=(0.5, 0.0), ncols=2, frameon=False,
-                      fontsize=11)
-    return pd.concat(drawn, ignore_index=True)[
-        [row, column, "source", "dataset", "visual", "text", "gain", "error"]]
+        entries = {
+            name: handle for panel in axes.flat for handle, name in zip(*panel.get_legend_handles_labels(), strict=True)
+        }
+        figure.legend(
+            entries.values(),
+            entries,
+            loc="upper center",
+            bbox_to_anchor=(0.5, 0.0),
+            ncols=2,
+            frameon=False,
+            fontsize=11,
+        )
+    return pd.concat(drawn, ignore_index=True)[[row, column, "source", "dataset", "visual", "text", "gain", "error"]]
 
 
 def _heading(column: str, value: object) -> str:
@@ -79,8 +92,15 @@ def _draw_map(panel: Axes, cells: pd.DataFrame) -> QuadMesh:
     mesh = panel.pcolormesh(gains.columns, gains.index, gains, cmap="PuOr", vmin=-LIMIT, vmax=LIMIT, shading="nearest")
     for (text, visual), gain in gains.stack().items():
         if abs(gain) > SURE * errors.loc[text, visual]:
-            panel.text(visual, text, "+" if gain > 0 else "\N{MINUS SIGN}", ha="center", va="center", fontsize=10,
-                       color="white" if abs(gain) > 0.75 * LIMIT else "black")
+            panel.text(
+                visual,
+                text,
+                "+" if gain > 0 else "\N{MINUS SIGN}",
+                ha="center",
+                va="center",
+                fontsize=10,
+                color="white" if abs(gain) > 0.75 * LIMIT else "black",
+            )
     panel.set_aspect("equal")
     panel.tick_params(labelsize=9)
     return mesh
@@ -89,9 +109,17 @@ def _draw_map(panel: Axes, cells: pd.DataFrame) -> QuadMesh:
 def _mark(panel: Axes, place: pd.DataFrame) -> None:
     for source, datasets in place.groupby("source", sort=False):
         mark, colour = PAPER_MARK if source == PUBLISHED else CORPUS_MARK
-        panel.scatter(datasets.visual, datasets.text, marker=mark, s=18, color=colour, edgecolor="black",
-                      linewidth=0.6, zorder=3,
-                      label="datasets of the paper" if source == PUBLISHED else f"datasets of {figure_safe(source)}")
+        panel.scatter(
+            datasets.visual,
+            datasets.text,
+            marker=mark,
+            s=18,
+            color=colour,
+            edgecolor="black",
+            linewidth=0.6,
+            zorder=3,
+            label="datasets of the paper" if source == PUBLISHED else f"datasets of {figure_safe(source)}",
+        )
 
 
 def places(place: pd.DataFrame) -> pd.DataFrame:
@@ -119,8 +147,11 @@ def places(place: pd.DataFrame) -> pd.DataFrame:
         panel.set(title=kind.capitalize(), xlabel="Strength of the visual modality")
         panel.legend(frameon=False, loc="lower right")
     margin = min(0.05 + LETTER * place.dataset.str.len().max(), 0.25)
-    axes[0, 0].set(ylabel="Strength of the text", xlim=(place.visual.min() - margin, place.visual.max() + margin),
-                   ylim=(place.text.min() - 0.12, place.text.max() + 0.06))
+    axes[0, 0].set(
+        ylabel="Strength of the text",
+        xlim=(place.visual.min() - margin, place.visual.max() + margin),
+        ylim=(place.text.min() - 0.12, place.text.max() + 0.06),
+    )
     sns.despine(figure)
     figure.tight_layout()
     return place[["source", "dataset", "kind", "visual", "text"]]
@@ -137,6 +168,12 @@ def _name(panel: Axes, place: pd.DataFrame) -> None:
             if not any(start < right and left < end and abs(y - other) < LINE for start, end, other in taken):
                 break
         taken.append((left, right, y))
-        panel.annotate(figure_safe(row.dataset), (row.visual, row.text), xytext=(near, y), fontsize=8.5, va="center",
-                       ha="left" if side > 0 else "right", arrowprops={"arrowstyle": "-", "linewidth": 0.4,
-                                                                      "color": "#888888", "shrinkA": 0, "shrinkB": 3})
+        panel.annotate(
+            figure_safe(row.dataset),
+            (row.visual, row.text),
+            xytext=(near, y),
+            fontsize=8.5,
+            va="center",
+            ha="left" if side > 0 else "right",
+            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "#888888", "shrinkA": 0, "shrinkB": 3},
+        )

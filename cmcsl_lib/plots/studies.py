@@ -31,8 +31,9 @@ def gains_by_method(table: pd.DataFrame, column: str = "method", reference: str 
     """
     drawn = table[table[column] != reference]
     names, budgets, modalities = (list(drawn[name].unique()) for name in (column, "budget", "modality"))
-    figure, axes = plt.subplots(1, len(modalities), figsize=(3 * len(modalities) + 1, 1.4 + 0.3 * len(names)),
-                                sharey=True, squeeze=False)
+    figure, axes = plt.subplots(
+        1, len(modalities), figsize=(3 * len(modalities) + 1, 1.4 + 0.3 * len(names)), sharey=True, squeeze=False
+    )
     offsets = 0.22 * (np.arange(len(budgets)) - (len(budgets) - 1) / 2)
     for panel, modality in zip(axes[0], modalities, strict=True):
         panel.axvline(0, color="#888888", linewidth=0.8)
@@ -42,8 +43,17 @@ def gains_by_method(table: pd.DataFrame, column: str = "method", reference: str 
             colour, y = COLOURS[number % len(COLOURS)], np.arange(len(names)) + offset
             label = f"{budget} seed{'s' if budget > 1 else ''} per class"
             for which, face, text in ((significant, colour, label), (~significant, "white", None)):
-                panel.scatter(rows.gain[which], y[which], marker=MARKS[number % len(MARKS)], s=24, c=face,
-                              edgecolors=colour, linewidths=1.1, label=text, zorder=3)
+                panel.scatter(
+                    rows.gain[which],
+                    y[which],
+                    marker=MARKS[number % len(MARKS)],
+                    s=24,
+                    c=face,
+                    edgecolors=colour,
+                    linewidths=1.1,
+                    label=text,
+                    zorder=3,
+                )
         panel.set(title=TITLES[modality], xlabel=f"Gain over {reference}")
         panel.xaxis.get_major_locator().set_params(nbins=5)
         panel.grid(axis="y", color="#EEEEEE")

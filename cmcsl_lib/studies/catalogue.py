@@ -14,9 +14,17 @@ from .seeds import SEEDS
 STUDIES = {"peers": PEERS, "robustness": ROBUSTNESS, "seeds": SEEDS}
 
 
-def load_study(name: str, corpus: str, protocol: Protocol, *, datasets: list[str] | str | None = None,
-               budgets: tuple[int, ...] | None = None, compute: bool = True, workers: int = 1,
-               scheduler: str | None = None) -> pd.DataFrame:
+def load_study(
+    name: str,
+    corpus: str,
+    protocol: Protocol,
+    *,
+    datasets: list[str] | str | None = None,
+    budgets: tuple[int, ...] | None = None,
+    compute: bool = True,
+    workers: int = 1,
+    scheduler: str | None = None,
+) -> pd.DataFrame:
     """Scores of a study; what is neither shipped nor kept is computed, then kept in CMCSL_HOME.
 
     Parameters
@@ -43,6 +51,8 @@ def load_study(name: str, corpus: str, protocol: Protocol, *, datasets: list[str
     """
     study = STUDIES[check_choice(name, STUDIES, "study")]
     budgets = study.budgets if budgets is None else tuple(budgets)
-    jobs = [StudyJob(corpus, dataset, protocol, name, (CLASSIFIER,), budgets, study)
-            for dataset in catalogue(corpus, datasets)]
+    jobs = [
+        StudyJob(corpus, dataset, protocol, name, (CLASSIFIER,), budgets, study)
+        for dataset in catalogue(corpus, datasets)
+    ]
     return scores_of(jobs, compute, workers, scheduler)

@@ -26,12 +26,14 @@ UNCORRECTED = Statistics(holm=False)
 def ordered(scores: pd.DataFrame, **columns: Iterable[str]) -> pd.DataFrame:
     """The scores in the order of the studies rather than of the alphabet: modalities, then the given columns."""
     wanted = {"modality": (*MODALITIES, "both"), **{name: tuple(values) for name, values in columns.items()}}
-    return scores.sort_values(list(wanted), key=lambda column: column.map(wanted[column.name].index), kind="stable",
-                              ignore_index=True)
+    return scores.sort_values(
+        list(wanted), key=lambda column: column.map(wanted[column.name].index), kind="stable", ignore_index=True
+    )
 
 
-def compared(scores: pd.DataFrame, reference: str = REFERENCE, column: str = "method",
-             by: Sequence[str] = ("modality", "budget")) -> pd.DataFrame:
+def compared(
+    scores: pd.DataFrame, reference: str = REFERENCE, column: str = "method", by: Sequence[str] = ("modality", "budget")
+) -> pd.DataFrame:
     """Every method beside one of them, over datasets.
 
     Parameters
@@ -63,8 +65,12 @@ def compared(scores: pd.DataFrame, reference: str = REFERENCE, column: str = "me
             rows = _beside(means[names], names.index(reference)).rename_axis(column).reset_index()
             parts.append(rows.assign(**dict(zip(by, values, strict=True))))
     table = pd.concat(parts)[[*by, column, *(name for name in parts[0] if name not in (*by, column))]]
-    return table.sort_values(list(by), key=lambda values: values.map({v: i for i, v in enumerate(order[values.name])}),
-                             kind="stable", ignore_index=True)
+    return table.sort_values(
+        list(by),
+        key=lambda values: values.map({v: i for i, v in enumerate(order[values.name])}),
+        kind="stable",
+        ignore_index=True,
+    )
 
 
 def _beside(means: pd.DataFrame, place: int) -> pd.DataFrame:
@@ -80,13 +86,26 @@ def _beside(means: pd.DataFrame, place: int) -> pd.DataFrame:
         verdict[:] = TOO_FEW
     verdict[place] = ""
     gains = values - values[:, [place]]
-    return pd.DataFrame({"balanced_accuracy": values.mean(axis=0), "average_rank": ranks(values).mean(axis=0),
-                         "gain": gains.mean(axis=0), "above": (gains > 0).sum(axis=0), "datasets": len(values),
-                         "p_value": p_values, "verdict": verdict}, index=means.columns)
+    return pd.DataFrame(
+        {
+            "balanced_accuracy": values.mean(axis=0),
+            "average_rank": ranks(values).mean(axis=0),
+            "gain": gains.mean(axis=0),
+            "above": (gains > 0).sum(axis=0),
+            "datasets": len(values),
+            "p_value": p_values,
+            "verdict": verdict,
+        },
+        index=means.columns,
+    )
 
 
-def marked(table: pd.DataFrame, index: Sequence[str] = ("method",), columns: Sequence[str] = ("modality", "budget"),
-           value: str = "balanced_accuracy") -> pd.DataFrame:
+def marked(
+    table: pd.DataFrame,
+    index: Sequence[str] = ("method",),
+    columns: Sequence[str] = ("modality", "budget"),
+    value: str = "balanced_accuracy",
+) -> pd.DataFrame:
     """Means or gains for reading: ▲ significantly better than the reference, ▼ significantly worse.
 
     Parameters
@@ -124,8 +143,12 @@ def curves(scores: pd.DataFrame) -> pd.DataFrame:
     """
     keys = ["disturbance", "modality", "budget", "method", "share"]
     means = scores.groupby([*keys, "dataset"], sort=False).balanced_accuracy.mean()
-    return means.groupby(level=keys, sort=False).mean().reset_index().sort_values(
-        "share", kind="stable", ignore_index=True)
+    return (
+        means.groupby(level=keys, sort=False)
+        .mean()
+        .reset_index()
+        .sort_values("share", kind="stable", ignore_index=True)
+    )
 
 
 def classes_found(scores: pd.DataFrame) -> pd.DataFrame:

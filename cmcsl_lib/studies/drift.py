@@ -77,16 +77,23 @@ LEARNERS = {
 def batches(stream: Stream, repetition: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """A stream: features (both modalities side by side), classes, and classes with -1 for no label, batch by batch."""
     random = np.random.default_rng([RANDOM_STATE, stream.classes, repetition])
-    onto = [directions(dimension, width, random) for dimension, width in
-            zip(Setting(stream.classes).dimensions, WIDTHS.values(), strict=True)]
+    onto = [
+        directions(dimension, width, random)
+        for dimension, width in zip(Setting(stream.classes).dimensions, WIDTHS.values(), strict=True)
+    ]
     y, made = np.repeat(np.arange(stream.classes), stream.rows), []
     for angle in np.radians(np.linspace(0, stream.turn, stream.batches)):
         noise = noises(Setting(stream.classes, rows=stream.rows), random, halves=1)
-        X = np.hstack([features(its, y, separation, basis, angle)
-                       for its, separation, basis in zip(noise, stream.separations, onto, strict=True)])
+        X = np.hstack(
+            [
+                features(its, y, separation, basis, angle)
+                for its, separation, basis in zip(noise, stream.separations, onto, strict=True)
+            ]
+        )
         count = stream.later if made else stream.first
-        seeds = np.concatenate([random.choice(np.flatnonzero(y == label), count, replace=False)
-                                for label in range(stream.classes)])
+        seeds = np.concatenate(
+            [random.choice(np.flatnonzero(y == label), count, replace=False) for label in range(stream.classes)]
+        )
         given = np.full(len(y), -1)
         given[seeds] = y[seeds]
         made.append((X, y, given))
@@ -114,13 +121,19 @@ def learn(learner: str, made: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -
     model = CMCSLClassifier(modalities=columns, max_seeds=NEWEST if kind == "partial_fit, newest" else None)
     memory, rows = (made[0][0][:0], made[0][2][:0]), []
     for number, (X, y, given) in enumerate(made):
-        scores = {name: balanced_accuracies(y, predicted[None])[0]
-                  for name, predicted in model.predict_by_modality(X).items()} if number else {}
+        scores = (
+            {
+                name: balanced_accuracies(y, predicted[None])[0]
+                for name, predicted in model.predict_by_modality(X).items()
+            }
+            if number
+            else {}
+        )
         right = np.nan
         if kind != "never again" or not number:
             whole = np.vstack([memory[0], X]), np.concatenate([memory[1], given])
             (model.partial_fit if kind.startswith("partial_fit") else model.fit)(*whole)
-            right = (model.transduction_[-len(y):] == y)[given < 0].mean()
+            right = (model.transduction_[-len(y) :] == y)[given < 0].mean()
             if kind == "fit, memory":
                 memory = newest(*whole)
         rows += [(number, name, score, right) for name, score in scores.items()]
@@ -136,10 +149,12 @@ def newest(X: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 def simulate(stream: Stream) -> pd.DataFrame:
     """All learners on all repetitions of a stream; columns turn, repetition, learner, and those of `learn`."""
     with threadpool_limits(1):
-        runs = [learn(learner, made).assign(turn=stream.turn, repetition=repetition, learner=learner)
-                for repetition in range(stream.repetitions)
-                for made in [batches(stream, repetition)]
-                for learner in LEARNERS]
+        runs = [
+            learn(learner, made).assign(turn=stream.turn, repetition=repetition, learner=learner)
+            for repetition in range(stream.repetitions)
+            for made in [batches(stream, repetition)]
+            for learner in LEARNERS
+        ]
     return pd.concat(runs, ignore_index=True)[COLUMNS]
 
 

@@ -76,8 +76,10 @@ class Halves:
         Modalities are divided by what the protocol scales distances with, which nothing else depends on.
         """
         found = {}
-        for name, matrix in {**dict(zip(MODALITIES, self.features.modalities, strict=True)),
-                             "both": np.hstack(self.features.modalities)}.items():
+        for name, matrix in {
+            **dict(zip(MODALITIES, self.features.modalities, strict=True)),
+            "both": np.hstack(self.features.modalities),
+        }.items():
             pair = preprocess(matrix[self.training], matrix[self.test], PREPROCESSING, self.protocol)
             found[name] = tuple(X / scale(X, self.protocol) for X in pair)
         return found
@@ -195,17 +197,30 @@ class StudyJob(Job):
 
     def run(self, features: Features, fold: tuple[int, int, np.ndarray, np.ndarray]) -> pd.DataFrame:
         halves = Halves(features, self.protocol, *fold)
-        named = {"corpus": self.corpus, "protocol": self.protocol.name, "dataset": self.dataset,
-                 "preprocessing": PREPROCESSING, "classifier": CLASSIFIER, "repetition": halves.repetition,
-                 "fold": halves.fold}
+        named = {
+            "corpus": self.corpus,
+            "protocol": self.protocol.name,
+            "dataset": self.dataset,
+            "preprocessing": PREPROCESSING,
+            "classifier": CLASSIFIER,
+            "repetition": halves.repetition,
+            "fold": halves.fold,
+        }
         return pd.DataFrame([named | scored for scored in self.study.score(halves, self.budgets)])
 
 
-def scored(fitted: ModalityClassifier, halves: Halves, method: str, budget: int, known: np.ndarray,
-           **more: Any) -> Iterator[Scored]:
+def scored(
+    fitted: ModalityClassifier, halves: Halves, method: str, budget: int, known: np.ndarray, **more: Any
+) -> Iterator[Scored]:
     """Scores of a fitted classifier in each modality and of the fusion."""
     labels = getattr(fitted, "transduction_by_modality_", {})
     for modality, reached in by_modality(fitted, halves.X_test, halves.y_test).items():
         right = pseudo_label_accuracy(halves.y, labels[modality], known) if modality in labels else np.nan
-        yield {"method": method, "modality": modality, "budget": budget, "balanced_accuracy": reached,
-               "pseudo_label_accuracy": right, **more}
+        yield {
+            "method": method,
+            "modality": modality,
+            "budget": budget,
+            "balanced_accuracy": reached,
+            "pseudo_label_accuracy": right,
+            **more,
+        }

@@ -20,10 +20,27 @@ from ..experiments.protocol import Protocol, folds
 from .grid import Halves, Scored, Study, accuracy, pseudo_label_accuracy, scored
 
 #: In the order of tables; the page on peers says what each one is.
-METHODS = ("PRE", "UNI", "CMCSL", "CMCSL, rank", "CMCSL, scale", "CMCSL, probability", "CMCSL, abstaining",
-           "one-way transfer", "UNI on k-NN", "CMCSL on k-NN", "UNI on label spreading", "CMCSL on label spreading",
-           "UNI on self-training", "CMCSL on self-training", "co-training", "self-training", "label spreading",
-           "PRE, concatenated", "UNI, concatenated")
+METHODS = (
+    "PRE",
+    "UNI",
+    "CMCSL",
+    "CMCSL, rank",
+    "CMCSL, scale",
+    "CMCSL, probability",
+    "CMCSL, abstaining",
+    "one-way transfer",
+    "UNI on k-NN",
+    "CMCSL on k-NN",
+    "UNI on label spreading",
+    "CMCSL on label spreading",
+    "UNI on self-training",
+    "CMCSL on self-training",
+    "co-training",
+    "self-training",
+    "label spreading",
+    "PRE, concatenated",
+    "UNI, concatenated",
+)
 
 
 def propagators(seeds: int) -> dict[str, BaseEstimator]:
@@ -46,8 +63,10 @@ def multimodal(halves: Halves, known: np.ndarray) -> dict[str, ModalityClassifie
         "PRE": PrelabeledClassifier(**common),
         "UNI": UnimodalClassifier(**common),
         "CMCSL": CMCSLClassifier(**common),
-        **{f"CMCSL, {exchange}": CMCSLClassifier(**common, exchange=exchange)
-           for exchange in ("rank", "scale", "probability")},
+        **{
+            f"CMCSL, {exchange}": CMCSLClassifier(**common, exchange=exchange)
+            for exchange in ("rank", "scale", "probability")
+        },
         "CMCSL, abstaining": CMCSLClassifier(**common, min_margin=0.05),
         "one-way transfer": CMCSLClassifier(**common, transfer="crosswise"),
         "co-training": CoTrainingClassifier(**common, random_state=halves.repetition),
@@ -81,9 +100,13 @@ def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[Scored]:
                 # LabelSpreading divides 0 by 0 where no label has come to a row's neighbours: it then takes class 0.
                 with np.errstate(invalid="ignore"):
                     predicted = fitted.predict(X_test)
-                yield {"method": method, "modality": modality, "budget": budget,
-                       "balanced_accuracy": accuracy(halves.y_test, predicted),
-                       "pseudo_label_accuracy": pseudo_label_accuracy(halves.y, labels, known)}
+                yield {
+                    "method": method,
+                    "modality": modality,
+                    "budget": budget,
+                    "balanced_accuracy": accuracy(halves.y_test, predicted),
+                    "pseudo_label_accuracy": pseudo_label_accuracy(halves.y, labels, known),
+                }
 
 
 def ties(corpus: str, dataset: str, protocol: Protocol, budgets: tuple[int, ...]) -> dict[int, float]:
@@ -99,8 +122,16 @@ def ties(corpus: str, dataset: str, protocol: Protocol, budgets: tuple[int, ...]
     halves, shares = Halves(features, protocol, *folds(features, protocol)[0]), {}
     for budget in budgets:
         known = halves.known(halves.seeds(budget))
-        visual, text = (opinion(SelfTrainingClassifier(GaussianNB()), halves.alone[name][0], np.arange(len(known)),
-                                known, len(features.classes)) for name in MODALITIES)
+        visual, text = (
+            opinion(
+                SelfTrainingClassifier(GaussianNB()),
+                halves.alone[name][0],
+                np.arange(len(known)),
+                known,
+                len(features.classes),
+            )
+            for name in MODALITIES
+        )
         differ = (visual.label != text.label) & (known < 0)
         equal = visual.distance.min(axis=1) == text.distance.min(axis=1)
         shares[budget] = float(equal[differ].mean()) if differ.any() else np.nan

@@ -46,8 +46,14 @@ def positions(scores: pd.DataFrame) -> pd.DataFrame:
     place = full.pivot_table(index="dataset", columns="modality", values="balanced_accuracy", sort=False)
     classes = catalogue(full.corpus.iloc[0], list(place.index))
     k = np.array([len(classes[name]) for name in place.index])
-    return pd.DataFrame({"dataset": place.index, "kind": [kind(classes[name]) for name in place.index], "classes": k,
-                         **{modality: adjusted(place[modality].to_numpy(), k) for modality in MODALITIES}})
+    return pd.DataFrame(
+        {
+            "dataset": place.index,
+            "kind": [kind(classes[name]) for name in place.index],
+            "classes": k,
+            **{modality: adjusted(place[modality].to_numpy(), k) for modality in MODALITIES},
+        }
+    )
 
 
 def with_features(place: pd.DataFrame, corpus: str, chosen: Protocol | str) -> pd.DataFrame:
@@ -86,7 +92,7 @@ def _measured(features: Features, rules: Protocol) -> tuple[float, float, float]
             dimensions.append(effective_dimension(X, y) if len(dimensions) < len(MODALITIES) else np.nan)
         truth.append(y_test)
         missed.append(errors)
-    return error_dependence(np.concatenate(truth), *np.concatenate(missed, axis=1)), *dimensions[:len(MODALITIES)]
+    return error_dependence(np.concatenate(truth), *np.concatenate(missed, axis=1)), *dimensions[: len(MODALITIES)]
 
 
 def error_dependence(y: np.ndarray, visual: np.ndarray, text: np.ndarray) -> float:
@@ -129,8 +135,9 @@ def _printed() -> pd.DataFrame:
     table = printed_table(5)
     table = table[table.modality.isin(MODALITIES)]
     scores = table.melt(["dataset", "modality"], ["FULL", "UNI", "CMCSL"], "method", "balanced_accuracy")
-    return scores.assign(corpus="mm-imdb", classifier="GNB", budget=MEAN,
-                         balanced_accuracy=scores.balanced_accuracy.astype(float))
+    return scores.assign(
+        corpus="mm-imdb", classifier="GNB", budget=MEAN, balanced_accuracy=scores.balanced_accuracy.astype(float)
+    )
 
 
 def error_correlations(table: pd.DataFrame) -> pd.Series:
@@ -166,8 +173,9 @@ def latent_dependence(world: pd.DataFrame, place: pd.DataFrame) -> np.ndarray:
     return rho
 
 
-def predicted(world: pd.DataFrame, place: pd.DataFrame, budgets: Sequence[int],
-              exchange: str = "distance") -> pd.DataFrame:
+def predicted(
+    world: pd.DataFrame, place: pd.DataFrame, budgets: Sequence[int], exchange: str = "distance"
+) -> pd.DataFrame:
     """Gains that the map predicts, by linear interpolation in strengths, dependence and the logarithm of the budget.
 
     Parameters
@@ -188,11 +196,17 @@ def predicted(world: pd.DataFrame, place: pd.DataFrame, budgets: Sequence[int],
     for cells, row in zip(_maps(world, place), place.itertuples(), strict=True):
         grid = np.sort(cells.dependence.unique())
         for modality in MODALITIES:
-            curves = np.array([_at(cells[cells.dependence == each], f"gain_{modality}", row.visual, row.text, BUDGETS)
-                               for each in grid])
+            curves = np.array(
+                [
+                    _at(cells[cells.dependence == each], f"gain_{modality}", row.visual, row.text, BUDGETS)
+                    for each in grid
+                ]
+            )
             curve = [np.interp(getattr(row, "rho", grid[0]), grid, column) for column in curves.T]
-            rows += [(row.dataset, modality, budget, np.mean(curve) if budget == MEAN else curve[budget - 1])
-                     for budget in budgets]
+            rows += [
+                (row.dataset, modality, budget, np.mean(curve) if budget == MEAN else curve[budget - 1])
+                for budget in budgets
+            ]
     return pd.DataFrame(rows, columns=[*KEYS, "predicted"])
 
 
@@ -202,8 +216,9 @@ def _maps(world: pd.DataFrame, place: pd.DataFrame) -> list[pd.DataFrame]:
     return [of_kind[2 if classes == 2 else MANY] for classes in place.classes]
 
 
-def _at(cells: pd.DataFrame, column: str, visual: float, text: float,
-        budgets: Sequence[int] | None = None) -> np.ndarray:
+def _at(
+    cells: pd.DataFrame, column: str, visual: float, text: float, budgets: Sequence[int] | None = None
+) -> np.ndarray:
     """A column of the map at one place, at budgets, or at the map's one budget; outside, that of the nearest edge."""
     cells = cells.sort_values(["visual", "text", "budget"])
     axes = [cells[name].unique() for name in ("visual", "text", "budget")]
@@ -231,10 +246,29 @@ def agreement(compared: pd.DataFrame, by: Sequence[str] = ("modality",)) -> pd.D
     rows = []
     for names, part in compared.groupby(list(by), sort=False):
         up = (part.gain > 0).mean()
-        rows.append((*names, len(part), ((part.gain > 0) == (part.predicted > 0)).mean(), max(up, 1 - up),
-                     part.gain.corr(part.predicted, method="spearman"), part.gain.mean(), part.predicted.mean()))
-    return pd.DataFrame(rows, columns=[*by, "compared", "share_agreeing", "share_commoner", "rank_correlation",
-                                       "gain_measured", "gain_predicted"])
+        rows.append(
+            (
+                *names,
+                len(part),
+                ((part.gain > 0) == (part.predicted > 0)).mean(),
+                max(up, 1 - up),
+                part.gain.corr(part.predicted, method="spearman"),
+                part.gain.mean(),
+                part.predicted.mean(),
+            )
+        )
+    return pd.DataFrame(
+        rows,
+        columns=[
+            *by,
+            "compared",
+            "share_agreeing",
+            "share_commoner",
+            "rank_correlation",
+            "gain_measured",
+            "gain_predicted",
+        ],
+    )
 
 
 def deciders(corpus: str, names: Sequence[str], chosen: Protocol | str, budgets: Sequence[int]) -> pd.DataFrame:
@@ -262,9 +296,18 @@ def deciders(corpus: str, names: Sequence[str], chosen: Protocol | str, budgets:
         for budget in budgets:
             table = exchange_table(features, rules, budget)
             differing = table[~table.agree & ~table.seed]
-            rows.append((name, len(features.classes), budget, len(differing), (differing.decided_by == "text").mean(),
-                         (differing.visual_label == differing.true).mean(),
-                         (differing.text_label == differing.true).mean(), differing.right.mean()))
+            rows.append(
+                (
+                    name,
+                    len(features.classes),
+                    budget,
+                    len(differing),
+                    (differing.decided_by == "text").mean(),
+                    (differing.visual_label == differing.true).mean(),
+                    (differing.text_label == differing.true).mean(),
+                    differing.right.mean(),
+                )
+            )
     return pd.DataFrame(rows, columns=["dataset", "classes", "budget", "differ", *SHARES])
 
 
@@ -287,9 +330,12 @@ def simulated_deciders(world: pd.DataFrame, visual: float, text: float, budgets:
     rows = []
     for exchange, cells in world.groupby("exchange", sort=False):
         counts = {name: _at(cells, name, visual, text, budgets) for name in ("differ", *SHARES)}
-        rows.append(pd.DataFrame({"exchange": exchange, "budget": budgets,
-                                  **{name: counts[name] / counts["differ"] for name in SHARES}}))
+        rows.append(
+            pd.DataFrame(
+                {"exchange": exchange, "budget": budgets, **{name: counts[name] / counts["differ"] for name in SHARES}}
+            )
+        )
     shares = pd.concat(rows, ignore_index=True)
-    return shares.assign(right_coin=shares.text_decides * shares.right_text
-                         + (1 - shares.text_decides) * shares.right_visual)
-
+    return shares.assign(
+        right_coin=shares.text_decides * shares.right_text + (1 - shares.text_decides) * shares.right_visual
+    )

@@ -40,7 +40,7 @@ def lacking(complete: np.ndarray, share: float, random: np.random.Generator) -> 
     order = random.permutation(np.flatnonzero(~complete))
     which = random.integers(len(MODALITIES), size=len(complete))
     lacks = np.full(len(complete), -1)
-    rows = order[:round(share * len(order))]
+    rows = order[: round(share * len(order))]
     lacks[rows] = which[rows]
     return lacks
 
@@ -67,7 +67,7 @@ def wrong_labels(known: np.ndarray, classes: int, share: float, random: np.rando
     shift = random.integers(1, classes, size=len(known))
     for label in range(classes):
         seeds = order[known[order] == label]
-        wrong = seeds[:_whole(share * len(seeds))]
+        wrong = seeds[: _whole(share * len(seeds))]
         labels[wrong] = (label + shift[wrong]) % classes
     return labels
 
@@ -86,10 +86,12 @@ def with_gaps(halves: Halves, lacks: np.ndarray, lacks_test: np.ndarray) -> tupl
     X, X_test = (np.full((len(rows), width), np.nan) for rows in (lacks, lacks_test))
     for place, (name, matrix) in enumerate(zip(MODALITIES, halves.features.modalities, strict=True)):
         present, present_test = lacks != place, lacks_test != place
-        pair = preprocess(matrix[halves.training[present]], matrix[halves.test[present_test]], PREPROCESSING,
-                          halves.protocol)
+        pair = preprocess(
+            matrix[halves.training[present]], matrix[halves.test[present_test]], PREPROCESSING, halves.protocol
+        )
         X[present, halves.columns[name]], X_test[present_test, halves.columns[name]] = (
-            part / scale(part, halves.protocol) for part in pair)
+            part / scale(part, halves.protocol) for part in pair
+        )
     return X, X_test
 
 
@@ -109,8 +111,11 @@ def filled(halves: Halves, lacks: np.ndarray, lacks_test: np.ndarray) -> tuple[n
 def methods(halves: Halves, known: np.ndarray) -> dict[str, ModalityClassifier]:
     """The methods that are compared: two that fuse what modalities say, and UNI on their concatenation."""
     common = halves.parameters(known)
-    return {"CMCSL": CMCSLClassifier(**common), "UNI": UnimodalClassifier(**common),
-            CONCATENATION: UnimodalClassifier(**common | {"modalities": None})}
+    return {
+        "CMCSL": CMCSLClassifier(**common),
+        "UNI": UnimodalClassifier(**common),
+        CONCATENATION: UnimodalClassifier(**common | {"modalities": None}),
+    }
 
 
 def missing_modalities(halves: Halves, budget: int) -> Iterator[Scored]:
@@ -120,22 +125,32 @@ def missing_modalities(halves: Halves, budget: int) -> Iterator[Scored]:
     than what missing modalities do.
     """
     known = halves.known(halves.seeds(budget))
-    gaps, gaps_test = ({share: lacking(complete, share, halves.random(purpose)) for share in MISSING_SHARES}
-                       for purpose, complete in enumerate((known >= 0, np.zeros(len(halves.test), dtype=bool))))
+    gaps, gaps_test = (
+        {share: lacking(complete, share, halves.random(purpose)) for share in MISSING_SHARES}
+        for purpose, complete in enumerate((known >= 0, np.zeros(len(halves.test), dtype=bool)))
+    )
     for share_training in MISSING_SHARES:
         # What is missing in test alone is tried on the classifiers that were trained on complete rows.
         shares_test = MISSING_SHARES if share_training == 0 else (0.0, share_training)
-        pairs = {make: [make(halves, gaps[share_training], gaps_test[share]) for share in shares_test]
-                 for make in (with_gaps, filled)}
+        pairs = {
+            make: [make(halves, gaps[share_training], gaps_test[share]) for share in shares_test]
+            for make in (with_gaps, filled)
+        }
         for method, estimator in methods(halves, known).items():
             matrices = pairs[filled if method == CONCATENATION else with_gaps]
             fitted = estimator.fit(matrices[0][0], known)
             for share, (_, X_test) in zip(shares_test, matrices, strict=True):
                 reached = accuracy(halves.y_test, fitted.predict(X_test))
                 for where in _conditions(share_training, share):
-                    yield {"method": method, "modality": "both", "budget": budget, "disturbance": where,
-                           "share": max(share_training, share), "balanced_accuracy": reached,
-                           "pseudo_label_accuracy": np.nan}
+                    yield {
+                        "method": method,
+                        "modality": "both",
+                        "budget": budget,
+                        "disturbance": where,
+                        "share": max(share_training, share),
+                        "balanced_accuracy": reached,
+                        "pseudo_label_accuracy": np.nan,
+                    }
 
 
 def _conditions(training: float, test: float) -> list[str]:
@@ -156,8 +171,14 @@ def wrong_seed_labels(halves: Halves, budget: int) -> Iterator[Scored]:
         for method, estimator in methods(halves, labels).items():
             if method == CONCATENATION:
                 X, X_test = halves.alone["both"]
-                yield {"method": method, "modality": "both", "budget": budget, "pseudo_label_accuracy": np.nan,
-                       "balanced_accuracy": accuracy(halves.y_test, estimator.fit(X, labels).predict(X_test)), **more}
+                yield {
+                    "method": method,
+                    "modality": "both",
+                    "budget": budget,
+                    "pseudo_label_accuracy": np.nan,
+                    "balanced_accuracy": accuracy(halves.y_test, estimator.fit(X, labels).predict(X_test)),
+                    **more,
+                }
             else:
                 yield from scored(estimator.fit(halves.X, labels), halves, method, budget, labels, **more)
 

@@ -57,8 +57,12 @@ def cluster_centres(X: np.ndarray, count: int, random_state: int) -> np.ndarray:
     """
     fitted = KMeans(count, n_init=1, random_state=random_state).fit(X)
     own = np.linalg.norm(X - fitted.cluster_centers_[fitted.labels_], axis=1)
-    rows = np.array([members[own[members].argmin()] for members in
-                     (np.flatnonzero(fitted.labels_ == label) for label in np.unique(fitted.labels_))])
+    rows = np.array(
+        [
+            members[own[members].argmin()]
+            for members in (np.flatnonzero(fitted.labels_ == label) for label in np.unique(fitted.labels_))
+        ]
+    )
     while len(rows) < count:
         distance = cdist(X, X[rows]).min(axis=1)
         distance[rows] = -1
@@ -91,18 +95,18 @@ def least_sure(halves: Halves, count: int, step: int) -> np.ndarray:
             # Labels of one class say nothing of where another one lies.
             unsure = cdist(X, X[rows]).min(axis=1)
         unsure[rows] = -np.inf
-        rows = np.append(rows, np.argsort(-unsure, kind="stable")[:min(step, count - len(rows))])
+        rows = np.append(rows, np.argsort(-unsure, kind="stable")[: min(step, count - len(rows))])
     return rows
 
 
 def _random(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[np.ndarray]:
     order = halves.random(3).permutation(len(halves.y))
-    return [order[:budget * classes] for budget in budgets]
+    return [order[: budget * classes] for budget in budgets]
 
 
 def _farthest(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[np.ndarray]:
     order = farthest_first(halves.alone["both"][0], max(budgets) * classes)
-    return [order[:budget * classes] for budget in budgets]
+    return [order[: budget * classes] for budget in budgets]
 
 
 def _centres(modality: str) -> Callable[[Halves, tuple[int, ...], int], list[np.ndarray]]:
@@ -114,7 +118,7 @@ def _centres(modality: str) -> Callable[[Halves, tuple[int, ...], int], list[np.
 
 def _least_sure(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[np.ndarray]:
     order = least_sure(halves, max(budgets) * classes, classes)
-    return [order[:budget * classes] for budget in budgets]
+    return [order[: budget * classes] for budget in budgets]
 
 
 #: Each choice gives, for every budget, as many rows as there are classes times the budget; the page on the choice of
@@ -148,8 +152,14 @@ def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[Scored]:
                     continue
                 constant = accuracy(halves.y_test, np.full(len(halves.test), halves.y[rows[0]]))
                 for modality in (*MODALITIES, "both"):
-                    yield {"method": method, "modality": modality, "budget": budget, "balanced_accuracy": constant,
-                           "pseudo_label_accuracy": np.nan, **more}
+                    yield {
+                        "method": method,
+                        "modality": modality,
+                        "budget": budget,
+                        "balanced_accuracy": constant,
+                        "pseudo_label_accuracy": np.nan,
+                        **more,
+                    }
 
 
 SEEDS = Study(score, budgets=(1, 5, 20))

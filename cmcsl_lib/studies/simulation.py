@@ -213,8 +213,9 @@ def standardised(raw: tuple[np.ndarray, np.ndarray]) -> tuple[np.ndarray, np.nda
     return tuple(transformer.transform(half) for half in raw)
 
 
-def fitted(X: tuple[np.ndarray, np.ndarray], labels: np.ndarray, classes: int,
-           supports: Sequence[int] = ()) -> tuple[np.ndarray, np.ndarray]:
+def fitted(
+    X: tuple[np.ndarray, np.ndarray], labels: np.ndarray, classes: int, supports: Sequence[int] = ()
+) -> tuple[np.ndarray, np.ndarray]:
     """Test labels, and probabilities where asked for, of naive Bayes trained on each of many lists of labels.
 
     Seeds are balanced, so the protocol's class weights, 1 - 1/k each, change nothing and are left out.
@@ -223,8 +224,7 @@ def fitted(X: tuple[np.ndarray, np.ndarray], labels: np.ndarray, classes: int,
 
 
 @lru_cache(maxsize=64)
-def separations(classes: int, rows: int, dimension: int, width: int,
-                strengths: tuple[float, ...]) -> tuple[float, ...]:
+def separations(classes: int, rows: int, dimension: int, width: int, strengths: tuple[float, ...]) -> tuple[float, ...]:
     """Distances of class centres at which FULL is as strong as asked for.
 
     FULL is measured at increasing separations on the same noise, averaged over repetitions, smoothed to be monotone,
@@ -237,16 +237,22 @@ def separations(classes: int, rows: int, dimension: int, width: int,
     """
     tried = np.linspace(0, 7, 22)
     with threadpool_limits(1):
-        reached = np.mean([_full_accuracies(classes, rows, dimension, width, tried, repetition)
-                           for repetition in range(CALIBRATIONS)], axis=0)
+        reached = np.mean(
+            [
+                _full_accuracies(classes, rows, dimension, width, tried, repetition)
+                for repetition in range(CALIBRATIONS)
+            ],
+            axis=0,
+        )
     curve = IsotonicRegression().fit_transform(tried, adjusted(reached, classes))
     # Without separation FULL is at chance, whatever these draws say.
     curve[0] = 0.0
     return tuple(np.interp(strengths, np.maximum.accumulate(curve), tried).tolist())
 
 
-def _full_accuracies(classes: int, rows: int, dimension: int, width: int, tried: np.ndarray,
-                     repetition: int) -> list[float]:
+def _full_accuracies(
+    classes: int, rows: int, dimension: int, width: int, tried: np.ndarray, repetition: int
+) -> list[float]:
     random = np.random.default_rng([RANDOM_STATE, classes, rows, dimension, width, repetition])
     y = np.repeat(np.arange(classes), rows)
     noise, onto = random.normal(size=(2 * len(y), dimension)), directions(dimension, width, random)
@@ -277,14 +283,19 @@ def view(raw: np.ndarray, y: np.ndarray, seeds: list[np.ndarray], exchanges: Seq
         codes[its] = y[its]
         opinion = around_seeds(X[0], rows, codes, classes)
         labels.append(opinion.label)
-        sure.append([np.where(codes >= 0, 0.0, EXCHANGES[name](opinion, codes >= 0)[rows, opinion.label])
-                     for name in exchanges])
+        sure.append(
+            [np.where(codes >= 0, 0.0, EXCHANGES[name](opinion, codes >= 0)[rows, opinion.label]) for name in exchanges]
+        )
     return View(halves, X, np.array(labels), np.swapaxes(sure, 0, 1))
 
 
-def draw(setting: Setting, apart: tuple[Sequence[float], Sequence[float]], repetition: int,
-         budgets: Sequence[int] = BUDGETS,
-         exchanges: Sequence[str] = tuple(EXCHANGES)) -> tuple[np.ndarray, list[np.ndarray], list[list[View]]]:
+def draw(
+    setting: Setting,
+    apart: tuple[Sequence[float], Sequence[float]],
+    repetition: int,
+    budgets: Sequence[int] = BUDGETS,
+    exchanges: Sequence[str] = tuple(EXCHANGES),
+) -> tuple[np.ndarray, list[np.ndarray], list[list[View]]]:
     """One repetition: classes of a half, seeds of every budget, and the views of each modality at every strength.
 
     All strengths share noise, directions and seeds, so that their differences are as sure as can be.
@@ -300,13 +311,19 @@ def draw(setting: Setting, apart: tuple[Sequence[float], Sequence[float]], repet
     random, views = np.random.default_rng([*start, 1]), []
     for noise, wanted, width in zip(noises(setting, random), apart, WIDTHS.values(), strict=True):
         onto = directions(noise.shape[1], width, random)
-        views.append([view(features(noise, np.tile(y, 2), separation, onto), y, seeds, exchanges)
-                      for separation in wanted])
+        views.append(
+            [view(features(noise, np.tile(y, 2), separation, onto), y, seeds, exchanges) for separation in wanted]
+        )
     return y, seeds, views
 
 
-def measure(setting: Setting, apart: tuple[Sequence[float], Sequence[float]], repetition: int,
-            budgets: Sequence[int] = BUDGETS, exchanges: Sequence[str] = tuple(EXCHANGES)) -> dict[str, np.ndarray]:
+def measure(
+    setting: Setting,
+    apart: tuple[Sequence[float], Sequence[float]],
+    repetition: int,
+    budgets: Sequence[int] = BUDGETS,
+    exchanges: Sequence[str] = tuple(EXCHANGES),
+) -> dict[str, np.ndarray]:
     """What comes out in one repetition at every pair of strengths: S visual, T text, B budgets, E strategies.
 
     Parameters
@@ -337,8 +354,14 @@ def measure(setting: Setting, apart: tuple[Sequence[float], Sequence[float]], re
     return {name: np.broadcast_to(value, shape) for name, value in found.items()}
 
 
-def _shares(y: np.ndarray, seeds: list[np.ndarray], visual: np.ndarray, text: np.ndarray, kept: np.ndarray,
-            text_decides: np.ndarray) -> dict[str, np.ndarray]:
+def _shares(
+    y: np.ndarray,
+    seeds: list[np.ndarray],
+    visual: np.ndarray,
+    text: np.ndarray,
+    kept: np.ndarray,
+    text_decides: np.ndarray,
+) -> dict[str, np.ndarray]:
     """Shares of unlabelled rows, from labels whose last axes are budget and row."""
     unlabelled = np.ones((len(seeds), len(y)), dtype=bool)
     for budget, rows in enumerate(seeds):
@@ -348,18 +371,23 @@ def _shares(y: np.ndarray, seeds: list[np.ndarray], visual: np.ndarray, text: np
     def share(rows: np.ndarray) -> np.ndarray:
         return rows.sum(axis=-1) / unlabelled.sum(axis=-1)
 
-    return {"differ": share(differ), "text_decides": share(differ & text_decides),
-            "right_visual": share(differ & (visual == y)), "right_text": share(differ & (text == y)),
-            "right_kept": share(differ & (kept == y))}
+    return {
+        "differ": share(differ),
+        "text_decides": share(differ & text_decides),
+        "right_visual": share(differ & (visual == y)),
+        "right_text": share(differ & (text == y)),
+        "right_kept": share(differ & (kept == y)),
+    }
 
 
-def _accuracies(y: np.ndarray, views: list[list[View]], kept: np.ndarray,
-                classes: int) -> dict[str, np.ndarray]:
+def _accuracies(y: np.ndarray, views: list[list[View]], kept: np.ndarray, classes: int) -> dict[str, np.ndarray]:
     """Balanced accuracies of FULL, UNI, CMCSL and late fusion, from labels of shape (S, T, E, B, n)."""
     found, missed, support = {}, [], {}
     for axis, (modality, its) in enumerate(zip(MODALITIES, views, strict=True)):
-        rows = [_classifiers(y, each, of_pairs, classes)
-                for each, of_pairs in zip(its, np.moveaxis(kept, axis, 0), strict=True)]
+        rows = [
+            _classifiers(y, each, of_pairs, classes)
+            for each, of_pairs in zip(its, np.moveaxis(kept, axis, 0), strict=True)
+        ]
         full, uni, cmcsl, missing, *supports = (np.stack(each) for each in zip(*rows, strict=True))
         other = 1 - axis
         found[f"full_{modality}"] = np.expand_dims(full, (1, 2, 3)).swapaxes(0, axis)
@@ -394,8 +422,14 @@ def _classifiers(y: np.ndarray, its: View, kept: np.ndarray, classes: int) -> tu
     lists = np.concatenate([y[None], its.labels, kept.reshape(-1, len(y))])
     predicted, probabilities = fitted(its.X, lists, classes, range(1, len(lists)))
     scores, B = naive_bayes.balanced_accuracies(y, predicted), len(its.labels)
-    return (scores[0], scores[1:1 + B], scores[1 + B:].reshape(kept.shape[:-1]), predicted[0] != y,
-            probabilities[:B], probabilities[B:].reshape(*kept.shape, classes))
+    return (
+        scores[0],
+        scores[1 : 1 + B],
+        scores[1 + B :].reshape(kept.shape[:-1]),
+        predicted[0] != y,
+        probabilities[:B],
+        probabilities[B:].reshape(*kept.shape, classes),
+    )
 
 
 def early_fusion(y: np.ndarray, seeds: list[np.ndarray], visual: View, text: View) -> np.ndarray:
@@ -408,8 +442,12 @@ def early_fusion(y: np.ndarray, seeds: list[np.ndarray], visual: View, text: Vie
     return naive_bayes.balanced_accuracies(y, fitted(both.X, both.labels, y.max() + 1)[0])
 
 
-def simulate(setting: Setting, apart: tuple[dict[float, float], ...], budgets: Sequence[int] = BUDGETS,
-             exchanges: Sequence[str] = tuple(EXCHANGES)) -> pd.DataFrame:
+def simulate(
+    setting: Setting,
+    apart: tuple[dict[float, float], ...],
+    budgets: Sequence[int] = BUDGETS,
+    exchanges: Sequence[str] = tuple(EXCHANGES),
+) -> pd.DataFrame:
     """Means over repetitions, one row per pair of strengths, exchange strategy and budget.
 
     Parameters
@@ -424,13 +462,16 @@ def simulate(setting: Setting, apart: tuple[dict[float, float], ...], budgets: S
         gives; and gains with their standard errors, gain_N and error_N for each N of `gains`.
     """
     with threadpool_limits(1):
-        runs = [measure(setting, tuple(list(its.values()) for its in apart), repetition, budgets, exchanges)
-                for repetition in range(setting.repetitions)]
+        runs = [
+            measure(setting, tuple(list(its.values()) for its in apart), repetition, budgets, exchanges)
+            for repetition in range(setting.repetitions)
+        ]
     values = {name: np.stack([run[name] for run in runs]) for name in runs[0]}
     axes = {"visual": list(apart[0]), "text": list(apart[1]), "exchange": list(exchanges), "budget": list(budgets)}
     table = pd.MultiIndex.from_product(axes.values(), names=list(axes)).to_frame(index=False)
-    columns = {name: table[modality].map(its)
-               for name, modality, its in zip(SEPARATIONS, MODALITIES, apart, strict=True)}
+    columns = {
+        name: table[modality].map(its) for name, modality, its in zip(SEPARATIONS, MODALITIES, apart, strict=True)
+    }
     columns |= {name: value.mean(axis=0).ravel() for name, value in values.items()}
     for name, gain in gains(values).items():
         columns[f"gain_{name}"] = gain.mean(axis=0).ravel()
@@ -450,9 +491,13 @@ def gains(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """
     visual, text = values["uni_visual"], values["uni_text"]
     better = np.where(visual.mean(axis=0) >= text.mean(axis=0), visual, text)
-    return {"visual": values["cmcsl_visual"] - visual, "text": values["cmcsl_text"] - text,
-            "better": values["fused"] - better, "ef": values["fused"] - values["ef"],
-            "lf": values["fused"] - values["lf"]}
+    return {
+        "visual": values["cmcsl_visual"] - visual,
+        "text": values["cmcsl_text"] - text,
+        "better": values["fused"] - better,
+        "ef": values["fused"] - values["ef"],
+        "lf": values["fused"] - values["lf"],
+    }
 
 
 def make_map(path: Path | None = None, workers: int = 1) -> Path:
@@ -477,15 +522,23 @@ def make_map(path: Path | None = None, workers: int = 1) -> Path:
 
 def _simulated(setting: Setting) -> pd.DataFrame:
     """One setting at all strengths."""
-    apart = [separations(setting.classes, setting.rows, dimension, width, STRENGTHS)
-             for dimension, width in zip(setting.dimensions, WIDTHS.values(), strict=True)]
+    apart = [
+        separations(setting.classes, setting.rows, dimension, width, STRENGTHS)
+        for dimension, width in zip(setting.dimensions, WIDTHS.values(), strict=True)
+    ]
     return simulate(setting, tuple(dict(zip(STRENGTHS, its, strict=True)) for its in apart))
 
 
 def _key() -> dict:
     """What a map is made from."""
-    return {"version": VERSION, "settings": [asdict(setting) for setting in SETTINGS], "geometries": GEOMETRIES,
-            "strengths": STRENGTHS, "budgets": BUDGETS, "exchanges": list(EXCHANGES)}
+    return {
+        "version": VERSION,
+        "settings": [asdict(setting) for setting in SETTINGS],
+        "geometries": GEOMETRIES,
+        "strengths": STRENGTHS,
+        "budgets": BUDGETS,
+        "exchanges": list(EXCHANGES),
+    }
 
 
 def load_map() -> pd.DataFrame:

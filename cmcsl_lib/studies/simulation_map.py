@@ -9,8 +9,13 @@ import pandas as pd
 
 SURE = 2.0
 #: Gains of the map, by the ends of their columns, and what they are called.
-OUTCOMES = {"visual": "over UNI, visual", "text": "over UNI, text", "better": "over UNI, better modality",
-            "ef": "over early fusion", "lf": "over late fusion"}
+OUTCOMES = {
+    "visual": "over UNI, visual",
+    "text": "over UNI, text",
+    "better": "over UNI, better modality",
+    "ef": "over early fusion",
+    "lf": "over late fusion",
+}
 SIDES = ("weaker", "stronger")
 SETTING = ["classes", "geometry", "dependence", "rows", "visual", "text", "exchange", "budget"]
 
@@ -30,9 +35,13 @@ def long_gains(table: pd.DataFrame, outcomes: Sequence[str] = tuple(OUTCOMES)) -
     DataFrame
         Columns `SETTING`, outcome (values of `OUTCOMES`), gain, error.
     """
-    return pd.concat([
-        table[SETTING].assign(outcome=OUTCOMES[name], gain=table[f"gain_{name}"], error=table[f"error_{name}"])
-        for name in outcomes], ignore_index=True)
+    return pd.concat(
+        [
+            table[SETTING].assign(outcome=OUTCOMES[name], gain=table[f"gain_{name}"], error=table[f"error_{name}"])
+            for name in outcomes
+        ],
+        ignore_index=True,
+    )
 
 
 def cell_shares(table: pd.DataFrame) -> pd.DataFrame:
@@ -51,11 +60,17 @@ def cell_shares(table: pd.DataFrame) -> pd.DataFrame:
         Columns outcome, budget, share_gaining, share_losing, gain (mean), gain_worst, gain_best.
     """
     cells = long_gains(table[(table.visual > 0) | (table.text > 0)])
-    cells = cells.assign(share_gaining=cells.gain > SURE * cells.error, share_losing=cells.gain < -SURE * cells.error,
-                         gain_worst=cells.gain, gain_best=cells.gain)
-    return cells.groupby(["outcome", "budget"], sort=False).agg(
-        {"share_gaining": "mean", "share_losing": "mean", "gain": "mean", "gain_worst": "min", "gain_best": "max"}
-    ).reset_index()
+    cells = cells.assign(
+        share_gaining=cells.gain > SURE * cells.error,
+        share_losing=cells.gain < -SURE * cells.error,
+        gain_worst=cells.gain,
+        gain_best=cells.gain,
+    )
+    return (
+        cells.groupby(["outcome", "budget"], sort=False)
+        .agg({"share_gaining": "mean", "share_losing": "mean", "gain": "mean", "gain_worst": "min", "gain_best": "max"})
+        .reset_index()
+    )
 
 
 def sides(table: pd.DataFrame) -> pd.DataFrame:
@@ -77,6 +92,9 @@ def sides(table: pd.DataFrame) -> pd.DataFrame:
     parts = []
     for side, visual in zip(SIDES, (text_stronger, ~text_stronger), strict=True):
         gain, error = (unequal[f"{what}_visual"].where(visual, unequal[f"{what}_text"]) for what in ("gain", "error"))
-        parts.append(unequal[["exchange", "budget"]].assign(
-            side=side, gain=gain, share_gaining=gain > SURE * error, share_losing=gain < -SURE * error))
+        parts.append(
+            unequal[["exchange", "budget"]].assign(
+                side=side, gain=gain, share_gaining=gain > SURE * error, share_losing=gain < -SURE * error
+            )
+        )
     return pd.concat(parts).groupby(["exchange", "budget", "side"], sort=False).mean().reset_index()

@@ -52,8 +52,10 @@ def load(name: str, key: Mapping[str, object], command: str) -> pd.DataFrame:
             table = pq.read_table(pa.BufferReader(checked(path)))
             written = json.loads(table.schema.metadata[METADATA_KEY])
         except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
-            raise CmcslError(f"The file {readable_path(path)} can't be read ({type(error).__name__}: {error}): make "
-                             f"it again with `{command}`.") from None
+            raise CmcslError(
+                f"The file {readable_path(path)} can't be read ({type(error).__name__}: {error}): make "
+                f"it again with `{command}`."
+            ) from None
         if written == wanted:
             return table.replace_schema_metadata().to_pandas()
     raise Absent(f"The numbers of {name} with these settings are not here: make them with `{command}`.")

@@ -12,7 +12,7 @@ import io
 import re
 from collections import Counter
 from pathlib import Path
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pandas as pd
@@ -28,27 +28,69 @@ from cmcsl_lib.files.paths import written_whole
 #: The same words are taken out of every text, since otherwise the text would state the class.
 LABELS = {
     "animal": (
-        "animal", "mammal", "bird", "insect", "bugs", "fish", "dinosaur", "dog", "cat", "amphibian", "reptile",
+        "animal",
+        "mammal",
+        "bird",
+        "insect",
+        "bugs",
+        "fish",
+        "dinosaur",
+        "dog",
+        "cat",
+        "amphibian",
+        "reptile",
     ),
     "building": ("building", "house", "home", "city", "furniture", "church"),
     "button": ("button", "led"),
     "clothing": ("clothing", "hat", "footwear"),
     "computer": (
-        "computer", "hardware", "network", "networksym", "desktop", "internet", "pc", "laptop",
+        "computer",
+        "hardware",
+        "network",
+        "networksym",
+        "desktop",
+        "internet",
+        "pc",
+        "laptop",
     ),
     "drink": ("drink", "beverage", "alcohol"),
     "electronics": (
-        "electronics", "electronic", "electricity", "device", "tv", "telephone", "phone", "battery", "bulb",
-        "cellular", "satellite",
+        "electronics",
+        "electronic",
+        "electricity",
+        "device",
+        "tv",
+        "telephone",
+        "phone",
+        "battery",
+        "bulb",
+        "cellular",
+        "satellite",
     ),
     "flag": ("flag", "signalflag"),
     "food": (
-        "food", "fruit", "dessert", "icecream", "vegetable", "protein", "carbohydrate", "dairy",
-        "meats and eggs", "breads and carbs",
+        "food",
+        "fruit",
+        "dessert",
+        "icecream",
+        "vegetable",
+        "protein",
+        "carbohydrate",
+        "dairy",
+        "meats and eggs",
+        "breads and carbs",
     ),
     "game": ("game", "card", "chess", "dice", "toy"),
     "holiday": (
-        "holiday", "christmas", "xmas", "easter", "valentine", "halloween", "thanksgiving", "festive", "party",
+        "holiday",
+        "christmas",
+        "xmas",
+        "easter",
+        "valentine",
+        "halloween",
+        "thanksgiving",
+        "festive",
+        "party",
     ),
     "map": ("map", "geography", "coastline"),
     "mapsym": ("mapsym", "map symbol", "aiga symbol"),
@@ -66,7 +108,15 @@ LABELS = {
     "sport": ("sport", "baseball", "football", "soccer", "yoga"),
     "tool": ("tool", "work", "equipment", "weapon", "gun"),
     "transport": (
-        "transport", "transportation", "vehicle", "car", "boat", "boating", "sailing", "aircraft", "airplane",
+        "transport",
+        "transportation",
+        "vehicle",
+        "car",
+        "boat",
+        "boating",
+        "sailing",
+        "aircraft",
+        "airplane",
         "train",
     ),
     "weather": ("weather", "weathersym", "cloud", "sun", "moon", "lightning"),
@@ -98,8 +148,14 @@ NAMESPACES = {
     "rdf": "http://www.w3.org/1999/02/22-rdf-syntax-ns#",
 }
 SCHEMA = pa.schema(
-    {"source": pa.string(), "title": pa.string(), "creator": pa.string(), "text": pa.string(),
-     "labels": pa.list_(pa.string()), "image": pa.binary()}
+    {
+        "source": pa.string(),
+        "title": pa.string(),
+        "creator": pa.string(),
+        "text": pa.string(),
+        "labels": pa.list_(pa.string()),
+        "image": pa.binary(),
+    }
 )
 
 
@@ -125,8 +181,8 @@ def read_metadata(svg: bytes) -> dict | None:
         return None
     declarations = "".join(f' xmlns:{prefix}="{uri}"' for prefix, uri in NAMESPACES.items())
     try:
-        work = ElementTree.fromstring(b"<root%s>%s</root>" % (declarations.encode(), block.group()))[0]
-    except ElementTree.ParseError:
+        work = ET.fromstring(b"<root%s>%s</root>" % (declarations.encode(), block.group()))[0]
+    except ET.ParseError:
         return None
 
     def text(path: str) -> str:
@@ -164,7 +220,8 @@ def file_words(source: str, creator: str, known: str) -> str:
     names = re.findall(r"[^\W\d_]+", creator.lower())
     words = re.findall(r"[^\W\d_]+", source.rsplit("/", 1)[-1].lower())
     return " ".join(
-        word for word in words
+        word
+        for word in words
         if not any(other.startswith(word) for other in known.split())
         and not any(name.startswith(word) or (len(name) > 3 and word.startswith(name)) for name in names)
     )
@@ -229,9 +286,17 @@ def read_items(root: Path) -> pd.DataFrame:
         drawn = draw(drawing) if labels and text else None
         if drawn is not None:
             image, fingerprint = drawn
-            rows.append({"source": source, "title": without_addresses(metadata["title"]),
-                         "creator": without_addresses(metadata["creator"]), "text": text, "labels": labels,
-                         "image": image, "fingerprint": fingerprint})
+            rows.append(
+                {
+                    "source": source,
+                    "title": without_addresses(metadata["title"]),
+                    "creator": without_addresses(metadata["creator"]),
+                    "text": text,
+                    "labels": labels,
+                    "image": image,
+                    "fingerprint": fingerprint,
+                }
+            )
     if not rows:
         raise CmcslError(f"No usable item lies below {root}: it must hold the folders svg and png of both packages.")
     return pd.DataFrame(rows).sort_values("source", ignore_index=True)
@@ -261,8 +326,12 @@ def build(unpacked: Path, output: Path) -> pd.DataFrame:
     items = merge_copies(items)
     items = items[items.groupby("text").cumcount() < ITEMS_PER_TEXT].reset_index(drop=True)
     with written_whole(output) as temporary:
-        pq.write_table(pa.Table.from_pandas(items, SCHEMA, preserve_index=False), temporary,
-                       compression="zstd", compression_level=19)
+        pq.write_table(
+            pa.Table.from_pandas(items, SCHEMA, preserve_index=False),
+            temporary,
+            compression="zstd",
+            compression_level=19,
+        )
     return items
 
 

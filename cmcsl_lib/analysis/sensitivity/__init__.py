@@ -9,7 +9,19 @@ from .intervals import APART, Interval, gains_with_intervals, largest_apart, lik
 from .registry import CHANGES, Change, change_label, load_changes, missing_changes
 
 __all__ = [
-    "APART", "CHANGES", "Change", "Interval", "answers", "change_effects", "change_label", "gains_with_intervals",
-    "largest_apart", "levels", "likeness", "load_changes", "mean_interval", "missing_changes",
+    "APART",
+    "CHANGES",
+    "Change",
+    "Interval",
+    "answers",
+    "change_effects",
+    "change_label",
+    "gains_with_intervals",
+    "largest_apart",
+    "levels",
+    "likeness",
+    "load_changes",
+    "mean_interval",
+    "missing_changes",
     "shared_items",
 ]

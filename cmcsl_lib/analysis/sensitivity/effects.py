@@ -45,8 +45,9 @@ def change_effects(scores: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
             d = part.droplevel([0, 1])[order].to_numpy().reshape(-1, REPETITIONS, FOLDS)
             by_dataset = d.mean(axis=(1, 2))
             significant = (combined_f_test(d).p_value < ALPHA).sum() if other in paired else None
-            rows.append((change_label(other), *method, *mean_interval(by_dataset, R)[:3], (by_dataset > 0).sum(),
-                         significant))
+            rows.append(
+                (change_label(other), *method, *mean_interval(by_dataset, R)[:3], (by_dataset > 0).sum(), significant)
+            )
     columns = ["change", "method", "modality", "effect", "low", "high", "higher", "significant"]
     return pd.DataFrame(rows, columns=columns).astype({"significant": "Int64"}).assign(datasets=len(names))
 
@@ -88,8 +89,15 @@ def answers(scores: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
     for protocol, modality in product(scores.protocol.unique(), MODALITIES):
         values = means[protocol].xs(modality).unstack().loc[names, list(COMPARED)].to_numpy()
         gain = mean_interval(values[:, 2] - values[:, 1], R)
-        rows.append((change_label(protocol), modality, *ranks(values).mean(axis=0), *gain[:3],
-                     *tested.loc[(protocol, modality)]))
+        rows.append(
+            (
+                change_label(protocol),
+                modality,
+                *ranks(values).mean(axis=0),
+                *gain[:3],
+                *tested.loc[(protocol, modality)],
+            )
+        )
     columns = ["protocol", "modality", *COMPARED, "gain", "low", "high", *tested]
     return pd.DataFrame(rows, columns=columns).astype({"above": np.int64, "datasets": np.int64})
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-import networkx
+import networkx as nx
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -58,7 +58,7 @@ def largest_apart(shared: pd.DataFrame, allowed: float = 0.0) -> list[str]:
         In the order of `shared`; of several largest sets, the one whose datasets come first there.
     """
     # Datasets that are apart are joined, so that such a set is a clique.
-    cliques = networkx.find_cliques(networkx.from_numpy_array(shared.to_numpy() <= allowed))
+    cliques = nx.find_cliques(nx.from_numpy_array(shared.to_numpy() <= allowed))
     return list(shared.index[min(map(sorted, cliques), key=lambda clique: (-len(clique), clique))])
 
 
@@ -141,20 +141,29 @@ def gains_with_intervals(scores: pd.DataFrame, shared: pd.DataFrame) -> pd.DataF
     correlations = {"independent": pd.DataFrame(np.eye(len(names)), names, names), "shared items": R}
     if len(apart) > 1:
         correlations["nearly apart"] = R.loc[apart, apart]
-    by_budget = gains(_reference(scores), ["budget"]).pivot(index=["modality", "budget"], columns="dataset",
-                                                            values="gain").loc[list(MODALITIES)]
+    by_budget = (
+        gains(_reference(scores), ["budget"])
+        .pivot(index=["modality", "budget"], columns="dataset", values="gain")
+        .loc[list(MODALITIES)]
+    )
     parts = []
     for interval, correlation in correlations.items():
         mean, low, high, effective = mean_interval(by_budget[correlation.index].to_numpy(), correlation.to_numpy())
-        part = by_budget.index.to_frame(index=False).assign(datasets=len(correlation), effective=effective, gain=mean,
-                                                            low=low, high=high)
+        part = by_budget.index.to_frame(index=False).assign(
+            datasets=len(correlation), effective=effective, gain=mean, low=low, high=high
+        )
         part.insert(0, "interval", interval)
         parts.append(part)
     return pd.concat(parts, ignore_index=True)
 
 
-def likeness(scores: pd.DataFrame, shared: pd.DataFrame, bounds: Sequence[float] = (0.05, 0.5),
-             draws: int = 10000, random_state: int = RANDOM_STATE) -> pd.DataFrame:
+def likeness(
+    scores: pd.DataFrame,
+    shared: pd.DataFrame,
+    bounds: Sequence[float] = (0.05, 0.5),
+    draws: int = 10000,
+    random_state: int = RANDOM_STATE,
+) -> pd.DataFrame:
     """Whether datasets that share many items are indeed alike in CMCSL - UNI.
 
     Half the squared difference of two values with variance s2 and correlation R is s2 (1 - R) on average: if sharing

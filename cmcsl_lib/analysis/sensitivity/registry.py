@@ -41,12 +41,20 @@ CHANGES = (
     Change(PROTOCOLS["paper"], True),
     Change(STRICT.changed(folds="creators apart"), False),
     Change(STRICT.changed(distances="scaled by width"), True),
-    *(Change(STRICT.changed(features=f"training seed {seed}"), True,
-             f"--start pooled --precision single --seed {seed}")
-      for seed in (1411, 1412)),
-    *(Change(STRICT.changed(features=f"split seed {seed}"), False,
-             f"--start pooled --precision single --split-seed {seed}")
-      for seed in (1411, 1412)),
+    *(
+        Change(
+            STRICT.changed(features=f"training seed {seed}"), True, f"--start pooled --precision single --seed {seed}"
+        )
+        for seed in (1411, 1412)
+    ),
+    *(
+        Change(
+            STRICT.changed(features=f"split seed {seed}"),
+            False,
+            f"--start pooled --precision single --split-seed {seed}",
+        )
+        for seed in (1411, 1412)
+    ),
 )
 
 
@@ -55,8 +63,9 @@ def change_label(name: str) -> str:
     return name.removeprefix(f"{STRICT.name}, ")
 
 
-def load_changes(corpus: str, reference: str = "strict", *, datasets: list[str] | str | None = None,
-                 budgets: Sequence[int] = BUDGETS) -> pd.DataFrame:
+def load_changes(
+    corpus: str, reference: str = "strict", *, datasets: list[str] | str | None = None, budgets: Sequence[int] = BUDGETS
+) -> pd.DataFrame:
     """Scores of Experiment 3 under the reference protocol, then under those `CHANGES` whose scores are available.
 
     Only the reference's are computed where they are missing; `missing_changes` lists the others that are.
