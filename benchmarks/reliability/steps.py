@@ -15,8 +15,8 @@ from pathlib import Path
 import made_up
 import nbformat
 
+from cmcsl_lib.files.checksums import Damaged, check_seal
 from cmcsl_lib.files.paths import REPOSITORY
-from cmcsl_lib.files.sealed import Damaged, check_seal
 
 HERE = Path(__file__).parent
 FILMS = 60
