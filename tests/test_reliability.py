@@ -124,6 +124,21 @@ def test_every_bit_of_a_sealed_file_counts(scores, tmp_path):
             check_seal(bytes(changed))
 
 
+def test_every_bit_of_a_checkpoint_counts(tmp_path):
+    torch = pytest.importorskip("torch", reason='needs the extra: pip install -e ".[extract]"')
+    from cmcsl_lib.extraction import checkpoints
+
+    path = tmp_path / "one.pt"
+    checkpoints.save({"layer": torch.arange(20), "losses": [0.5]}, path)
+    content = path.read_bytes()
+    assert checkpoints.saved(path)["losses"] == [0.5]
+    for place in range(0, len(content), 7):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 8
+        path.write_bytes(changed)
+        assert checkpoints.saved(path) is None
+
+
 def test_every_shipped_file_is_listed():
     for path in [*shipped().glob("openclipart/**/*.parquet"), *shipped().glob("paper/*.csv")]:
         read_checked(path)

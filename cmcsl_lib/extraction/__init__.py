@@ -22,18 +22,16 @@ from .checkpoints import tell
 from .devices import DEVICES, PRECISIONS, Place, place
 from .images import ORIENTATIONS, Geometry, Images, corpus_sha256
 from .texts import BATCH, encode_texts, text_encoder, text_weights
-from .training import Trainer, Training, train
+from .training import Trainer
 from .visual import SEED, STARTS, VisualEncoder, VisualSettings, visual_settings
-from .weights import fetch_imagenet_weights, imagenet_weights, read_weights
+from .weights import fetch_imagenet_weights, imagenet_weights
 
 __all__ = [
     "SEED",
-    "STARTS",
     "Geometry",
     "Images",
     "Place",
     "Trainer",
-    "Training",
     "VisualEncoder",
     "VisualSettings",
     "corpus_sha256",
@@ -42,9 +40,7 @@ __all__ = [
     "fetch_imagenet_weights",
     "imagenet_weights",
     "place",
-    "read_weights",
     "text_weights",
-    "train",
     "visual_settings",
 ]
 

@@ -55,10 +55,6 @@ def place(device: str = "auto", precision: str = "auto") -> Place:
     precision : {"auto", "single", "mixed"}
         "auto" takes mixed precision where the device has instructions for it.
 
-    Returns
-    -------
-    Place
-
     Raises
     ------
     CmcslError
@@ -72,19 +68,14 @@ def place(device: str = "auto", precision: str = "auto") -> Place:
         device = next(name for name in available if available[name])
     if not available[device]:
         raise CmcslError(f"torch finds no {device} device on this machine: choose auto or cpu.")
-    half = _half(device)
+    half = None
+    # Turing and Volta would only emulate bfloat16; and torch computes in it on every CPU, but without these
+    # instructions slower than in single precision.
+    if device == "cuda":
+        half = torch.bfloat16 if torch.cuda.get_device_capability() >= (8, 0) else torch.float16
+    elif device == "cpu":
+        tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        half = torch.bfloat16 if any(getattr(torch.cpu, test, bool)() for test in tests) else None
     if precision == "mixed" and half is None:
         raise CmcslError(f"The device {device} of this machine has no fast mixed precision: choose auto or single.")
     return Place(torch.device(device), torch.float32 if precision == "single" or half is None else half)
-
-
-def _half(device: str) -> "torch.dtype | None":
-    """The shorter type that a device is faster with, None if there is none."""
-    if device == "cuda":
-        # Turing and Volta would only emulate bfloat16.
-        return torch.bfloat16 if torch.cuda.get_device_capability() >= (8, 0) else torch.float16
-    # torch computes in bfloat16 on every CPU, but without these instructions slower than in single precision.
-    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    if device == "cpu" and any(getattr(torch.cpu, test, bool)() for test in tests):
-        return torch.bfloat16
-    return None

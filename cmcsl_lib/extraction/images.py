@@ -26,17 +26,7 @@ WORKERS, AHEAD = min(2, os.cpu_count() or 1), 2
 
 
 def corpus_sha256(corpus: Corpus) -> str:
-    """SHA-256 of everything that features depend on: ids, texts, labels and images, in their order.
-
-    Parameters
-    ----------
-    corpus : Corpus
-
-    Returns
-    -------
-    str
-        Hexadecimal digits.
-    """
+    """SHA-256 of everything that features depend on: ids, texts, labels and images, in their order."""
     digest, items = hashlib.sha256(), corpus.items
     # Row by row, since images that lie on disk would not fit into memory together.
     for row in tqdm(range(len(items)), desc=f"Checksum of {corpus.name}", unit="item", leave=False, disable=None):
@@ -117,13 +107,7 @@ class Images:
             return error
 
     def image(self, row: int) -> np.ndarray:
-        """One image, uint8, of shape (pixels, pixels, 3).
-
-        Raises
-        ------
-        CmcslError
-            If it can't be decoded, or the disk of CMCSL_HOME is full.
-        """
+        """One image, uint8, of shape (pixels, pixels, 3); `CmcslError` if it can't be decoded or kept."""
         shape = (self._geometry.pixels, self._geometry.pixels, 3)
         size = int(np.prod(shape))
         ending = f"{self.path.name} {row:10}".encode() + BLANK

