@@ -19,7 +19,7 @@ from ..files.paths import home, readable_path
 from . import extra
 from . import training as trainings
 from .checkpoints import tell
-from .devices import DEVICES, PRECISIONS, Place, place
+from .devices import Place, place
 from .images import ORIENTATIONS, Geometry, Images, corpus_sha256
 from .texts import BATCH, encode_texts, text_encoder, text_weights
 from .training import Trainer
@@ -98,8 +98,6 @@ def extract(
         If a name is unknown, weights can't be had, or the extra is not installed.
     """
     check_choice(start, STARTS, "start")
-    check_choice(device, DEVICES, "device")
-    check_choice(precision, PRECISIONS, "precision")
     check_choice(orientation, ORIENTATIONS, "orientation")
     if not (wanted := datasets(corpus, names)):
         raise CmcslError(f"No dataset was named: choose from {', '.join(datasets(corpus))}.")

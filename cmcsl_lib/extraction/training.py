@@ -156,25 +156,24 @@ def _drawn(*numbers: int) -> int:
 
 
 def train(
-    network: "nn.Module",
+    trainer: Trainer,
     images: Images,
     rows: np.ndarray,
     targets: "torch.Tensor",
     loss: "nn.Module",
-    training: Training,
-    seed: int,
-    place: Place,
     checkpoint: Path,
     title: str,
 ) -> list[float]:
-    """Train a network in place on some rows of the images.
+    """Train on some rows of the images.
 
     Parameters
     ----------
-    network, images, loss, training, seed, place
+    trainer : Trainer
+    images : Images
     rows : ndarray of shape (n,), dtype int64
     targets : Tensor of shape (n, ...)
         One for each row.
+    loss : nn.Module
     checkpoint : Path
         File that is written after every epoch, and from which the training goes on if it exists. Its name must tell
         everything that the training depends on (`fingerprint`); the caller deletes it once the result is kept.
@@ -186,16 +185,15 @@ def train(
     list of float
         Mean loss of each epoch.
     """
-    trainer = Trainer(network, training, len(rows), seed, place)
+    epochs, steps = trainer.training.epochs, trainer.training.steps(len(rows))
     if (state := saved(checkpoint)) is not None:
         trainer.restore(state)
-        tell(f"{title}: goes on after epoch {len(trainer.losses)} of {training.epochs}.")
+        tell(f"{title}: goes on after epoch {len(trainer.losses)} of {epochs}.")
     elif checkpoint.is_file():
         tell(f"{title}: the checkpoint {readable_path(checkpoint)} is damaged, the training starts anew.")
-    orders, steps, done = trainer.orders(), training.steps(len(rows)), len(trainer.losses)
+    orders, done = trainer.orders(), len(trainer.losses) * steps
     batches = images.batches([rows[places] for order in orders for places in order])
-    total = training.epochs * steps
-    with tqdm(total=total, initial=done * steps, desc=title, unit="batch", leave=False, disable=None) as bar:
+    with tqdm(total=epochs * steps, initial=done, desc=title, unit="batch", leave=False, disable=None) as bar:
 
         def pairs(order: list[np.ndarray]) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
             for places in order:

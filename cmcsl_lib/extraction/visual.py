@@ -19,7 +19,7 @@ from .checkpoints import fingerprint, remove_others, save, saved, tell
 from .devices import Place
 from .extra import nn, torch, versions
 from .images import Geometry, Images, corpus_sha256, normalized
-from .training import Training, train
+from .training import Trainer, Training, train
 from .weights import check_imagenet, imagenet_weights, network, read_weights, without_head
 
 SEED = RANDOM_STATE
@@ -165,8 +165,8 @@ class VisualEncoder:
         loss = nn.BCEWithLogitsLoss(pos_weight=weight.to(self.place.device))
         resnet = network(len(names), None, self.settings.seed)
         title = f"Training on all labels of {self.corpus.name}"
-        seed, place = self.settings.seed, self.place
-        losses = train(resnet, self.images, rows, targets, loss, trainings.POOLED, seed, place, checkpoint, title)
+        trainer = Trainer(resnet, trainings.POOLED, len(rows), self.settings.seed, self.place)
+        losses = train(trainer, self.images, rows, targets, loss, checkpoint, title)
         return {name: value.cpu().contiguous() for name, value in resnet.state_dict().items()}, losses
 
     def features(self, subset: Subset) -> tuple[np.ndarray, dict[str, Any]]:
@@ -230,8 +230,8 @@ class VisualEncoder:
         )
         checkpoint = self._checkpoint(subset.dataset, name)
         title = f"Fine-tuning on {subset.dataset}"
-        rows, training, seed = subset.finetuning_rows, self.settings.training, self.settings.seed
-        return train(resnet, self.images, rows, y, loss, training, seed, self.place, checkpoint, title)
+        trainer = Trainer(resnet, self.settings.training, len(y), self.settings.seed, self.place)
+        return train(trainer, self.images, subset.finetuning_rows, y, loss, checkpoint, title)
 
     def forget(self, subset: Subset) -> None:
         """Delete the checkpoints of a dataset's fine-tuning, those of other settings too."""

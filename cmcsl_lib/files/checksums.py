@@ -66,7 +66,16 @@ def check_file(path: Path) -> None:
 
 
 def read_checked(path: Path) -> bytes:
-    """The content of a file that was written sealed or is shipped.
+    """Read a file that was written sealed or is shipped.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    bytes
+        Its content.
 
     Raises
     ------
