@@ -31,7 +31,7 @@ from cmcsl_lib import cli, extraction
 from cmcsl_lib.corpora import Subset, load, mm_imdb, store
 from cmcsl_lib.extraction import training
 from cmcsl_lib.extraction.weights import network, read_weights
-from cmcsl_lib.files.sealed import written_sealed
+from cmcsl_lib.files.checksums import written_sealed
 
 #: Size of a made-up poster, and its two labels in turns.
 WIDTH, HEIGHT = 256, 380

@@ -187,11 +187,11 @@ def test_a_page_is_stale_when_what_it_was_made_from_is_another(make_page, tmp_pa
     executed = nbformat.read(page.output, as_version=4)
     executed.cells[1].outputs = [nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])]
     nbformat.write(executed, page.output)
-    assert freshness.stale(page) == ["failed"]
+    assert freshness.stale(page) == ["damaged"]
     executed.cells[1].outputs = []
     del executed.metadata[freshness.RECORD]
     nbformat.write(executed, page.output)
-    assert freshness.stale(page) == ["record"]
+    assert freshness.stale(page) == ["damaged"]
 
 
 def test_jupyter_book_refuses_stale_pages_with_their_list(make_page, monkeypatch):

@@ -9,7 +9,7 @@ from cmcsl_lib import cli
 from cmcsl_lib.corpora.features import read_features, write_features
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.runs import load_scores
-from cmcsl_lib.files.sealed import written_sealed
+from cmcsl_lib.files.checksums import written_sealed
 
 
 def run(capsys, *words):

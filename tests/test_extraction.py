@@ -1,6 +1,7 @@
 """Most of these need the extra, `pip install -e ".[extract]"`, and are skipped without it."""
 
 import dataclasses
+import errno
 import hashlib
 import io
 import itertools
@@ -25,8 +26,8 @@ from cmcsl_lib import cli, extraction
 from cmcsl_lib.corpora import Corpus, Subset, load, subset
 from cmcsl_lib.corpora.features import read_features
 from cmcsl_lib.experiments.protocol import PROTOCOLS, class_weights, preprocess, splits
+from cmcsl_lib.extraction import checkpoints, texts, training, visual, weights
 from cmcsl_lib.extraction import images as images_module
-from cmcsl_lib.extraction import kept, texts, training, visual, weights
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import REPOSITORY, shipped
 
@@ -384,14 +385,13 @@ def test_each_image_is_decoded_once_and_rows_come_in_the_order_asked_for(torch, 
 def test_a_damaged_row_is_decoded_again(torch, tiny, place):
     images = extraction.Images(tiny, geometry(), "")
     expected = [images.image(row) for row in range(3)]
-    length = 16 * 16 * 3 + images_module.CHECKSUM_BYTES
-    content = bytearray(images.path.read_bytes())
-    content[length : 2 * length][place] ^= 1
+    content = images.path.read_bytes()
+    length = len(content) // 3
     damaged = bytearray(content)
     damaged[2 * length + place if place < 0 else length + place] ^= 1
     images.path.write_bytes(damaged)
     np.testing.assert_array_equal(images.image(1), expected[1])
-    assert images.path.read_bytes() == bytes(content), "and is written again"
+    assert images.path.read_bytes() == content, "and is written again"
     images.path.write_bytes(content[: 2 * length + 50])
     for row in (0, 1, 2):
         np.testing.assert_array_equal(images.image(row), expected[row])
@@ -449,7 +449,7 @@ def test_pooled_training_does_not_see_the_80_percent(torch, tiny, short):
         scrambled.at[row, "image"] = picture(generator)
         scrambled.at[row, "labels"] = ["tool", "map"] if row % 2 else ["people"]
     start, _, told = trained(tiny)
-    others, losses = encoder_of(Corpus("openclipart", scrambled)).start()
+    others, losses = encoder_of(Corpus("openclipart", scrambled)).start
     assert equal(torch, start, others) and told["pooled_loss"] == losses
 
     scrambled = tiny.items.copy()
@@ -462,7 +462,7 @@ def test_items_without_labels_do_not_enter_the_pooled_training(torch, tiny, shor
     more = pd.concat([tiny.items, tiny.items.assign(labels=[[]] * 40)], ignore_index=True)
     expected = trained(tiny)[0]
     assert equal(torch, expected, trained(Corpus("openclipart", more))[0])
-    start, losses = encoder_of(Corpus("openclipart", tiny.items.assign(labels=[[]] * 40))).start()
+    start, losses = encoder_of(Corpus("openclipart", tiny.items.assign(labels=[[]] * 40))).start
     assert "too few items of openclipart have labels to train on" in capsys.readouterr().err
     assert losses == [] and equal(torch, start, weights.network(1, None, 1).state_dict())
 
@@ -497,15 +497,15 @@ def test_features_of_a_dataset_do_not_depend_on_the_datasets_before_it(torch, ti
 
 
 def test_pooled_weights_are_trained_once(torch, tiny, short, monkeypatch, capsys):
-    start, losses = encoder_of(tiny).start()
+    start, losses = encoder_of(tiny).start
     monkeypatch.setattr(visual, "train", lambda *arguments: pytest.fail("trained again"))
-    again, same_losses = encoder_of(tiny).start()
+    again, same_losses = encoder_of(tiny).start
     assert equal(torch, start, again) and losses == same_losses
     assert "Start: the pooled weights in" in capsys.readouterr().err
 
 
 def test_damaged_pooled_weights_are_trained_anew(torch, tiny, short, home, capsys):
-    start, _ = encoder_of(tiny).start()
+    start, _ = encoder_of(tiny).start
     (path,) = (home / "weights").iterdir()
     damage(path)
     assert equal(torch, start, encoder_of(tiny).weights)
@@ -546,11 +546,12 @@ def test_other_settings_do_not_go_on_from_a_checkpoint(torch, tiny, short, stand
 
 def test_a_disk_that_is_full_leaves_the_checkpoint_before(torch, tmp_path, monkeypatch):
     path = tmp_path / "one.pt"
-    kept.save({"losses": [1.0]}, path)
-    monkeypatch.setattr(torch, "save", mock.Mock(side_effect=RuntimeError("file write failed")))
-    with pytest.raises(CmcslError, match="can't be written .*free some space"):
-        kept.save({"losses": [2.0]}, path)
-    assert kept.saved(path) == {"losses": [1.0]} and list(tmp_path.glob("*one*")) == [path]
+    checkpoints.save({"losses": [1.0]}, path)
+    full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    monkeypatch.setattr(Path, "write_bytes", mock.Mock(side_effect=full))
+    with pytest.raises(CmcslError, match="can't be written .*make room there"):
+        checkpoints.save({"losses": [2.0]}, path)
+    assert checkpoints.saved(path) == {"losses": [1.0]} and list(tmp_path.glob("*one*")) == [path]
 
 
 def test_what_killed_processes_left_half_written_is_deleted_later(tiny, home, torch):

@@ -9,9 +9,9 @@ import pytest
 from cmcsl_lib.corpora import load, subset
 from cmcsl_lib.corpora.catalogue import datasets
 from cmcsl_lib.corpora.features import WIDTHS, Features, features_path, load_features, read_features, write_features
+from cmcsl_lib.files.checksums import written_sealed
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import shipped
-from cmcsl_lib.files.sealed import written_sealed
 
 SHIPPED = shipped() / "openclipart" / "features"
 ALL = list(datasets("openclipart"))

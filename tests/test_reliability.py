@@ -16,9 +16,9 @@ import pytest
 from cmcsl_lib.cli import main
 from cmcsl_lib.corpora.features import write_features
 from cmcsl_lib.experiments.scores import read_scores, scores_paths, write_scores
+from cmcsl_lib.files.checksums import Damaged, check_seal, read_checked
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import REPOSITORY, STALE, locked, shipped, written_whole
-from cmcsl_lib.files.sealed import Damaged, check_seal, checked
 
 
 @pytest.fixture(scope="module")
@@ -124,9 +124,24 @@ def test_every_bit_of_a_sealed_file_counts(scores, tmp_path):
             check_seal(bytes(changed))
 
 
+def test_every_bit_of_a_checkpoint_counts(tmp_path):
+    torch = pytest.importorskip("torch", reason='needs the extra: pip install -e ".[extract]"')
+    from cmcsl_lib.extraction import checkpoints
+
+    path = tmp_path / "one.pt"
+    checkpoints.save({"layer": torch.arange(20), "losses": [0.5]}, path)
+    content = path.read_bytes()
+    assert checkpoints.saved(path)["losses"] == [0.5]
+    for place in range(0, len(content), 7):
+        changed = bytearray(content)
+        changed[place] ^= 1 << place % 8
+        path.write_bytes(changed)
+        assert checkpoints.saved(path) is None
+
+
 def test_every_shipped_file_is_listed():
     for path in [*shipped().glob("openclipart/**/*.parquet"), *shipped().glob("paper/*.csv")]:
-        checked(path)
+        read_checked(path)
 
 
 def test_a_full_disk_is_told_and_leaves_what_was_there(scores, tmp_path, make_features, capsys, monkeypatch):

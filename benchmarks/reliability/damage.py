@@ -32,9 +32,9 @@ from cmcsl_lib.corpora.ready_made import read_arrays
 from cmcsl_lib.experiments import published, runs
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.scores import read_scores, scores_paths, write_scores
-from cmcsl_lib.extraction import images, kept, texts, weights
+from cmcsl_lib.extraction import checkpoints, images, weights
 from cmcsl_lib.extraction.extra import torch
-from cmcsl_lib.files import paths, sealed
+from cmcsl_lib.files import checksums, paths
 from cmcsl_lib.files.errors import CmcslError
 
 STRICT = PROTOCOLS["strict"]
@@ -229,25 +229,28 @@ def _extracted(home: Path) -> dict[str, Kind]:
 
     for cache in caches:
         squares(cache)
-    checkpoints = [home / "checkpoints" / f"{name}.pt" for name in ("these", "others")]
-    embeddings = [home / "texts" / f"{name}.npz" for name in ("these", "others")]
-    for seed, (checkpoint, path) in enumerate(zip(checkpoints, embeddings, strict=True)):
+    trainings = [home / "checkpoints" / f"{name}.pt" for name in ("these", "others")]
+    embeddings = [home / "texts" / f"{name}.pt" for name in ("these", "others")]
+    for seed, (training, path) in enumerate(zip(trainings, embeddings, strict=True)):
         random = np.random.default_rng(seed)
-        kept.save({"weights": {"layer": torch.from_numpy(random.random((20, 30)))}, "losses": [0.5]}, checkpoint)
-        texts.keep(path, "films", random.random((6, 384), dtype=np.float32))
+        checkpoints.save({"weights": torch.from_numpy(random.random((20, 30))), "losses": [0.5]}, training)
+        checkpoints.save({"embeddings": torch.from_numpy(random.random((6, 384), dtype=np.float32))}, path)
 
     def state(path: Path) -> str:
-        found = _made_anew(kept.saved(path))
-        return _digest(found["losses"], found["weights"]["layer"].numpy().tobytes())
+        values = checkpoints.saved(path)
+        if values is None:
+            raise CmcslError("It is made anew.")
+        tensors = [value.numpy().tobytes() for value in values.values() if isinstance(value, torch.Tensor)]
+        return _digest(list(values), values.get("losses"), *tensors)
 
     weights_file = home / "weights.pth"
     torch.save({"layer": torch.zeros(20, 30)}, weights_file)
     return {
         "image cache": Kind(caches[0].path, lambda: squares(caches[0]), other=caches[1].path.read_bytes()),
-        "checkpoint": Kind(checkpoints[0], lambda: state(checkpoints[0]), other=checkpoints[1].read_bytes()),
+        "checkpoint": Kind(trainings[0], lambda: state(trainings[0]), other=trainings[1].read_bytes()),
         "text embeddings": Kind(
             embeddings[0],
-            lambda: _digest(_made_anew(texts.kept(embeddings[0], 6)).tobytes()),
+            lambda: state(embeddings[0]),
             other=embeddings[1].read_bytes(),
         ),
         "weights to start from": Kind(
@@ -256,12 +259,6 @@ def _extracted(home: Path) -> dict[str, Kind]:
             checked=False,
         ),
     }
-
-
-def _made_anew(found: object) -> object:
-    if found is None:
-        raise CmcslError("It is made anew.")
-    return found
 
 
 def _own(folder: Path) -> dict[str, Kind]:
@@ -320,8 +317,7 @@ def _book(scratch: Path, stack: ExitStack) -> dict[str, Kind]:
     # The other kinds change what pages are made from; here it is the page that changes.
     origin = {"data": "what lies there", "parameters": page.parameters}
     stack.enter_context(mock.patch.object(freshness, "made_from", return_value=origin))
-    execution.add_record(executed, page, origin)
-    nbformat.write(executed, page.output)
+    execution.write_page(executed, page, origin)
 
     def fresh() -> str:
         if reasons := freshness.stale(page):
@@ -438,11 +434,11 @@ def _shipped(tree: Path, stack: ExitStack) -> dict[str, Kind]:
     def read(get: Callable[[], object]) -> Callable[[], object]:
         def its() -> object:
             with mock.patch.object(paths, "REPOSITORY", tree):
-                sealed._listed.cache_clear()
+                checksums._listed.cache_clear()
                 try:
                     return get()
                 finally:
-                    sealed._listed.cache_clear()
+                    checksums._listed.cache_clear()
 
         return its
 

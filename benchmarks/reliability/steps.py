@@ -15,8 +15,8 @@ from pathlib import Path
 import made_up
 import nbformat
 
+from cmcsl_lib.files.checksums import Damaged, check_seal
 from cmcsl_lib.files.paths import REPOSITORY
-from cmcsl_lib.files.sealed import Damaged, check_seal
 
 HERE = Path(__file__).parent
 FILMS = 60
@@ -89,7 +89,7 @@ def broken(folder: Path) -> list[str]:
     """Files that are there under their final names and are not whole: each says so itself, by its SHA-256."""
     found = []
     for path in folder.rglob("*"):
-        if path.suffix in (".parquet", ".arrow") and not path.name.startswith("."):
+        if path.suffix in (".parquet", ".arrow", ".json", ".pt") and not path.name.startswith("."):
             with suppress(FileNotFoundError):
                 try:
                     check_seal(path.read_bytes())

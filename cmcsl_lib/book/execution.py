@@ -16,8 +16,9 @@ from nbformat import NotebookNode
 from .. import __version__
 from ..experiments.published import available
 from ..experiments.sources import PUBLISHED
-from ..files.paths import REPOSITORY, readable_path, written_whole
-from .freshness import RECORD, content_digest, made_from
+from ..files.checksums import BLANK, written_sealed
+from ..files.paths import REPOSITORY, readable_path
+from .freshness import RECORD, made_from
 from .pages import Page
 
 BUILD = REPOSITORY / "_build"
@@ -65,7 +66,7 @@ def execute(page: Page) -> TaskFailed | None:
 def write_page(executed: NotebookNode, page: Page, origin: dict[str, object]) -> None:
     """Write an executed notebook with the record of its run, whole or not at all."""
     add_record(executed, page, origin)
-    with written_whole(page.output) as temporary:
+    with written_sealed(page.output) as temporary:
         nbformat.write(executed, temporary)
 
 
@@ -136,7 +137,12 @@ def add_record(executed: NotebookNode, page: Page, origin: dict[str, object]) ->
     run = executed.metadata["papermill"]
     # papermill tells the folders of this machine.
     run.update(input_path=readable_path(page.notebook), output_path=readable_path(page.output))
-    executed.metadata[RECORD] = {"made_from": origin, "version": __version__, "executed": run["start_time"]}
+    executed.metadata[RECORD] = {
+        "made_from": origin,
+        "version": __version__,
+        "executed": run["start_time"],
+        "seal": BLANK.decode(),
+    }
     for cell in executed.cells:
         # Told by the record below.
         if "injected-parameters" in cell.metadata.get("tags", ()):
@@ -149,7 +155,6 @@ def add_record(executed: NotebookNode, page: Page, origin: dict[str, object]) ->
         f"{str(origin['data'])[:12]}.*"
     )
     executed.cells.append(nbformat.v4.new_markdown_cell(told, id=f"{page.notebook.stem[:2]}-record"))
-    executed.metadata[RECORD]["content"] = content_digest(executed)
 
 
 def sources(page: Page) -> str:

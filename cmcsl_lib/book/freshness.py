@@ -21,6 +21,7 @@ from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
 
 from ..experiments.published import published_files
+from ..files.checksums import Damaged, file_sha256, read_checked
 from ..files.paths import REPOSITORY, features_folders, home, shipped
 from .pages import SOURCES, Page
 
@@ -61,19 +62,12 @@ def stale(page: Page) -> list[str]:
     Returns
     -------
     list of str
-        Of ``missing``, ``failed``, ``record`` (there is none), ``damaged`` (it is not what was executed) and the names
-        that `made_from` gives.
+        Of ``missing``, ``damaged`` (it is not what was written) and the names that `made_from` gives.
     """
     if not page.output.is_file():
         return ["missing"]
     executed = read_executed(page.output)
     if executed is None:
-        return ["damaged"]
-    if any(output.output_type == "error" for cell in executed.cells for output in cell.get("outputs", ())):
-        return ["failed"]
-    if RECORD not in executed.metadata:
-        return ["record"]
-    if not is_whole(executed):
         return ["damaged"]
     recorded = executed.metadata[RECORD]["made_from"]
     return [name for name, value in made_from(page).items() if recorded.get(name) != value]
@@ -82,34 +76,16 @@ def stale(page: Page) -> list[str]:
 def executed_page(output: Path) -> Page:
     """The page of an executed notebook, with the parameters that it was run with."""
     executed = read_executed(output)
-    whole = executed is not None and is_whole(executed)
-    return Page(
-        SOURCES / output.name, output, dict(executed.metadata[RECORD]["made_from"]["parameters"]) if whole else {}
-    )
+    parameters = executed.metadata[RECORD]["made_from"]["parameters"] if executed else {}
+    return Page(SOURCES / output.name, output, dict(parameters))
 
 
 def read_executed(path: Path) -> NotebookNode | None:
-    """An executed notebook, or None if it is damaged."""
+    """An executed notebook, or None if it is not what was written."""
     try:
-        executed = nbformat.read(path, as_version=4)
-        nbformat.validate(executed)
-        return executed if isinstance(executed.metadata.get(RECORD, {}), dict) else None
-    # nbformat raises whatever the damage leads it to.
-    except Exception:
+        return nbformat.reads(read_checked(path).decode(), as_version=4)
+    except Damaged:
         return None
-
-
-def is_whole(executed: NotebookNode) -> bool:
-    """Whether an executed notebook is what its record says."""
-    return executed.metadata.get(RECORD, {}).get("content") == content_digest(executed)
-
-
-def content_digest(executed: NotebookNode) -> str:
-    """SHA-256 of an executed notebook, its record of this digest left out."""
-    # As it will be read back: nbformat joins lines, and JSON makes lists of tuples.
-    told = json.loads(nbformat.writes(executed))
-    told["metadata"].get(RECORD, {}).pop("content", None)
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
 def library(notebook: Path) -> frozenset[Path]:
@@ -197,8 +173,7 @@ def file_digest(path: Path) -> str:
 
 @cache
 def _file_digest(path: Path, *_written: int) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return file_sha256(path)
 
 
 @cache

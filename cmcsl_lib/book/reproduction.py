@@ -1,6 +1,5 @@
 """What a reader needs to run everything again: versions, checksums, and how fast it is."""
 
-import hashlib
 import json
 import platform
 from importlib.metadata import version
@@ -12,6 +11,7 @@ from .. import __version__
 from ..corpora.catalogue import datasets
 from ..corpora.features import features_path
 from ..experiments.published import REGISTRY, published_folder
+from ..files.checksums import file_sha256
 from ..files.errors import Absent
 from ..files.paths import REPOSITORY, readable_path, shipped
 
@@ -59,7 +59,7 @@ def checksums(corpus: str) -> pd.DataFrame:
     if not present:
         raise Absent(f"No file of the corpus {corpus} is on this machine: run `cmcsl extract {corpus}`.")
     return pd.DataFrame(
-        [(readable_path(path), path.stat().st_size, digest(path)) for path in present],
+        [(readable_path(path), path.stat().st_size, file_sha256(path)) for path in present],
         columns=["file", "bytes", "sha256"],
     )
 
@@ -69,14 +69,9 @@ def published_checksums() -> pd.DataFrame:
     rows = []
     for name, known in REGISTRY.items():
         path = published_folder() / name
-        here = "no" if not path.is_file() else "yes" if digest(path) == known.sha256 else "another file"
+        here = "no" if not path.is_file() else "yes" if file_sha256(path) == known.sha256 else "another file"
         rows.append((name, known.sha256, here))
     return pd.DataFrame(rows, columns=["file", "sha256", "here"])
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def measured(path: Path = REPOSITORY / "benchmarks" / "measured.json") -> dict[str, object]:

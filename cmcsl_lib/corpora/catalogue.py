@@ -4,13 +4,14 @@ A user's corpus is a folder ``corpora/NAME`` in CMCSL_HOME that holds its descri
 read whenever it is asked for, so that nothing happens on import.
 """
 
-import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from ..files.errors import CmcslError, check_choice
-from ..files.paths import home, readable_path, written_whole
+from ..files.checksums import BLANK, read_checked, written_sealed
+from ..files.errors import check_choice
+from ..files.paths import home
+from ..files.tables import reading
 
 #: Table I of the paper, in its order; class order gives the class index.
 MM_IMDB = {
@@ -102,7 +103,7 @@ def description(corpus: str) -> dict:
     Returns
     -------
     dict
-        corpus: its name. items: the SHA-256 that its file of items carries. datasets: classes of each dataset.
+        corpus: its name. items: the checksum that its file of items carries. datasets: classes of each dataset.
 
     Raises
     ------
@@ -110,28 +111,19 @@ def description(corpus: str) -> dict:
         If it is not what `write_description` wrote for this corpus.
     """
     path = description_path(corpus)
-    try:
-        told = json.loads(path.read_text(encoding="utf-8"))
-        if told.pop("sha256") != _sha256(told) or told["corpus"] != corpus:
-            raise ValueError("not what was written")
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CmcslError(
-            f"The description {readable_path(path)} can't be read ({type(error).__name__}): make the "
-            "corpus again with `cmcsl extract folder` or `cmcsl extract arrays`."
-        ) from None
-    return told
+    with reading(path, "description", "make the corpus again with `cmcsl extract folder` or `cmcsl extract arrays`"):
+        content = json.loads(read_checked(path))
+        if content["corpus"] != corpus:
+            raise ValueError("it is that of another corpus")
+    return content
 
 
 def write_description(corpus: str, items: str, made: Mapping[str, Sequence[str]]) -> None:
     """Keep what is told of a user's corpus; parameters are those that `description` returns."""
-    told = {"corpus": corpus, "items": items, "datasets": {name: list(classes) for name, classes in made.items()}}
-    with written_whole(description_path(corpus)) as temporary:
-        content = json.dumps(told | {"sha256": _sha256(told)}, indent=1, ensure_ascii=False)
-        temporary.write_text(content + "\n", encoding="utf-8")
-
-
-def _sha256(told: dict) -> str:
-    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+    classes = {name: list(names) for name, names in made.items()}
+    content = {"corpus": corpus, "items": items, "datasets": classes, "seal": BLANK.decode()}
+    with written_sealed(description_path(corpus)) as temporary:
+        temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
 
 def kind(classes: tuple[str, ...]) -> str:

@@ -10,8 +10,9 @@ from urllib.parse import urljoin
 import requests
 from tqdm.auto import tqdm
 
+from ..files.checksums import file_sha256
 from ..files.errors import CmcslError
-from ..files.paths import locked, readable_path, told_if_unwritable, written_whole
+from ..files.paths import explain_write_errors, locked, readable_path, written_whole
 from .archive import DamagedArchive
 
 ATTEMPTS = 5
@@ -54,14 +55,12 @@ def fetched(url: str, path: Path) -> Iterator[Path]:
     CmcslError
         If it can't be downloaded, or is not the file that the record tells.
     """
-    import pooch
-
     record = path.with_name(f"{path.name}.sha256")
     with locked(path.parent):
         known = record.read_text(encoding="ascii", errors="replace").strip() if record.is_file() else None
         if not path.is_file():
             _download(url, path)
-        got = pooch.file_hash(str(path), alg="sha256")
+        got = file_sha256(path)
         if got != (known or got):
             raise CmcslError(
                 f"{readable_path(path)} has SHA-256 {got}, but {readable_path(record)} records {known!r}: "
@@ -80,7 +79,7 @@ def fetched(url: str, path: Path) -> Iterator[Path]:
 
 def _download(url: str, path: Path) -> None:
     part = path.with_name(f"{path.name}.part")
-    with told_if_unwritable(path):
+    with explain_write_errors(path):
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 _go_on(url, part, path.name)

@@ -4,24 +4,22 @@ No network and no torch are needed to read them; `extraction` makes them.
 """
 
 import hashlib
-import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
+from ..files.checksums import read_checked
 from ..files.errors import Absent, CmcslError
 from ..files.paths import features_folder, readable_path, shipped
-from ..files.sealed import SEAL, checked, written_sealed
+from ..files.tables import read_table, reading, write_table
 from .catalogue import datasets
 
 MODALITIES = ("visual", "text")
 #: Number of features of the encoders (Section III): ResNet-18 and all-MiniLM-L6-v2. Features made elsewhere may have
 #: any other.
 WIDTHS = {"visual": 512, "text": 384}
-METADATA_KEY = b"cmcsl"
 
 
 @dataclass(frozen=True)
@@ -115,17 +113,14 @@ def write_features(features: Features, path: Path) -> None:
         _check_matrix(values, modality, f"Features of {features.corpus}/{features.dataset} in single precision")
         columns[modality] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
     told = {"corpus": features.corpus, "dataset": features.dataset, "classes": list(features.classes)}
-    described = json.dumps(told | {"extraction": features.metadata}, sort_keys=True)
-    table = pa.table(columns).replace_schema_metadata({METADATA_KEY: described.encode()} | SEAL)
-    with written_sealed(path) as temporary:
-        pq.write_table(
-            table,
-            temporary,
-            compression="zstd",
-            compression_level=19,
-            use_dictionary=["label"],
-            use_byte_stream_split=[f"{m}.list.element" for m in MODALITIES],
-        )
+    write_table(
+        pa.table(columns),
+        path,
+        told | {"extraction": features.metadata},
+        compression_level=19,
+        use_dictionary=["label"],
+        use_byte_stream_split=[f"{modality}.list.element" for modality in MODALITIES],
+    )
 
 
 def _rounded(X: np.ndarray) -> np.ndarray:
@@ -151,28 +146,24 @@ def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET") -> 
     """
     if not path.is_file():
         raise Absent(f"There is no features file {readable_path(path)}: make it with `{command}`.")
-    try:
-        content = checked(path)
-        table = pq.read_table(pa.BufferReader(content))
-        told = json.loads(table.schema.metadata[METADATA_KEY])
-        classes = tuple(told["classes"])
+    with reading(path, "features file", f"make it again with `{command}`"):
+        content = read_checked(path)
+        table, metadata = read_table(content)
+        classes = tuple(metadata["classes"])
         labels = table.column("label").to_pylist()
-        return Features(
-            corpus=told["corpus"],
-            dataset=told["dataset"],
-            classes=classes,
-            ids=np.array(table.column("id").to_pylist(), dtype=str),
-            y=np.array([-1 if label is None else classes.index(label) for label in labels], dtype=np.int64),
+        values = {
+            "ids": np.array(table.column("id").to_pylist(), dtype=str),
+            "y": np.array([-1 if label is None else classes.index(label) for label in labels], dtype=np.int64),
             **{modality: _matrix(table, modality) for modality in MODALITIES},
-            metadata=told["extraction"],
+        }
+        return Features(
+            corpus=metadata["corpus"],
+            dataset=metadata["dataset"],
+            classes=classes,
+            metadata=metadata["extraction"],
             sha256=hashlib.sha256(content).hexdigest(),
+            **values,
         )
-    except CmcslError as error:
-        raise CmcslError(f"{error} The file is {path}.") from None
-    except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
-        raise CmcslError(
-            f"The features file {path} can't be read ({type(error).__name__}: {error}): make it again with `{command}`."
-        ) from None
 
 
 def _matrix(table: pa.Table, modality: str) -> np.ndarray:

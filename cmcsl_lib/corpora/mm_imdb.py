@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ..files.checksums import written_sealed
 from ..files.errors import CmcslError
 from ..files.paths import home
-from ..files.sealed import written_sealed
 from . import store
 from .archive import members
 from .base import Corpus

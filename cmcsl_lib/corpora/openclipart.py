@@ -1,11 +1,12 @@
 """The embedded corpus: public-domain drawings with titles, descriptions and keywords (data/openclipart/)."""
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+import io
 
-from ..files.errors import CmcslError
+import pandas as pd
+
+from ..files.checksums import read_checked
 from ..files.paths import shipped
-from ..files.sealed import checked
+from ..files.tables import reading
 from .base import Corpus
 
 COLUMNS = ("source", "title", "creator", "text", "labels", "image")
@@ -20,11 +21,6 @@ def load() -> Corpus:
         If the file is missing or damaged.
     """
     path = shipped() / "openclipart" / "openclipart.parquet"
-    try:
-        items = pq.read_table(pa.BufferReader(checked(path)), columns=list(COLUMNS)).to_pandas()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise CmcslError(
-            f"The corpus file {path} can't be read ({type(error).__name__}: {error}): take it from the repository "
-            "again."
-        ) from None
+    with reading(path, "corpus file", "take it from the repository again"):
+        items = pd.read_parquet(io.BytesIO(read_checked(path)), columns=list(COLUMNS))
     return Corpus("openclipart", items.rename(columns={"source": "id"}))

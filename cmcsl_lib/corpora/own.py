@@ -7,12 +7,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from numbers import Real
 from typing import Any
 
+from ..files.checksums import written_sealed
 from ..files.errors import CmcslError, check_choice
 from ..files.paths import features_folders
-from ..files.sealed import sealed_as, written_sealed
 from .base import Corpus, divide
 from .catalogue import DATASETS, description, write_description
-from .store import items_path, read_items, write_items, write_report
+from .store import items_path, items_seal, read_items, write_items, write_report
 
 #: Names become names of files, and options of the command list them between blanks.
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
@@ -154,7 +154,7 @@ def write(
             raise CmcslError(f"No item can be used: {_told(set_aside) or 'there is none'}.")
         made = named_datasets(corpus, labels, asked, several)
     # Whoever is killed from here on leaves a description of other items, which `load` refuses.
-    written = sealed_as(items_path(corpus))
+    written = items_seal(corpus)
     if written != _described_items(corpus):
         forget_features(corpus)
     write_report(corpus, set_aside)
@@ -188,6 +188,6 @@ def load(corpus: str) -> Corpus:
         If its file is missing or damaged, or its description is that of other items.
     """
     made = read_items(corpus, COMMAND)
-    if sealed_as(items_path(corpus)) != description(corpus)["items"]:
+    if items_seal(corpus) != description(corpus)["items"]:
         raise CmcslError(f"The corpus {corpus} was read in only halfway: make it again with `{COMMAND}`.")
     return made

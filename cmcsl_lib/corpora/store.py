@@ -7,10 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from ..files.errors import Absent, CmcslError
+from ..files.checksums import SEAL, check_file
+from ..files.errors import Absent
 from ..files.escaping import spreadsheet_safe
-from ..files.paths import home, readable_path, written_whole
-from ..files.sealed import SEAL, check_file
+from ..files.paths import home, written_whole
+from ..files.tables import reading
 from .base import Corpus
 
 SCHEMA = pa.schema(
@@ -55,21 +56,23 @@ def read_items(name: str, command: str) -> Corpus:
     path = items_path(name)
     if not path.is_file():
         raise Absent(f"There is no corpus {name} on this machine: get it with `{command}`.")
-    try:
+    with reading(path, "corpus file", f"make it again with `{command}`"):
         check_file(path)
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         if table.schema != SCHEMA:
-            raise pa.ArrowInvalid("other columns")
+            raise ValueError("other columns")
         if table.schema.metadata[NAME] != name.encode():
             raise ValueError("it is that of another corpus")
         image = pd.Series(pd.arrays.ArrowExtensionArray(table["image"]))
         items = table.drop_columns("image").to_pandas().assign(image=image)
-    except (pa.ArrowException, OSError, KeyError, ValueError) as error:
-        raise CmcslError(
-            f"The corpus file {readable_path(path)} can't be read ({type(error).__name__}: {error}): make "
-            f"it again with `{command}`."
-        ) from None
     return Corpus(name, items)
+
+
+def items_seal(name: str) -> str:
+    """The checksum that the file of a corpus carries, which tells its items from others."""
+    with pa.memory_map(str(items_path(name))) as file:
+        (seal,) = (pa.ipc.open_file(file).schema.metadata[key] for key in SEAL)
+    return seal.decode()
 
 
 def write_items(name: str, path: Path, rows: Iterator[dict]) -> int:

@@ -1,6 +1,5 @@
 """The paper's own numbers: its printed tables, and the authors' score arrays as the same tidy table as every other."""
 
-import hashlib
 import io
 import os
 from pathlib import Path
@@ -12,9 +11,10 @@ from tqdm.auto import tqdm
 
 from ..corpora.catalogue import MM_IMDB
 from ..corpora.download import only_https
+from ..files.checksums import file_sha256, read_checked
 from ..files.errors import Absent, CmcslError, check_choice
-from ..files.paths import home, readable_path, remove_stale, shipped, told_if_unwritable
-from ..files.sealed import Damaged, checked
+from ..files.paths import explain_write_errors, home, readable_path, remove_stale, shipped
+from ..files.tables import reading
 from .scores import COLUMNS
 
 COMMIT = "43e7023116f9e3242a50ee40cd67b8f54da005e0"
@@ -116,7 +116,7 @@ def fetch() -> Path:
         retry_if_failed=3,
         registry={name: f"sha256:{known.sha256}" for name, known in REGISTRY.items()},
     )
-    with told_if_unwritable(folder):
+    with explain_write_errors(folder):
         for name in REGISTRY:
             # pooch sets the total, which makes the bar true; one of its own would be drawn once more below an error.
             with tqdm(total=1, desc=name, unit="B", unit_scale=True, leave=False, disable=None) as bar:
@@ -203,7 +203,7 @@ def _array(stem: str) -> np.ndarray:
             f"The authors' scores {name} are not in {readable_path(folder)}: run `cmcsl fetch "
             "published-scores`, or set CMCSL_PUBLISHED_SCORES to a folder that holds them."
         )
-    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    digest = file_sha256(path)
     if digest != REGISTRY[name].sha256:
         raise CmcslError(
             f"{path} is not the published file: its SHA-256 is {digest}, it should be "
@@ -261,12 +261,8 @@ def paper_claims() -> pd.DataFrame:
 
 def _csv(name: str) -> pd.DataFrame:
     path = shipped() / "paper" / f"{name}.csv"
-    try:
-        content = checked(path)
-    except (Damaged, OSError) as error:
-        raise CmcslError(
-            f"The file {path} can't be read ({type(error).__name__}: {error}): take it from the repository again."
-        ) from None
+    with reading(path, "file", "take it from the repository again"):
+        content = read_checked(path)
     return pd.read_csv(io.BytesIO(content), dtype={"budget": str, "better_than": str}, keep_default_na=False)
 
 

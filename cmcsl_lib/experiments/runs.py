@@ -25,6 +25,7 @@ from tqdm.auto import tqdm
 
 from ..corpora.catalogue import datasets as catalogue
 from ..corpora.features import Features, features_path, load_features
+from ..files.checksums import file_sha256
 from ..files.errors import Absent, CmcslError, check_choice
 from ..files.paths import home, locked
 from ..files.processes import end_with
@@ -61,7 +62,7 @@ class Job:
     def key(self) -> dict:
         """What equal scores have in common; the features are left open where they are not on this machine."""
         path = features_path(self.corpus, self.dataset, self.protocol.features)
-        its = {"features": hashlib.sha256(path.read_bytes()).hexdigest()} if path.is_file() else {}
+        its = {"features": file_sha256(path)} if path.is_file() else {}
         return its | {"protocol": self.protocol.described()} | self.grid
 
     @property

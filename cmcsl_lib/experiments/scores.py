@@ -1,15 +1,13 @@
 """The store of scores: one Parquet file per corpus, protocol, experiment and dataset; written whole or not at all."""
 
-import json
 from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from ..files.errors import CmcslError
+from ..files.checksums import read_checked
 from ..files.paths import home, shipped
-from ..files.sealed import SEAL, checked, written_sealed
+from ..files.tables import read_table, reading, write_table
 
 #: Columns of the tidy table, one row per fitted classifier. FULL, EF and LF have budget 0; EF and LF, one
 #: classifier for both modalities, have modality "both"; pseudo_label_accuracy is the share of right labels
@@ -28,7 +26,6 @@ COLUMNS = (
     "balanced_accuracy",
     "pseudo_label_accuracy",
 )
-METADATA_KEY = b"cmcsl"
 
 
 def scores_paths(corpus: str, protocol: str, work: int | str, dataset: str) -> tuple[Path, Path]:
@@ -55,10 +52,7 @@ def write_scores(scores: pd.DataFrame, path: Path, key: dict) -> None:
     key : dict
         JSON values; `read_scores` gives the table only to who asks with an equal one.
     """
-    table = pa.Table.from_pandas(_ordered(scores), preserve_index=False)
-    table = table.replace_schema_metadata({METADATA_KEY: json.dumps(key, sort_keys=True).encode()} | SEAL)
-    with written_sealed(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    write_table(pa.Table.from_pandas(_ordered(scores), preserve_index=False), path, key)
 
 
 def read_scores(path: Path, key: dict | None = None) -> pd.DataFrame | None:
@@ -77,15 +71,9 @@ def read_scores(path: Path, key: dict | None = None) -> pd.DataFrame | None:
     """
     if not path.is_file():
         return None
-    try:
-        table = pq.read_table(pa.BufferReader(checked(path)))
-        written = json.loads(table.schema.metadata[METADATA_KEY])
-        scores = _ordered(table.replace_schema_metadata().to_pandas())
-    except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
-        raise CmcslError(
-            f"The scores file {path} can't be read ({type(error).__name__}: {error}): delete it and run "
-            "`cmcsl run` again."
-        ) from None
+    with reading(path, "scores file", "delete it and run `cmcsl run` again"):
+        table, written = read_table(read_checked(path))
+        scores = _ordered(table.to_pandas())
     return scores if all(written.get(name) == value for name, value in (key or {}).items()) else None
 
 

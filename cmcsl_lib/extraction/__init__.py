@@ -1,38 +1,37 @@
-"""Images and texts to features (Section III): the one room that uses torch.
+"""Images and texts to features (Section III): the one package that uses torch.
 
 Nothing here opens a network connection, apart from `fetch_imagenet_weights`. What takes long is kept in CMCSL_HOME:
 ``images`` holds images as they enter the network, ``texts`` embeddings, ``weights`` the weights of pooled trainings,
-``checkpoints`` trainings that are not at their end.
+``checkpoints`` unfinished trainings.
 """
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..corpora import Subset, datasets, load, subset
+from ..corpora import datasets, load, subset
 from ..corpora.features import Features, read_features, write_features
 from ..files.errors import CmcslError, check_choice
 from ..files.paths import home, readable_path
 from . import extra
 from . import training as trainings
-from .devices import DEVICES, PRECISIONS, Place, place
+from .checkpoints import tell
+from .devices import Place, place
 from .images import ORIENTATIONS, Geometry, Images, corpus_sha256
-from .kept import tell
 from .texts import BATCH, encode_texts, text_encoder, text_weights
-from .training import Trainer, Training, train
+from .training import Trainer
 from .visual import SEED, STARTS, VisualEncoder, VisualSettings, visual_settings
-from .weights import fetch_imagenet_weights, imagenet_weights, read_weights
+from .weights import fetch_imagenet_weights, imagenet_weights
 
 __all__ = [
     "SEED",
-    "STARTS",
     "Geometry",
     "Images",
     "Place",
     "Trainer",
-    "Training",
     "VisualEncoder",
     "VisualSettings",
     "corpus_sha256",
@@ -41,9 +40,7 @@ __all__ = [
     "fetch_imagenet_weights",
     "imagenet_weights",
     "place",
-    "read_weights",
     "text_weights",
-    "train",
     "visual_settings",
 ]
 
@@ -73,7 +70,7 @@ def extract(
         Datasets; None means all of the corpus.
     start : {"auto", "imagenet", "pooled"}
         Weights that ResNet-18 starts from: ImageNet's, or those of one training on the fine-tuning items of the whole
-        corpus. "auto" takes ImageNet's if they are there.
+        corpus. "auto" takes ImageNet's if they have been downloaded.
     folder : Path, optional
         Where files go; default ``features/CORPUS`` in CMCSL_HOME.
     seed : int
@@ -101,11 +98,8 @@ def extract(
         If a name is unknown, weights can't be had, or the extra is not installed.
     """
     check_choice(start, STARTS, "start")
-    check_choice(device, DEVICES, "device")
-    check_choice(precision, PRECISIONS, "precision")
     check_choice(orientation, ORIENTATIONS, "orientation")
-    wanted = datasets(corpus, names)
-    if not wanted:
+    if not (wanted := datasets(corpus, names)):
         raise CmcslError(f"No dataset was named: choose from {', '.join(datasets(corpus))}.")
     where = place(device, precision)
     visual = visual_settings(
@@ -121,25 +115,35 @@ def extract(
     split = "corpus" if visual.start == "pooled" else "dataset"
     encoder = VisualEncoder(loaded, visual, where)
     settings = _settings(encoder, split)
-    ids = loaded.items.id.to_numpy(dtype=str)
-    paths = {}
-    for name in wanted:
-        paths[name] = (folder or home() / "features" / corpus) / f"{name}.parquet"
-    missing = [name for name, path in paths.items() if not _is_made(path, settings)]
-    # Divided before anything takes long: a class may be too small.
-    divided = [subset(loaded, name, split_seed, split) for name in missing]
-    if finetuned and (bare := [its.dataset for its in divided if not len(its.finetuning_rows)]):
+    paths = {name: (folder or home() / "features" / corpus) / f"{name}.parquet" for name in wanted}
+    # All are divided before anything takes long: a class may be too small.
+    subsets = [
+        subset(loaded, name, split_seed, split) for name, path in paths.items() if not _is_current(path, settings)
+    ]
+    if finetuned and (bare := [each.dataset for each in subsets if not len(each.finetuning_rows)]):
         tell(
             f"Too few labelled items to fine-tune ResNet-18 for {', '.join(bare)}: its weights stay those that it "
             f"starts from, {visual.start}."
         )
-    texts = encode_texts(loaded, str(where.device)) if divided else None
-    for its in tqdm(divided, desc="Datasets", disable=None):
-        _write(paths[its.dataset], its, ids, encoder, texts, settings)
+    if not subsets:
+        return list(paths.values())
+    texts = encode_texts(loaded, str(where.device))
+    ids = loaded.items.id.to_numpy(dtype=str)
+    for each in tqdm(subsets, desc="Datasets", disable=None):
+        images, description = encoder.features(each)
+        metadata = {"settings": settings, "visual": description, "text": text_encoder()}
+        matrices = {"visual": images.astype(np.float64), "text": texts[each.rows].astype(np.float64)}
+        features = Features(
+            each.corpus, each.dataset, each.classes, ids[each.rows], each.y, metadata=metadata, **matrices
+        )
+        path = paths[each.dataset]
+        write_features(features, path)
+        encoder.forget(each)
+        tell(f"{each.dataset}: features are in {readable_path(path)}")
     return list(paths.values())
 
 
-def _settings(encoder: VisualEncoder, split: str) -> dict:
+def _settings(encoder: VisualEncoder, split: str) -> dict[str, Any]:
     """All that features depend on, as metadata keep it."""
     visual, where = encoder.settings, encoder.place
     pooled = visual.start == "pooled"
@@ -161,37 +165,18 @@ def _settings(encoder: VisualEncoder, split: str) -> dict:
     )
 
 
-def _is_made(path: Path, settings: dict) -> bool:
+def _is_current(path: Path, settings: dict[str, Any]) -> bool:
+    """Whether a file holds features of the same settings; says why not."""
     if not path.is_file():
         return False
     try:
-        made = read_features(path).metadata.get("settings", {})
+        written = read_features(path).metadata.get("settings", {})
     except CmcslError as error:
         tell(f"{path.stem}: made again, since its file is damaged: {error}")
         return False
-    if made == settings:
+    if written == settings:
         tell(f"{path.stem}: made before with the same settings, {readable_path(path)}")
         return True
-    different = sorted(name for name in made.keys() | settings.keys() if made.get(name) != settings.get(name))
+    different = sorted(name for name in written.keys() | settings.keys() if written.get(name) != settings.get(name))
     tell(f"{path.stem}: made again, since it was made with other settings: {', '.join(different)}.")
     return False
-
-
-def _write(path: Path, its: Subset, ids: np.ndarray, encoder: VisualEncoder, texts: np.ndarray, settings: dict) -> None:
-    images, visual_told = encoder.features(its)
-    metadata = {"settings": settings, "visual": visual_told, "text": text_encoder()}
-    write_features(
-        Features(
-            its.corpus,
-            its.dataset,
-            its.classes,
-            ids[its.rows],
-            its.y,
-            images.astype(np.float64),
-            texts[its.rows].astype(np.float64),
-            metadata,
-        ),
-        path,
-    )
-    encoder.forget(its)
-    tell(f"{its.dataset}: features are in {readable_path(path)}")

@@ -2,6 +2,7 @@
 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any
 
 from ..files.errors import CmcslError, check_choice
 from .extra import check_extra, torch
@@ -39,9 +40,9 @@ class Place:
         """A block whose convolutions and products have the precision of this place."""
         return torch.autocast(self.device.type, self.dtype, enabled=self.dtype is not torch.float32)
 
-    def moved(self, images: "torch.Tensor") -> "torch.Tensor":
-        """Images on the device, in its memory format."""
-        return images.to(self.device, memory_format=self.memory_format)
+    def moved(self, value: Any) -> Any:
+        """Images, or a network, on the device and in its memory format."""
+        return value.to(self.device, memory_format=self.memory_format)
 
 
 def place(device: str = "auto", precision: str = "auto") -> Place:
@@ -50,7 +51,7 @@ def place(device: str = "auto", precision: str = "auto") -> Place:
     Parameters
     ----------
     device : {"auto", "cpu", "cuda", "mps"}
-        "auto" takes the first one there is of cuda, mps and cpu.
+        "auto" takes the first available one of cuda, mps and cpu.
     precision : {"auto", "single", "mixed"}
         "auto" takes mixed precision where the device has instructions for it.
 
@@ -62,27 +63,19 @@ def place(device: str = "auto", precision: str = "auto") -> Place:
     check_choice(device, DEVICES, "device")
     check_choice(precision, PRECISIONS, "precision")
     check_extra()
-    found = _device(device)
-    half = _half(found.type)
-    if precision == "mixed" and half is None:
-        raise CmcslError(f"The device {found.type} of this machine has no fast mixed precision: choose auto or single.")
-    return Place(found, torch.float32 if precision == "single" or half is None else half)
-
-
-def _device(name: str) -> "torch.device":
-    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
-    if name != "auto" and not there[name]:
-        raise CmcslError(f"torch finds no {name} device on this machine: choose auto or cpu.")
-    return torch.device(next(known for known in there if there[known]) if name == "auto" else name)
-
-
-def _half(device: str) -> "torch.dtype | None":
-    """The shorter type that a device is faster with, None if there is none."""
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if device == "auto":
+        device = next(name for name in available if available[name])
+    if not available[device]:
+        raise CmcslError(f"torch finds no {device} device on this machine: choose auto or cpu.")
+    half = None
+    # Turing and Volta would only emulate bfloat16; and torch computes in it on every CPU, but without these
+    # instructions slower than in single precision.
     if device == "cuda":
-        # Turing and Volta would only emulate bfloat16.
-        return torch.bfloat16 if torch.cuda.get_device_capability() >= (8, 0) else torch.float16
-    # torch computes in bfloat16 on every CPU, but without these instructions slower than in single precision.
-    tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
-    if device == "cpu" and any(getattr(torch.cpu, test, bool)() for test in tests):
-        return torch.bfloat16
-    return None
+        half = torch.bfloat16 if torch.cuda.get_device_capability() >= (8, 0) else torch.float16
+    elif device == "cpu":
+        tests = ("_is_avx512_bf16_supported", "_is_amx_tile_supported")
+        half = torch.bfloat16 if any(getattr(torch.cpu, test, bool)() for test in tests) else None
+    if precision == "mixed" and half is None:
+        raise CmcslError(f"The device {device} of this machine has no fast mixed precision: choose auto or single.")
+    return Place(torch.device(device), torch.float32 if precision == "single" or half is None else half)

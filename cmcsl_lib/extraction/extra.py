@@ -1,6 +1,6 @@
-"""The one module that imports torch; the rest of the room takes it from here.
+"""The one module that imports torch; the rest of the package takes it from here.
 
-torch, torchvision and sentence-transformers are an extra: without it this room can be imported, and says what to
+torch, torchvision and sentence-transformers are an extra: without it the package can be imported, and says what to
 install when it is used.
 """
 
@@ -10,30 +10,30 @@ import importlib.util
 from .. import __version__
 from ..files.errors import CmcslError
 
-MISSING = None
+MISSING: str | None = None
 try:
     import torch
     import torchvision
     from torch import nn
     from torchvision.transforms import v2
 
-    # It takes a second and a hundred MB to import, which only the process that encodes texts needs.
+    # Importing it takes a second and a hundred MB, which only the process that encodes texts needs.
     if importlib.util.find_spec("sentence_transformers") is None:
         MISSING = "sentence-transformers"
 except ModuleNotFoundError as missing:
     MISSING = missing.name
-    torch = torchvision = nn = v2 = None
+    torch = torchvision = nn = v2 = None  # type: ignore[assignment]
 
 __all__ = ["MISSING", "check_extra", "nn", "torch", "torchvision", "v2", "versions"]
 
 
 def check_extra() -> None:
-    """Raise a `CmcslError` that says what to install if the extra is not there."""
+    """Raise a `CmcslError` that says what to install if the extra is not installed."""
     if MISSING:
         raise CmcslError(f'Extraction needs the package {MISSING}: install it with `pip install -e ".[extract]"`.')
 
 
 def versions() -> dict[str, str]:
-    """Versions of what features depend on, without the names of builds."""
+    """Versions of the packages that features depend on, without the names of builds."""
     names = ("pillow", "sentence-transformers", "torch", "torchvision")
     return {"cmcsl": __version__} | {name: importlib.metadata.version(name).split("+")[0] for name in names}

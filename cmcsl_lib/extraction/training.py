@@ -1,4 +1,4 @@
-"""Training of ResNet-18, kept after every epoch so that it goes on where it was killed."""
+"""Training of ResNet-18, kept after every epoch so that it goes on from there if it is killed."""
 
 import math
 from collections.abc import Iterator
@@ -9,10 +9,10 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from ..files.paths import readable_path
+from .checkpoints import save, saved, tell
 from .devices import Place
 from .extra import nn, torch, v2
 from .images import Images, normalized
-from .kept import save, saved, tell
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Training:
     pixels: int
     augmented: bool
 
-    def __str__(self):
+    def __str__(self) -> str:
         return (
             f"{self.epochs} epochs of batches of {self.batch}, {self.optimizer} at {self.rate}, "
             f"{self.pixels} pixels{', augmented' if self.augmented else ''}"
@@ -82,9 +82,11 @@ class Trainer:
     """
 
     def __init__(self, network: "nn.Module", training: Training, count: int, seed: int, place: Place):
-        self.network = network.to(place.device, memory_format=place.memory_format).train()
+        self.network = place.moved(network).train()
         self.training, self.count, self.seed, self.place = training, count, seed, place
-        self.losses = []
+        self.losses: list[float] = []
+        self._optimizer: torch.optim.Optimizer
+        self._schedule: torch.optim.lr_scheduler.LRScheduler
         if training.optimizer == "SGD":
             self._optimizer = torch.optim.SGD(network.parameters(), lr=training.rate, momentum=0.9)
             self._schedule = torch.optim.lr_scheduler.ConstantLR(self._optimizer, factor=1)
@@ -95,10 +97,7 @@ class Trainer:
             )
         # Gradients in half precision would vanish; in the other types this does nothing.
         self._scaler = torch.amp.GradScaler(place.device.type, enabled=place.dtype is torch.float16)
-
-    @property
-    def _parts(self) -> dict:
-        return {
+        self._parts = {
             "network": self.network,
             "optimizer": self._optimizer,
             "schedule": self._schedule,
@@ -126,7 +125,10 @@ class Trainer:
 
     def epoch(self, batches: Iterator[tuple["torch.Tensor", "torch.Tensor"]], loss: "nn.Module") -> None:
         """Train on the batches of one epoch: images as uint8, and their targets."""
-        augment, losses = _augmentation(), []
+        affine = v2.RandomAffine(
+            12, translate=(0.08, 0.08), scale=(0.85, 1.15), fill=255, interpolation=v2.InterpolationMode.BILINEAR
+        )
+        augment, losses = v2.Compose([v2.RandomHorizontalFlip(), affine]), []
         deterministic = torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True)
         with torch.random.fork_rng(devices=[]), deterministic:
             torch.manual_seed(_drawn(self.seed, len(self.losses), 1))
@@ -153,72 +155,52 @@ def _drawn(*numbers: int) -> int:
     return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> 1)
 
 
-def _augmentation() -> "v2.Transform":
-    return v2.Compose(
-        [
-            v2.RandomHorizontalFlip(),
-            v2.RandomAffine(
-                12, translate=(0.08, 0.08), scale=(0.85, 1.15), fill=255, interpolation=v2.InterpolationMode.BILINEAR
-            ),
-        ]
-    )
-
-
 def train(
-    network: "nn.Module",
+    trainer: Trainer,
     images: Images,
     rows: np.ndarray,
     targets: "torch.Tensor",
     loss: "nn.Module",
-    training: Training,
-    seed: int,
-    place: Place,
     checkpoint: Path,
     title: str,
 ) -> list[float]:
-    """Train in place on some rows of the images, one target for each; the mean loss of each epoch.
+    """Train on some rows of the images.
 
     Parameters
     ----------
+    trainer : Trainer
+    images : Images
+    rows : ndarray of shape (n,), dtype int64
+    targets : Tensor of shape (n, ...)
+        One for each row.
+    loss : nn.Module
     checkpoint : Path
-        File that is written after every epoch, and that the training goes on from if it is there. Its name must tell
-        everything that the training depends on (`fingerprint`); whoever has kept the result deletes it.
+        File that is written after every epoch, and from which the training goes on if it exists. Its name must tell
+        everything that the training depends on (`fingerprint`); the caller deletes it once the result is kept.
     title : str
         Of the progress bar.
+
+    Returns
+    -------
+    list of float
+        Mean loss of each epoch.
     """
-    trainer = Trainer(network, training, len(rows), seed, place)
-    _go_on(trainer, checkpoint, title)
-    orders = trainer.orders()
+    epochs, steps = trainer.training.epochs, trainer.training.steps(len(rows))
+    if (state := saved(checkpoint)) is not None:
+        trainer.restore(state)
+        tell(f"{title}: goes on after epoch {len(trainer.losses)} of {epochs}.")
+    elif checkpoint.is_file():
+        tell(f"{title}: the checkpoint {readable_path(checkpoint)} is damaged, the training starts anew.")
+    orders, done = trainer.orders(), len(trainer.losses) * steps
     batches = images.batches([rows[places] for order in orders for places in order])
-    steps = training.steps(len(rows))
-    with tqdm(
-        total=training.epochs * steps,
-        initial=len(trainer.losses) * steps,
-        desc=title,
-        unit="batch",
-        leave=False,
-        disable=None,
-    ) as bar:
+    with tqdm(total=epochs * steps, initial=done, desc=title, unit="batch", leave=False, disable=None) as bar:
+
+        def pairs(order: list[np.ndarray]) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
+            for places in order:
+                yield next(batches), targets[places]
+                bar.update()
+
         for order in orders:
-            trainer.epoch(_with_targets(order, batches, targets, bar), loss)
+            trainer.epoch(pairs(order), loss)
             save(trainer.state(), checkpoint)
     return trainer.losses
-
-
-def _with_targets(
-    order: list[np.ndarray], batches: Iterator["torch.Tensor"], targets: "torch.Tensor", bar: tqdm
-) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
-    for places in order:
-        yield next(batches), targets[places]
-        bar.update()
-
-
-def _go_on(trainer: Trainer, checkpoint: Path, title: str) -> None:
-    if not checkpoint.is_file():
-        return
-    state = saved(checkpoint)
-    if state is None:
-        tell(f"{title}: the checkpoint {readable_path(checkpoint)} is damaged, the training starts anew.")
-        return
-    trainer.restore(state)
-    tell(f"{title}: goes on after epoch {len(trainer.losses)} of {trainer.training.epochs}.")

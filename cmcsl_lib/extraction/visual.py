@@ -2,22 +2,25 @@
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
 from ..corpora import RANDOM_STATE, Corpus, Subset, finetuning_split
+from ..files.checksums import file_sha256
 from ..files.errors import CmcslError, check_choice
 from ..files.paths import home, readable_path, remove_stale
 from . import training as trainings
+from .checkpoints import fingerprint, remove_others, save, saved, tell
 from .devices import Place
 from .extra import nn, torch, versions
 from .images import Geometry, Images, corpus_sha256, normalized
-from .kept import fingerprint, save, saved, tell
-from .training import Training, train
-from .weights import check_imagenet, file_sha256, imagenet_weights, network, read_weights, without_head
+from .training import Trainer, Training, train
+from .weights import check_imagenet, imagenet_weights, network, read_weights, without_head
 
 SEED = RANDOM_STATE
 STARTS = ("auto", "imagenet", "pooled")
@@ -55,8 +58,8 @@ class VisualSettings:
     @property
     def training(self) -> Training:
         """Of the fine-tuning."""
-        its = trainings.PUBLISHED if self.start == "imagenet" else trainings.AFTER_POOLED
-        return its if self.finetuned else dataclasses.replace(its, epochs=0)
+        training = trainings.PUBLISHED if self.start == "imagenet" else trainings.AFTER_POOLED
+        return training if self.finetuned else dataclasses.replace(training, epochs=0)
 
     @property
     def geometry(self) -> Geometry:
@@ -69,8 +72,8 @@ class VisualSettings:
         return self.weights or imagenet_weights()
 
 
-def visual_settings(start: str = "auto", weights: Path | None = None, **others) -> VisualSettings:
-    """Settings with the start decided: "auto" takes ImageNet's weights if they are there.
+def visual_settings(start: str = "auto", weights: Path | None = None, **others: Any) -> VisualSettings:
+    """Settings with the start decided: "auto" takes ImageNet's weights if they have been downloaded.
 
     Raises
     ------
@@ -82,15 +85,15 @@ def visual_settings(start: str = "auto", weights: Path | None = None, **others) 
         raise CmcslError("The start pooled trains its own weights: leave out --weights, or take the start imagenet.")
     if start == "auto":
         start = "imagenet" if weights or imagenet_weights().is_file() else "pooled"
-    made = VisualSettings(start, weights, **others)
-    if start == "imagenet" and not made.file.is_file():
+    settings = VisualSettings(start, weights, **others)
+    if start == "imagenet" and not settings.file.is_file():
         raise CmcslError(
-            f"There are no weights at {made.file}: name a file with --weights, run "
+            f"There are no weights at {settings.file}: name a file with --weights, run "
             "`cmcsl fetch imagenet-weights`, or take the start pooled."
         )
     if start == "imagenet" and not weights:
-        check_imagenet(made.file)
-    return made
+        check_imagenet(settings.file)
+    return settings
 
 
 class VisualEncoder:
@@ -115,23 +118,19 @@ class VisualEncoder:
         self.sha256 = sha256 or corpus_sha256(corpus)
         self.images = Images(corpus, settings.geometry, self.sha256)
         self.weights_sha256 = file_sha256(settings.file) if settings.start == "imagenet" else ""
-        self._start: tuple[dict, list[float]] | None = None
         for folder in (home() / "weights", self._checkpoint("", "").parent):
             remove_stale(folder, ".*.part")
 
     @property
-    def weights(self) -> dict:
+    def weights(self) -> "dict[str, torch.Tensor]":
         """Weights that each fine-tuning starts from."""
-        return self.start()[0]
+        return self.start[0]
 
-    def start(self) -> tuple[dict, list[float]]:
+    @cached_property
+    def start(self) -> "tuple[dict[str, torch.Tensor], list[float]]":
         """Weights to start from, and the losses of the training that made them; trained when first needed."""
-        if self._start is None:
-            imagenet = self.settings.start == "imagenet"
-            self._start = (read_weights(self.settings.file), []) if imagenet else self._pooled()
-        return self._start
-
-    def _pooled(self) -> tuple[dict, list[float]]:
+        if self.settings.start == "imagenet":
+            return read_weights(self.settings.file), []
         rows = np.flatnonzero(finetuning_split(self.corpus, self.settings.split_seed))
         labels = self.corpus.items.labels.iloc[rows]
         rows, labels = rows[labels.map(len) > 0], labels[labels.map(len) > 0]
@@ -141,44 +140,37 @@ class VisualEncoder:
                 "random. Better start from ImageNet's: `cmcsl fetch imagenet-weights`."
             )
             return network(1, None, self.settings.seed).state_dict(), []
-        name = fingerprint(rows=rows, training=str(trainings.POOLED), **self._depends())
+        name = fingerprint(rows=rows, training=str(trainings.POOLED), **self._conditions())
         path = home() / "weights" / f"{self.corpus.name} pooled {name}.pt"
+        values = saved(path)
+        if values is not None:
+            tell(f"Start: the pooled weights in {readable_path(path)}.")
+            return values["weights"], values["losses"]
         if path.is_file():
-            kept = saved(path)
-            if kept is not None:
-                tell(f"Start: the pooled weights in {readable_path(path)}.")
-                return kept["weights"], kept["losses"]
             tell(f"Start: the pooled weights in {readable_path(path)} are damaged, they are trained anew.")
-        made = self._train_pooled(rows, labels, self._checkpoint("pooled start", name))
-        save(dict(zip(("weights", "losses"), made, strict=True)), path)
-        self._forget("pooled start")
+        weights, losses = self._pooled(rows, labels, self._checkpoint("pooled start", name))
+        save({"weights": weights, "losses": losses}, path)
+        remove_others(self._checkpoint("pooled start", ""))
         tell(f"Start: pooled weights are in {readable_path(path)}.")
-        return made
+        return weights, losses
 
-    def _train_pooled(self, rows: np.ndarray, labels: pd.Series, checkpoint: Path) -> tuple[dict, list[float]]:
+    def _pooled(
+        self, rows: np.ndarray, labels: pd.Series, checkpoint: Path
+    ) -> "tuple[dict[str, torch.Tensor], list[float]]":
         names = sorted({name for item in labels for name in item})
         targets = torch.tensor([[float(name in item) for name in names] for item in labels])
         positives = targets.sum(0).clamp(min=1)
         # Square root and cap: a label with five items must not outweigh all the others.
         weight = ((len(targets) - positives) / positives).clamp(max=20).sqrt()
         loss = nn.BCEWithLogitsLoss(pos_weight=weight.to(self.place.device))
-        made = network(len(names), None, self.settings.seed)
-        losses = train(
-            made,
-            self.images,
-            rows,
-            targets,
-            loss,
-            trainings.POOLED,
-            self.settings.seed,
-            self.place,
-            checkpoint,
-            f"Training on all labels of {self.corpus.name}",
-        )
-        return {name: value.cpu().contiguous() for name, value in made.state_dict().items()}, losses
+        resnet = network(len(names), None, self.settings.seed)
+        title = f"Training on all labels of {self.corpus.name}"
+        trainer = Trainer(resnet, trainings.POOLED, len(rows), self.settings.seed, self.place)
+        losses = train(trainer, self.images, rows, targets, loss, checkpoint, title)
+        return {name: value.cpu().contiguous() for name, value in resnet.state_dict().items()}, losses
 
-    def features(self, its: Subset) -> tuple[np.ndarray, dict]:
-        """Fine-tune on a dataset's 20% and give the 512 features of its 80%.
+    def features(self, subset: Subset) -> tuple[np.ndarray, dict[str, Any]]:
+        """Fine-tune on a dataset's 20% and compute the 512 features of its 80%.
 
         The checkpoint of the fine-tuning stays until `forget`.
 
@@ -186,14 +178,15 @@ class VisualEncoder:
         -------
         features : ndarray of shape (n, 512), dtype float32
             The values that enter the last layer.
-        told : dict
+        description : dict
             Start, settings and mean loss of every epoch.
         """
-        start, pooled_loss = self.start()
-        tuned = network(len(its.classes), start, self.settings.seed)
-        losses = self.finetune(tuned, its) if self.settings.training.epochs and len(its.finetuning_y) else []
+        weights, pooled_loss = self.start
+        resnet = network(len(subset.classes), weights, self.settings.seed)
+        trainable = self.settings.training.epochs and len(subset.finetuning_y)
+        losses = self.finetune(resnet, subset) if trainable else []
         pooled = self.settings.start == "pooled"
-        described = {
+        description = {
             "encoder": "ResNet-18",
             "start": "untrained" if pooled and not pooled_loss else self.settings.start,
             "training": dataclasses.asdict(self.settings.training),
@@ -201,65 +194,51 @@ class VisualEncoder:
             "pooled_loss": pooled_loss,
         }
         if pooled_loss:
-            described["pooled_training"] = dataclasses.asdict(trainings.POOLED)
-        return self.encoded(tuned, its.rows), described
+            description["pooled_training"] = dataclasses.asdict(trainings.POOLED)
+        return self.encoded(resnet, subset.rows), description
 
-    def encoded(self, tuned: "nn.Module", rows: np.ndarray) -> np.ndarray:
-        """Features of some images.
-
-        Parameters
-        ----------
-        tuned : nn.Module
-            A ResNet-18, which loses its last layers.
-        rows : ndarray of shape (n,), dtype int64
-
-        Returns
-        -------
-        ndarray of shape (n, 512), dtype float32
-        """
+    def encoded(self, resnet: "nn.Module", rows: np.ndarray) -> np.ndarray:
+        """Features of rows of images, of shape (n, 512), dtype float32; the ResNet-18 loses its last layers."""
         # The mean over places is taken here instead of in the network, to have it in single precision.
-        tuned = without_head(tuned).to(self.place.device, memory_format=self.place.memory_format)
+        resnet = self.place.moved(without_head(resnet))
         size = BATCHES[self.place.device.type]
         parts = np.split(rows, range(size, len(rows), size))
-        bar = tqdm(
-            self.images.batches(parts), total=len(parts), desc="Features", unit="batch", leave=False, disable=None
-        )
+        batches = self.images.batches(parts)
         with torch.inference_mode(), self.place.autocast():
-            made = [
-                tuned(normalized(self.place.moved(batch))).unflatten(1, (512, -1)).float().mean(-1).cpu()
-                for batch in bar
+            features = [
+                resnet(normalized(self.place.moved(batch))).unflatten(1, (512, -1)).float().mean(-1).cpu()
+                for batch in tqdm(batches, "Features", len(parts), unit="batch", leave=False, disable=None)
             ]
-        return torch.cat(made).numpy()
+        return torch.cat(features).numpy()
 
-    def forget(self, its: Subset) -> None:
-        """Delete the checkpoints of a dataset's fine-tuning, those of other settings too."""
-        self._forget(its.dataset)
-
-    def _forget(self, what: str) -> None:
-        for path in self._checkpoint(what, "").parent.glob("*.pt"):
-            if path.name.rpartition(" ")[0] == what:
-                path.unlink(missing_ok=True)
-
-    def finetune(self, tuned: "nn.Module", its: Subset) -> list[float]:
+    def finetune(self, resnet: "nn.Module", subset: Subset) -> list[float]:
         """Train a network on a dataset's 20%, in place; the mean loss of each epoch."""
-        y = torch.from_numpy(its.finetuning_y)
-        shares = torch.bincount(y, minlength=len(its.classes)) / len(y)
+        y = torch.from_numpy(subset.finetuning_y)
+        shares = torch.bincount(y, minlength=len(subset.classes)) / len(y)
         # Section III, "weights corresponding to the ratio of class cardinality".
         loss = nn.CrossEntropyLoss(weight=(1 - shares).to(self.place.device))
-        return train(
-            tuned,
-            self.images,
-            its.finetuning_rows,
-            y,
-            loss,
-            self.settings.training,
-            self.settings.seed,
-            self.place,
-            self._finetuning_checkpoint(its),
-            f"Fine-tuning on {its.dataset}",
+        name = fingerprint(
+            rows=subset.finetuning_rows,
+            y=subset.finetuning_y,
+            classes=subset.classes,
+            training=str(self.settings.training),
+            start=self.settings.start,
+            split_seed=self.settings.split_seed,
+            pooled=str(trainings.POOLED),
+            weights=self.weights_sha256,
+            **self._conditions(),
         )
+        checkpoint = self._checkpoint(subset.dataset, name)
+        title = f"Fine-tuning on {subset.dataset}"
+        trainer = Trainer(resnet, self.settings.training, len(y), self.settings.seed, self.place)
+        return train(trainer, self.images, subset.finetuning_rows, y, loss, checkpoint, title)
 
-    def _depends(self) -> dict:
+    def forget(self, subset: Subset) -> None:
+        """Delete the checkpoints of a dataset's fine-tuning, those of other settings too."""
+        remove_others(self._checkpoint(subset.dataset, ""))
+
+    def _conditions(self) -> dict[str, Any]:
+        """What every training depends on."""
         # Sums are ordered by the number of threads.
         threads = torch.get_num_threads() if self.place.device.type == "cpu" else 0
         return {
@@ -271,19 +250,5 @@ class VisualEncoder:
             "threads": threads,
         } | versions()
 
-    def _finetuning_checkpoint(self, its: Subset) -> Path:
-        name = fingerprint(
-            rows=its.finetuning_rows,
-            y=its.finetuning_y,
-            classes=its.classes,
-            training=str(self.settings.training),
-            start=self.settings.start,
-            split_seed=self.settings.split_seed,
-            pooled=str(trainings.POOLED),
-            weights=self.weights_sha256,
-            **self._depends(),
-        )
-        return self._checkpoint(its.dataset, name)
-
-    def _checkpoint(self, what: str, name: str) -> Path:
-        return home() / "checkpoints" / self.corpus.name / f"{what} {name}.pt"
+    def _checkpoint(self, task: str, name: str) -> Path:
+        return home() / "checkpoints" / self.corpus.name / f"{task} {name}.pt"

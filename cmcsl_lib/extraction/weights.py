@@ -1,14 +1,13 @@
 """Weights that ResNet-18 starts from, and files of weights in general: never a pickle that could run code."""
 
-import hashlib
 import itertools
 import urllib.error
 import zipfile
 from pathlib import Path
 
+from ..files.checksums import file_sha256
 from ..files.errors import CmcslError
 from .extra import check_extra, nn, torch, torchvision
-from .kept import UNREADABLE, check_zip
 
 
 def _imagenet() -> "torchvision.models.ResNet18_Weights":
@@ -16,13 +15,18 @@ def _imagenet() -> "torchvision.models.ResNet18_Weights":
 
 
 def imagenet_weights() -> Path:
-    """Where torchvision keeps the ImageNet weights (IMAGENET1K_V1) once they have been downloaded."""
+    """Path at which torchvision keeps the ImageNet weights (IMAGENET1K_V1) once they have been downloaded."""
     check_extra()
     return Path(torch.hub.get_dir()) / "checkpoints" / _imagenet().url.rpartition("/")[2]
 
 
 def fetch_imagenet_weights() -> Path:
-    """Download the ImageNet weights into torch.hub's folder, unless they are there, and check their SHA-256.
+    """Download the ImageNet weights into torch.hub's folder unless they are in it, and check their SHA-256.
+
+    Returns
+    -------
+    Path
+        `imagenet_weights`.
 
     Raises
     ------
@@ -57,70 +61,57 @@ def _hash_prefix() -> str:
     return Path(_imagenet().url).stem.rpartition("-")[2]
 
 
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file, in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def read_weights(path: Path) -> dict:
-    """Read a file of weights that torch wrote.
-
-    Raises
-    ------
-    CmcslError
-        If it is missing, damaged, or holds anything but tensors and plain values.
-    """
+def read_weights(path: Path) -> "dict[str, torch.Tensor]":
+    """Read a file of weights that torch wrote; `CmcslError` if it is missing, damaged, or holds anything else."""
     try:
-        # Files that torch wrote before version 1.6 have no checksums.
+        # Files that torch wrote before version 1.6 have no checksums; those of others it passes over.
         if zipfile.is_zipfile(path):
-            check_zip(path)
-        told = torch.load(path, weights_only=True, map_location="cpu")
-    except UNREADABLE as error:
+            with zipfile.ZipFile(path) as archive:
+                if name := archive.testzip():
+                    raise zipfile.BadZipFile(f"wrong checksum of {name}")
+        weights = torch.load(path, weights_only=True, map_location="cpu")
+    # torch raises whatever the damage leads it to.
+    except Exception as error:
         raise CmcslError(
             f"The weights {path} can't be read ({type(error).__name__}): name a file of ResNet-18's "
             "weights as torchvision keeps it."
         ) from None
-    if not (isinstance(told, dict) and all(isinstance(value, torch.Tensor) for value in told.values())):
+    if not (isinstance(weights, dict) and all(isinstance(value, torch.Tensor) for value in weights.values())):
         raise CmcslError(
             f"The file {path} holds no weights by name: name a file of ResNet-18's weights as torchvision keeps it."
         )
-    return told
+    return weights
 
 
-def network(outputs: int, weights: dict | None, seed: int) -> "nn.Module":
+def network(outputs: int, weights: "dict[str, torch.Tensor] | None", seed: int) -> "nn.Module":
     """ResNet-18 with a new last layer; weights of another last layer are left out.
 
-    Raises
-    ------
-    CmcslError
-        If the weights are another network's.
+    Without `weights` all of them are random; those of another network raise a `CmcslError`.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        made = torchvision.models.resnet18(weights=None, num_classes=outputs)
+        resnet = torchvision.models.resnet18(weights=None, num_classes=outputs)
     if weights is not None:
         body = {name: value for name, value in weights.items() if not name.startswith("fc.")}
         try:
-            told = made.load_state_dict(body, strict=False)
+            keys = resnet.load_state_dict(body, strict=False)
         except RuntimeError:
-            told = None
-        if told is None or told.unexpected_keys or set(told.missing_keys) != {"fc.weight", "fc.bias"}:
+            keys = None
+        if keys is None or keys.unexpected_keys or set(keys.missing_keys) != {"fc.weight", "fc.bias"}:
             raise CmcslError("The weights to start from are not those of a ResNet-18: take IMAGENET1K_V1's.")
-    return made
+    return resnet
 
 
 def without_head(network: "nn.Module") -> "nn.Module":
     """Make a ResNet-18 one that gives its last maps, of shape (n, 512 * places), as fast as it can.
 
-    Its normalisations, which are constant after training, become part of the convolutions before them.
+    Its normalizations, which are constant after training, become part of the convolutions before them.
     """
     network.avgpool, network.fc = nn.Identity(), nn.Identity()
     network.eval()
     for module in list(network.modules()):
-        children = list(module.named_children())
-        for (name, convolution), (following, normalisation) in itertools.pairwise(children):
-            if isinstance(convolution, nn.Conv2d) and isinstance(normalisation, nn.BatchNorm2d):
-                setattr(module, name, nn.utils.fuse_conv_bn_eval(convolution, normalisation))
+        for (name, convolution), (following, normalization) in itertools.pairwise(list(module.named_children())):
+            if isinstance(convolution, nn.Conv2d) and isinstance(normalization, nn.BatchNorm2d):
+                setattr(module, name, nn.utils.fuse_conv_bn_eval(convolution, normalization))
                 setattr(module, following, nn.Identity())
     return network

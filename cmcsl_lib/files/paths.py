@@ -47,7 +47,7 @@ def features_folder(corpus: str, name: str = "default") -> Path:
 
 
 def features_folders(corpus: str) -> list[Path]:
-    """Folders of all extractions of a corpus that are there."""
+    """Folders of all extractions of a corpus."""
     folders = (home() / "features").glob(f"{glob.escape(corpus)}*")
     return sorted(folder for folder in folders if folder.name == corpus or folder.name.startswith(f"{corpus}, "))
 
@@ -74,7 +74,7 @@ def written_whole(path: Path) -> Iterator[Path]:
     CmcslError
         If it can't be written, because the disk is full or the folder is read-only.
     """
-    with told_if_unwritable(path):
+    with explain_write_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         remove_stale(path.parent, f".{glob.escape(path.name)}.*.part")
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
@@ -92,13 +92,8 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def told_if_unwritable(path: Path) -> Iterator[None]:
-    """Turn what the system says of a full disk or a read-only folder into one sentence.
-
-    Raises
-    ------
-    CmcslError
-    """
+def explain_write_errors(path: Path) -> Iterator[None]:
+    """Turn the system's error about a full disk or a read-only folder into a `CmcslError` of one sentence."""
     try:
         yield
     except OSError as error:
@@ -109,7 +104,7 @@ def told_if_unwritable(path: Path) -> Iterator[None]:
 
 
 def remove_stale(folder: Path, pattern: str) -> None:
-    """Remove temporary files that killed processes left behind, more than `STALE` seconds ago."""
+    """Remove temporary files that killed processes left behind more than `STALE` seconds ago."""
     for path in folder.glob(pattern):
         # Another process may have been first, or hold the file.
         with suppress(OSError):
@@ -119,9 +114,9 @@ def remove_stale(folder: Path, pattern: str) -> None:
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Let one process at a time into a block of code that reads and then changes files of a folder.
+    """Let one process at a time into a block of code that reads and then changes files of a folder; the others wait.
 
-    The others wait. The system takes the lock from a process that ends, however it ends; the empty file stays.
+    The system takes the lock from a process that ends, however it ends; the empty file stays.
 
     Raises
     ------
@@ -129,7 +124,7 @@ def locked(folder: Path) -> Iterator[None]:
         If the folder can't be written to.
     """
     lock = FileLock(folder / ".lock")
-    with told_if_unwritable(folder):
+    with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         lock.acquire()
     try:

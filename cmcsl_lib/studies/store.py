@@ -6,12 +6,11 @@ from pathlib import Path
 
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 
-from ..experiments.scores import METADATA_KEY
-from ..files.errors import Absent, CmcslError
-from ..files.paths import home, readable_path, shipped
-from ..files.sealed import SEAL, checked, written_sealed
+from ..files.checksums import read_checked
+from ..files.errors import Absent
+from ..files.paths import home, shipped
+from ..files.tables import read_table, reading, write_table
 
 
 def study_paths(name: str) -> tuple[Path, Path]:
@@ -21,10 +20,7 @@ def study_paths(name: str) -> tuple[Path, Path]:
 
 def keep(table: pd.DataFrame, path: Path, key: Mapping[str, object]) -> Path:
     """Write a table whole, with its key of JSON values; returns the path."""
-    written = pa.Table.from_pandas(table, preserve_index=False)
-    written = written.replace_schema_metadata({METADATA_KEY: json.dumps(key, sort_keys=True).encode()} | SEAL)
-    with written_sealed(path) as temporary:
-        pq.write_table(written, temporary, compression="zstd")
+    write_table(pa.Table.from_pandas(table, preserve_index=False), path, key)
     return path
 
 
@@ -48,14 +44,8 @@ def load(name: str, key: Mapping[str, object], command: str) -> pd.DataFrame:
     for path in study_paths(name):
         if not path.is_file():
             continue
-        try:
-            table = pq.read_table(pa.BufferReader(checked(path)))
-            written = json.loads(table.schema.metadata[METADATA_KEY])
-        except (pa.ArrowException, KeyError, TypeError, ValueError, OSError) as error:
-            raise CmcslError(
-                f"The file {readable_path(path)} can't be read ({type(error).__name__}: {error}): make "
-                f"it again with `{command}`."
-            ) from None
+        with reading(path, "file", f"make it again with `{command}`"):
+            table, written = read_table(read_checked(path))
         if written == wanted:
-            return table.replace_schema_metadata().to_pandas()
+            return table.to_pandas()
     raise Absent(f"The numbers of {name} with these settings are not here: make them with `{command}`.")

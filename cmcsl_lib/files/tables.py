@@ -1,0 +1,66 @@
+"""Tables in sealed Parquet files, with metadata that say what they were made from."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from .checksums import SEAL, written_sealed
+from .errors import CmcslError
+from .paths import readable_path
+
+METADATA_KEY = b"cmcsl"
+
+
+def write_table(table: pa.Table, path: Path, metadata: Mapping[str, object], **options: Any) -> None:
+    """Write a table whole, with its metadata and its checksum.
+
+    Parameters
+    ----------
+    table : pyarrow.Table
+        Metadata of its schema are left out.
+    path : Path
+    metadata : mapping
+        Values that JSON can hold.
+    **options
+        Of `pyarrow.parquet.write_table`.
+    """
+    described = {METADATA_KEY: json.dumps(metadata, sort_keys=True).encode()} | SEAL
+    with written_sealed(path) as temporary:
+        pq.write_table(table.replace_schema_metadata(described), temporary, compression="zstd", **options)
+
+
+def read_table(content: bytes) -> tuple[pa.Table, dict]:
+    """The table and the metadata that `write_table` wrote, from the checked content of its file."""
+    table = pq.read_table(pa.BufferReader(content))
+    return table.replace_schema_metadata(), json.loads(table.schema.metadata[METADATA_KEY])
+
+
+@contextmanager
+def reading(path: Path, kind: str, remedy: str) -> Iterator[None]:
+    """Turn whatever a damaged file raises into one sentence.
+
+    Parameters
+    ----------
+    path : Path
+    kind : str
+        What the file is, for example ``"scores file"``.
+    remedy : str
+        What the reader should do, as it ends the sentence.
+
+    Raises
+    ------
+    CmcslError
+    """
+    try:
+        yield
+    except CmcslError as error:
+        raise CmcslError(f"{error} The file is {readable_path(path)}.") from None
+    except (pa.ArrowException, AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+        raise CmcslError(
+            f"The {kind} {readable_path(path)} can't be read ({type(error).__name__}: {error}): {remedy}."
+        ) from None
