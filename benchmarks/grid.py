@@ -25,7 +25,7 @@ from threadpoolctl import threadpool_limits
 
 from cmcsl_lib.corpora.features import WIDTHS, Features
 from cmcsl_lib.experiments.grid import BUDGETS, experiment, full_fits, predictions, run_fold, self_labeled_fits
-from cmcsl_lib.experiments.protocol import PROTOCOLS, folds, preprocess
+from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.runs import load_scores
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.method import naive_bayes
@@ -61,7 +61,7 @@ def run(
 ) -> pd.DataFrame:
     """One task, as `runs.run_task` does it."""
     with threadpool_limits(1):
-        return run_fold(features, PROTOCOL, number, classifiers, budgets, folds(features, PROTOCOL)[fold])
+        return run_fold(features, PROTOCOL, number, classifiers, budgets, PROTOCOL.divide(features)[fold])
 
 
 def seconds(function: Callable, *arguments) -> tuple[float, object]:
@@ -85,7 +85,7 @@ def against_reference(count: int) -> dict:
     single, _ = seconds(lambda: [run(*task) for task in tasks])
     plain, once, differences = 0, 0, 0
     named = [column for column in COLUMNS if not column.endswith("accuracy")]
-    for number, fold in enumerate(folds(features, PROTOCOL)[:count]):
+    for number, fold in enumerate(PROTOCOL.divide(features)[:count]):
         with threadpool_limits(1):
             taken, _ = seconds(reference.fold_scores, features, PROTOCOL, 3, BUDGETS, fold, True)
             plain += taken
@@ -107,10 +107,10 @@ def against_reference(count: int) -> dict:
 def against_machine(repeats: int = 9) -> dict:
     """Labels, fits and predictions of one fold of Experiment 3 at ACCDDHMRS's size, on one core."""
     features = synthetic("ACCDDHMRS")
-    repetition, half, training, test = folds(features, PROTOCOL)[0]
+    repetition, half, training, test = PROTOCOL.divide(features)[0]
     y, k, (n, m) = features.y[training], len(features.classes), (len(training), len(test))
     matrices = {"visual": features.visual, "text": features.text, "both": np.hstack(features.modalities)}
-    X = {name: preprocess(matrix[training], matrix[test], "L2STD", PROTOCOL) for name, matrix in matrices.items()}
+    X = {name: PROTOCOL.preprocess(matrix[training], matrix[test], "L2STD") for name, matrix in matrices.items()}
 
     def work() -> None:
         fits = [

@@ -12,7 +12,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from cmcsl_lib.corpora.features import MODALITIES, Features
 from cmcsl_lib.experiments.grid import SELF_LABELED, experiment
-from cmcsl_lib.experiments.protocol import Protocol, class_weights, scale, seed_rows
+from cmcsl_lib.experiments.protocol import Protocol
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.method.preprocessing import preprocessor
 
@@ -66,8 +66,8 @@ def results(
         *(scaled(matrix[training], matrix[test], preprocessing, protocol) for matrix in matrices), strict=True
     )
     if method in SELF_LABELED:
-        return self_labeled(X, X_test, y, seed_rows(y, budget, protocol, repetition, half), method, protocol)
-    models = [trained(each, y, class_weights(y, y, protocol)) for each in X]
+        return self_labeled(X, X_test, y, protocol.draw_seeds(y, budget, repetition, half), method, protocol)
+    models = [trained(each, y, protocol.weights(y, y)) for each in X]
     if method == "LF":
         support = [model.predict_proba(each) for model, each in zip(models, X_test, strict=True)]
         combined = np.max(support, axis=0) if protocol.late_fusion == "maximum" else np.mean(support, axis=0)
@@ -85,7 +85,7 @@ def self_labeled(
     protocol: Protocol,
 ) -> Results:
     """`results` of PRE, UNI and CMCSL."""
-    weights = class_weights(y, y[seeds], protocol)
+    weights = protocol.weights(y, y[seeds])
     if method == "PRE":
         return [
             (name, trained(own[seeds], y[seeds], weights).predict(test), np.nan)
@@ -93,7 +93,7 @@ def self_labeled(
         ]
     labels, nearest = [], []
     for own in X:
-        distances = cdist(own, own[seeds]) / scale(own, protocol)
+        distances = cdist(own, own[seeds]) / protocol.distance_scale(own)
         label, distance = y[seeds[distances.argmin(axis=1)]], distances.min(axis=1)
         # A seed keeps its label, also beside a twin of another class.
         label[seeds], distance[seeds] = y[seeds], 0

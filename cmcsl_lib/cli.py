@@ -242,7 +242,7 @@ def table(arguments: argparse.Namespace) -> None:
 
 def table_input(arguments: argparse.Namespace) -> DataFrame:
     """What a table is made of: class counts for Table I, else the scores of its experiment."""
-    from .analysis.tables import CLASSIFIERS_SHOWN, EXPERIMENTS
+    from .analysis.tables import CLASSIFIERS_SHOWN, EXPERIMENT_OF_TABLE
     from .experiments.published import printed_table
     from .experiments.sources import PUBLISHED, source_scores
 
@@ -252,7 +252,7 @@ def table_input(arguments: argparse.Namespace) -> DataFrame:
         return class_counts(load(arguments.source), arguments.datasets)
     return source_scores(
         arguments.source,
-        EXPERIMENTS[arguments.number],
+        EXPERIMENT_OF_TABLE[arguments.number],
         chosen_protocol(arguments),
         datasets=arguments.datasets,
         classifiers=CLASSIFIERS_SHOWN.get(arguments.number),

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from cmcsl_lib.experiments.grid import run_fold
-from cmcsl_lib.experiments.protocol import PROTOCOLS, folds
+from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.files.paths import REPOSITORY
 
@@ -31,7 +31,7 @@ def reference(monkeypatch):
 @pytest.mark.parametrize(("number", "again"), [(1, False), (2, False), (3, False), (3, True)])
 def test_the_grid_gives_what_plain_scikit_learn_gives(reference, make_features, chosen, number, again):
     features = make_features(classes=("animal", "food", "plant"), rows=20)
-    for fold in folds(features, chosen)[:2]:
+    for fold in chosen.divide(features)[:2]:
         expected = reference.fold_scores(features, chosen, number, (1, 4, 9), fold, again)
         found = run_fold(features, chosen, number, ("GNB",), (1, 4, 9), fold)
         pd.testing.assert_frame_equal(

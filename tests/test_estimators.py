@@ -40,7 +40,7 @@ from cmcsl_lib.estimators import (
 from cmcsl_lib.estimators.strategies import EXCHANGES
 from cmcsl_lib.experiments.exchange import exchange_table
 from cmcsl_lib.experiments.grid import run_dataset
-from cmcsl_lib.experiments.protocol import PROTOCOLS, folds, seed_rows
+from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.method.labeling import clustering, nearest, propagate
 
@@ -140,8 +140,8 @@ def test_examples(module):
 @pytest.mark.parametrize("protocol", PROTOCOLS.values(), ids=lambda protocol: protocol.name)
 def test_pseudo_labels_and_their_provenance_are_those_of_algorithm_1(budget, preprocessing, protocol):
     features = load_features("openclipart", "AF")
-    repetition, fold, training, _ = folds(features, protocol)[0]
-    seeds = seed_rows(features.y[training], budget, protocol, repetition, fold)
+    repetition, fold, training, _ = protocol.divide(features)[0]
+    seeds = protocol.draw_seeds(features.y[training], budget, repetition, fold)
     y = np.full(len(training), None)
     y[seeds] = np.array(features.classes)[features.y[training][seeds]]
     fitted = CMCSLClassifier(modalities=PAPER_MODALITIES, preprocessing=preprocessing)
@@ -201,8 +201,8 @@ def test_scores_are_those_of_experiment_3():
         "PRE": PrelabeledClassifier,
         "FULL": FullyLabeledClassifier,
     }
-    for repetition, fold, training, test in folds(features, protocol):
-        seeds = training[seed_rows(y[training], budget, protocol, repetition, fold)]
+    for repetition, fold, training, test in protocol.divide(features):
+        seeds = training[protocol.draw_seeds(y[training], budget, repetition, fold)]
         known = np.where(np.isin(np.arange(len(y)), seeds), y, -1)
         for method, make in apart.items():
             fitted = make(modalities=PAPER_MODALITIES).fit(X[training], (y if method == "FULL" else known)[training])

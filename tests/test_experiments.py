@@ -7,7 +7,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
 from cmcsl_lib.experiments import grid as experiments
-from cmcsl_lib.experiments.protocol import PROTOCOLS, seed_rows, splits
+from cmcsl_lib.experiments.protocol import PROTOCOLS, splits
 from cmcsl_lib.experiments.scores import COLUMNS
 
 STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
@@ -33,7 +33,7 @@ def test_full_and_pre_agree_with_plain_scikit_learn(make_features):
         scaler = make_pipeline(Normalizer(), StandardScaler()).fit(features.text[training])
         X, X_test = scaler.transform(features.text[training]), scaler.transform(features.text[test])
         y, y_test = features.y[training], features.y[test]
-        seeds = seed_rows(y, 4, STRICT, repetition, fold)
+        seeds = STRICT.draw_seeds(y, 4, repetition, fold)
         # Classes are equally large here: all weights are equal and change nothing.
         for method, rows in (("FULL", np.arange(len(y))), ("PRE", seeds)):
             predicted = GaussianNB().fit(X[rows], y[rows]).predict(X_test)

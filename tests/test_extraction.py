@@ -25,7 +25,7 @@ from sklearn.naive_bayes import GaussianNB
 from cmcsl_lib import cli, extraction
 from cmcsl_lib.corpora import Corpus, Subset, load, subset
 from cmcsl_lib.corpora.features import read_features
-from cmcsl_lib.experiments.protocol import PROTOCOLS, class_weights, preprocess, splits
+from cmcsl_lib.experiments.protocol import PROTOCOLS, splits
 from cmcsl_lib.extraction import checkpoints, texts, training, visual, weights
 from cmcsl_lib.extraction import images as images_module
 from cmcsl_lib.files.errors import CmcslError
@@ -751,8 +751,8 @@ def accuracy(X, y):
     """Balanced accuracy of GNB with all labels in 5x2 cross-validation, after L2STD."""
     scores, protocol = [], PROTOCOLS["strict"]
     for _, _, known, new in splits(y):
-        X_known, X_new = preprocess(X[known], X[new], "L2STD", protocol)
-        classifier = GaussianNB().fit(X_known, y[known], class_weights(y[known], y[known], protocol)[y[known]])
+        X_known, X_new = protocol.preprocess(X[known], X[new], "L2STD")
+        classifier = GaussianNB().fit(X_known, y[known], protocol.weights(y[known], y[known])[y[known]])
         scores.append(balanced_accuracy_score(y[new], classifier.predict(X_new)))
     return np.mean(scores)
 

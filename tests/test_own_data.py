@@ -171,7 +171,7 @@ def assert_names_are_escaped(outputs):
 
 
 #: Experiments with the classifiers of their scores; None: the experiment's own.
-EXPERIMENTS = {1: None, 2: None, 3: ("GNB", "LR", "CART")}
+CLASSIFIERS_OF_EXPERIMENTS = {1: None, 2: None, 3: ("GNB", "LR", "CART")}
 #: Notebooks that take another way for corpora without pictures, or without one of the two groups of datasets.
 DIFFERENT = (
     "01_data",
@@ -190,7 +190,7 @@ def test_notebooks_run_on_users_corpora(kind, tmp_path, monkeypatch):
     monkeypatch.setattr(execution, "FAILED", tmp_path / "failed")
     monkeypatch.delenv("CMCSL_PUBLISHED_SCORES", raising=False)
     corpus = CORPORA[kind](tmp_path / "made")
-    for number, classifiers in EXPERIMENTS.items():
+    for number, classifiers in CLASSIFIERS_OF_EXPERIMENTS.items():
         load_scores(corpus, PROTOCOLS["strict"], number, classifiers=classifiers, budgets=drawable_budgets(corpus))
     # The names of this corpus are hostile, so that every notebook meets them.
     paths = [path for path in source_notebooks() if corpus == "many" or path.stem in DIFFERENT]

@@ -6,17 +6,7 @@ import pytest
 
 from cmcsl_lib import corpora
 from cmcsl_lib.corpora import Corpus, creators, load
-from cmcsl_lib.experiments.protocol import (
-    PROTOCOLS,
-    check_budgets,
-    class_weights,
-    folds,
-    preprocess,
-    protocol,
-    scale,
-    seed_rows,
-    splits,
-)
+from cmcsl_lib.experiments.protocol import PROTOCOLS, check_budgets, protocol, splits
 from cmcsl_lib.files.errors import CmcslError
 
 STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
@@ -33,30 +23,30 @@ def test_five_repetitions_of_two_halves():
 
 
 def test_strict_seeds_differ_between_folds_and_are_nested():
-    first, second = seed_rows(Y, 5, STRICT, 0, 0), seed_rows(Y, 5, STRICT, 0, 1)
+    first, second = STRICT.draw_seeds(Y, 5, 0, 0), STRICT.draw_seeds(Y, 5, 0, 1)
     assert set(first) != set(second)
-    assert set(seed_rows(Y, 4, STRICT, 0, 0)) < set(first)
+    assert set(STRICT.draw_seeds(Y, 4, 0, 0)) < set(first)
 
 
 def test_published_seeds_come_from_a_generator_made_afresh():
     expected = np.random.RandomState(1410)
     rows = np.concatenate([expected.choice(np.flatnonzero(Y == label), 7) for label in (0, 1)])
-    assert (seed_rows(Y, 7, PAPER, 3, 1) == rows).all()
+    assert (PAPER.draw_seeds(Y, 7, 3, 1) == rows).all()
 
 
 def test_scaling_of_the_test_half():
     random = np.random.default_rng(0)
     training, test = random.normal(0, 1, (50, 3)), random.normal(9, 1, (50, 3))
-    _, strict = preprocess(training, test, "STD", STRICT)
-    _, paper = preprocess(training, test, "STD", PAPER)
+    _, strict = STRICT.preprocess(training, test, "STD")
+    _, paper = PAPER.preprocess(training, test, "STD")
     assert (strict.mean(axis=0) > 5).all()
     assert np.allclose(paper.mean(axis=0), 0)
 
 
 def test_class_weights_see_the_labels_given_or_all():
     given = np.array([0, 0, 1, 1])
-    assert class_weights(Y, given, STRICT).tolist() == [0.5, 0.5]
-    assert np.allclose(class_weights(Y, given, PAPER), [0.6, 0.4])
+    assert STRICT.weights(Y, given).tolist() == [0.5, 0.5]
+    assert np.allclose(PAPER.weights(Y, given), [0.6, 0.4])
 
 
 def test_every_choice_can_be_changed_alone_and_is_told_in_the_name():
@@ -84,10 +74,10 @@ def test_folds_ask_the_corpus_for_its_creators(make_features):
     features = make_features()
     ids = load("openclipart").items.id.to_numpy()[: len(features.y)]
     features = replace(features, ids=ids)
-    apart = folds(features, STRICT.changed(folds="creators apart"))
+    apart = STRICT.changed(folds="creators apart").divide(features)
     made = creators("openclipart", ids)
     assert all(not set(made[training]) & set(made[test]) for _, _, training, test in apart)
-    assert (folds(features, STRICT)[0][2] == next(splits(features.y))[2]).all()
+    assert (STRICT.divide(features)[0][2] == next(splits(features.y))[2]).all()
 
 
 def test_a_corpus_that_does_not_name_creators_is_told(monkeypatch):
@@ -98,8 +88,8 @@ def test_a_corpus_that_does_not_name_creators_is_told(monkeypatch):
 
 def test_distances_are_scaled_by_the_root_of_the_width():
     X = np.zeros((3, 16))
-    assert scale(X, STRICT) == 1
-    assert scale(X, STRICT.changed(distances="scaled by width")) == 4
+    assert STRICT.distance_scale(X) == 1
+    assert STRICT.changed(distances="scaled by width").distance_scale(X) == 4
 
 
 def test_unknown_protocol_lists_the_valid_ones():
@@ -108,7 +98,9 @@ def test_unknown_protocol_lists_the_valid_ones():
 
 
 @pytest.mark.parametrize("budgets", [(21,), (0,), ()])
-def test_budgets_beyond_the_smallest_class(budgets):
-    with pytest.raises(CmcslError, match=r"1\.\.20"):
-        check_budgets(Y, budgets, "openclipart/AF", [training for _, _, training, _ in splits(Y)])
-    check_budgets(Y, (1, 20), "openclipart/AF", [training for _, _, training, _ in splits(Y)])
+def test_budgets_beyond_the_smallest_class(budgets, make_features):
+    features = make_features()
+    folds = STRICT.divide(features)
+    with pytest.raises(CmcslError, match=r"^Budgets of openclipart/AF must lie in 1\.\.20"):
+        check_budgets(features, budgets, folds)
+    check_budgets(features, (1, 20), folds)

@@ -15,7 +15,7 @@ from cmcsl_lib.analysis.errata import (
     verdicts,
 )
 from cmcsl_lib.analysis.statistics import VARIANTS, Statistics
-from cmcsl_lib.analysis.tables import EXPERIMENTS, count_better, table
+from cmcsl_lib.analysis.tables import EXPERIMENT_OF_TABLE, count_better, table
 from cmcsl_lib.experiments.published import available, printed_table
 from cmcsl_lib.experiments.sources import source_scores
 from cmcsl_lib.files.errors import Absent
@@ -103,7 +103,7 @@ def test_verdicts_are_those_of_the_tables(both, some):
             expected = count_better(table(number, some[some.experiment == 3], statistics), "CMCSL", "UNI")
             assert tuple(wins.loc[ROMAN[number], title].sum()) == expected
         for number in ("8", "9"):
-            made = table(number, some[some.experiment == EXPERIMENTS[number]], statistics)
+            made = table(number, some[some.experiment == EXPERIMENT_OF_TABLE[number]], statistics)
             for modality in ("visual", "text"):
                 expected = count_better(made, f"{modality}_CMCSL", "UNI")
                 assert tuple(wins.loc[(ROMAN[number], modality), title]) == expected

@@ -11,7 +11,7 @@ from cmcsl_lib.corpora.features import MODALITIES, load_features, write_features
 from cmcsl_lib.estimators import CMCSLClassifier
 from cmcsl_lib.experiments import runs
 from cmcsl_lib.experiments.grid import run_fold
-from cmcsl_lib.experiments.protocol import PROTOCOLS, folds, seed_rows
+from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import REPOSITORY
@@ -25,7 +25,7 @@ STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
 def halves(make_features):
     def make(protocol=STRICT, number=3, **options):
         features = make_features(**options)
-        return grid.Halves(features, protocol, *folds(features, protocol)[number])
+        return grid.Halves(features, protocol, *protocol.divide(features)[number])
 
     return make
 
@@ -46,7 +46,7 @@ def table(scored):
 
 def test_scores_are_those_of_experiment_3():
     features = load_features("openclipart", "AFP")
-    fold = folds(features, STRICT)[3]
+    fold = STRICT.divide(features)[3]
     expected = run_fold(features, STRICT, 3, ("GNB",), (1, 5), fold).set_index(["method", "modality", "budget"])
     own = table(peers.score(grid.Halves(features, STRICT, *fold), (1, 5)))
     compared = own[own.method.isin(["PRE", "UNI", "CMCSL"]) & (own.modality != "both")]
@@ -71,7 +71,7 @@ def test_pseudo_labels_follow_the_protocol(protocol, halves):
 
 def test_each_drawn_row_is_a_seed_once(halves):
     made = halves(PAPER)
-    drawn = seed_rows(made.y, 15, PAPER, made.repetition, made.fold)
+    drawn = PAPER.draw_seeds(made.y, 15, made.repetition, made.fold)
     assert len(np.unique(drawn)) < len(drawn)
     assert sorted(made.seeds(15)) == sorted(set(drawn.tolist()))
 
@@ -108,7 +108,7 @@ def test_one_way_transfer_is_that_of_both_directions(halves):
 
 def test_ties_of_self_training_are_rows_without_a_margin():
     features = load_features("openclipart", "AF")
-    halves = grid.Halves(features, STRICT, *folds(features, STRICT)[0])
+    halves = grid.Halves(features, STRICT, *STRICT.divide(features)[0])
     known = halves.known(halves.seeds(5))
     fitted = peers.multimodal(halves, known)["CMCSL on self-training"].fit(halves.X, known)
     differ = fitted.unimodal_transduction_["visual"] != fitted.unimodal_transduction_["text"]
@@ -367,7 +367,7 @@ def test_shipped_scores_of_studies_are_those_of_the_shipped_features(name, tmp_p
     if name == "peers":
         features = load_features("openclipart", "OT")
         own = scores[(scores.dataset == "OT") & (scores.repetition == 1) & (scores.fold == 0)]
-        again = table(peers.score(grid.Halves(features, STRICT, *folds(features, STRICT)[2]), (5,)))
+        again = table(peers.score(grid.Halves(features, STRICT, *STRICT.divide(features)[2]), (5,)))
         both = own.merge(again, on=["method", "modality", "budget"])
         assert len(both) == len(again)
         # On another machine rounding may move single rows from one class to the other.

@@ -4,7 +4,7 @@ import pytest
 
 from cmcsl_lib.analysis.statistics import Statistics, wilcoxon_p_values
 from cmcsl_lib.analysis.tables import (
-    EXPERIMENTS,
+    EXPERIMENT_OF_TABLE,
     TABLES,
     beside_paper,
     compare_verdicts,
@@ -178,7 +178,7 @@ def test_published_and_corrected_f_test():
     ],
 )
 def test_full_tables(number, rows, columns):
-    made = table(number, experiment_scores(EXPERIMENTS[str(number)]))
+    made = table(number, experiment_scores(EXPERIMENT_OF_TABLE[str(number)]))
     assert len(made) == rows
     assert [name for name in made if not name.endswith("_better_than")] == columns
     assert made.drop(columns=["FULL", "EF", "LF"], errors="ignore").notna().all(axis=None)
@@ -186,7 +186,7 @@ def test_full_tables(number, rows, columns):
 
 @pytest.mark.parametrize("number", range(2, 10))
 def test_order_of_rows_does_not_matter(number):
-    scores = experiment_scores(EXPERIMENTS[str(number)])
+    scores = experiment_scores(EXPERIMENT_OF_TABLE[str(number)])
     pd.testing.assert_frame_equal(table(number, scores.sample(frac=1, random_state=0)), table(number, scores))
 
 
@@ -271,7 +271,7 @@ def test_readable_puts_verdicts_beside_values():
 
 @pytest.mark.parametrize("number", range(2, 10))
 def test_every_table_is_readable(number):
-    shown = readable(table(number, experiment_scores(EXPERIMENTS[str(number)])))
+    shown = readable(table(number, experiment_scores(EXPERIMENT_OF_TABLE[str(number)])))
     assert not any(name.endswith("_better_than") for name in shown)
     assert shown.index.is_unique
 
@@ -338,7 +338,7 @@ def original():
     ],
 )
 def test_published_statistics_meet_every_printed_number_and_verdict(original, number, numbers, verdicts):
-    made = table(number, original[EXPERIMENTS[str(number)]], "published")
+    made = table(number, original[EXPERIMENT_OF_TABLE[str(number)]], "published")
     compared, told = compare_with_printed(number, made), compare_verdicts(number, made)
     assert (len(compared), len(told)) == (numbers, verdicts)
     assert compared[compared.difference != 0].empty

@@ -8,7 +8,7 @@ import pandas as pd
 from ..corpora.features import MODALITIES
 from ..experiments.published import AVERAGE_RANK, load_published
 from .statistics import VARIANTS, Statistics
-from .tables import EXPERIMENTS, KEYS, VERDICT, compare_verdicts, compare_with_printed, table
+from .tables import EXPERIMENT_OF_TABLE, KEYS, VERDICT, compare_verdicts, compare_with_printed, table
 
 #: What each switch of `Statistics` is called where it is off, in its order.
 SLIPS = {
@@ -31,12 +31,12 @@ def all_published() -> pd.DataFrame:
     Absent
         If the arrays are not on this machine.
     """
-    parts = {number: load_published(number) for number in sorted(set(EXPERIMENTS.values()))}
+    parts = {number: load_published(number) for number in sorted(set(EXPERIMENT_OF_TABLE.values()))}
     return pd.concat(parts, names=["experiment"]).reset_index("experiment").reset_index(drop=True)
 
 
 def _table(number: str, scores: pd.DataFrame, statistics: str | Statistics) -> pd.DataFrame:
-    return table(number, scores[scores.experiment == EXPERIMENTS[number]], statistics)
+    return table(number, scores[scores.experiment == EXPERIMENT_OF_TABLE[number]], statistics)
 
 
 def printed_numbers(scores: pd.DataFrame) -> pd.DataFrame:

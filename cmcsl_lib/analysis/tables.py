@@ -25,7 +25,7 @@ GROUPS = ("binary", "multiclass")
 KEYS = ("group", "classifier", "dataset", "kind", "class", "modality", "budget")
 VERDICT = "_better_than"
 #: Experiment whose scores a table shows; Table I shows none.
-EXPERIMENTS = {"2": 1, "3": 2, "4": 2, "5": 3, "6": 3, "7": 3, "8": 3, "9": 3}
+EXPERIMENT_OF_TABLE = {"2": 1, "3": 2, "4": 2, "5": 3, "6": 3, "7": 3, "8": 3, "9": 3}
 #: Classifiers that a table shows where they are not its experiment's own.
 CLASSIFIERS_SHOWN = {"7": ("LR", "CART")}
 #: How the paper writes the numbers of its tables.
@@ -253,7 +253,8 @@ def table(number: int | str, scores: pd.DataFrame, statistics: str | Statistics 
     number : int or str
         1 to 9.
     scores : DataFrame
-        The tidy scores table of the experiment in `EXPERIMENTS`; for Table I the counts that `classes_table` takes.
+        The tidy scores table of the experiment in `EXPERIMENT_OF_TABLE`; for Table I the counts that `classes_table`
+        takes.
     statistics : str or Statistics
         ``corrected`` or ``published``.
 
@@ -369,7 +370,7 @@ def beside_paper(number: int | str, scores: pd.DataFrame) -> pd.DataFrame:
     number : int or str
         2 to 9.
     scores : DataFrame
-        The tidy scores table of the experiment in `EXPERIMENTS`.
+        The tidy scores table of the experiment in `EXPERIMENT_OF_TABLE`.
 
     Returns
     -------

@@ -10,7 +10,7 @@ from sklearn.preprocessing import OneHotEncoder
 from ..corpora import creators
 from ..corpora.catalogue import datasets
 from ..corpora.features import Features, load_features
-from .protocol import PROTOCOLS, folds
+from .protocol import PROTOCOLS
 
 
 def creators_alone(corpus: str, names: list[str] | str | None = None) -> pd.Series:
@@ -42,7 +42,7 @@ def _creators_alone(features: Features) -> float:
     creator = creators(features.corpus, features.ids)[:, None]
     model = make_pipeline(OneHotEncoder(handle_unknown="ignore"), MultinomialNB())
     scores = []
-    for _, _, training, test in folds(features, PROTOCOLS["strict"]):
+    for _, _, training, test in PROTOCOLS["strict"].divide(features):
         model.fit(creator[training], features.y[training])
         scores.append(balanced_accuracy_score(features.y[test], model.predict(creator[test])))
     return float(np.mean(scores))

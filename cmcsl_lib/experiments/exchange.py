@@ -4,7 +4,7 @@ import pandas as pd
 
 from ..corpora.features import MODALITIES, Features
 from ..method.labeling import clustering, nearest, propagate
-from .protocol import Protocol, check_budgets, folds, preprocess, scale, seed_rows
+from .protocol import Protocol, check_budgets
 
 
 def exchange_table(features: Features, protocol: Protocol, budget: int, preprocessing: str = "L2STD") -> pd.DataFrame:
@@ -22,19 +22,20 @@ def exchange_table(features: Features, protocol: Protocol, budget: int, preproce
         One row per training row: id, true, seed (bool), for each modality M the columns M_label, M_distance and
         M_seed (id of the nearest seed), then label (cross-modal), decided_by, agree, right. Labels are class names.
     """
-    repetition, fold, training, test = folds(features, protocol)[0]
-    check_budgets(features.y, (budget,), f"{features.corpus}/{features.dataset}", [training])
+    first = protocol.divide(features)[0]
+    check_budgets(features, [budget], [first])
+    repetition, fold, training, test = first
     y, ids = features.y[training], features.ids[training]
     names = pd.Index(features.classes)
-    seeds = seed_rows(y, budget, protocol, repetition, fold)
+    seeds = protocol.draw_seeds(y, budget, repetition, fold)
     table = pd.DataFrame({"id": ids, "true": names[y], "seed": False})
     table.loc[seeds, "seed"] = True
     labels, distances = [], []
     for modality, matrix in zip(MODALITIES, features.modalities, strict=True):
-        X, _ = preprocess(matrix[training], matrix[test], preprocessing, protocol)
+        X, _ = protocol.preprocess(matrix[training], matrix[test], preprocessing)
         clusters = clustering(X, seeds)
         labels.append(propagate(clusters, y[seeds]))
-        distances.append(clusters.distance / scale(X, protocol))
+        distances.append(clusters.distance / protocol.distance_scale(X))
         table[f"{modality}_label"] = names[labels[-1]]
         table[f"{modality}_distance"] = distances[-1]
         table[f"{modality}_seed"] = ids[seeds[clusters.seed]]

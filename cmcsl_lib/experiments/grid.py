@@ -23,7 +23,7 @@ from ..method import naive_bayes
 from ..method.distances import clusterings
 from ..method.labeling import nearest, propagate
 from ..method.preprocessing import PREPROCESSINGS
-from .protocol import BUDGETS, RANDOM_STATE, Protocol, check_budgets, class_weights, folds, preprocess, scale, seed_rows
+from .protocol import BUDGETS, RANDOM_STATE, Fold, Protocol, check_budgets
 from .scores import COLUMNS
 
 SELF_LABELED = ("PRE", "UNI", "CMCSL")
@@ -108,7 +108,7 @@ def run_fold(
     number: int,
     classifiers: tuple[str, ...],
     budgets: tuple[int, ...],
-    fold: tuple[int, int, np.ndarray, np.ndarray],
+    fold: Fold,
 ) -> pd.DataFrame:
     """Scores of one experiment on one fold.
 
@@ -117,8 +117,7 @@ def run_fold(
     number : int
         The experiment.
     classifiers : tuple of {"GNB", "LR", "CART"}
-    fold : tuple
-        One item of `protocol.splits`: repetition, fold, training rows, test rows.
+    fold : Fold
 
     Returns
     -------
@@ -127,20 +126,20 @@ def run_fold(
     """
     repetition, half, training, test = fold
     y, y_test = features.y[training], features.y[test]
-    chosen = experiment(number)
+    methods, preprocessings = experiment(number).methods, experiment(number).preprocessings
     halves = {
         name: (matrix[training], matrix[test]) for name, matrix in zip(MODALITIES, features.modalities, strict=True)
     }
-    if "EF" in chosen.methods:
+    if "EF" in methods:
         halves["both"] = tuple(np.hstack(pair) for pair in zip(*halves.values(), strict=True))
     rows = []
-    for preprocessing in chosen.preprocessings:
-        X = {name: preprocess(*pair, preprocessing, protocol) for name, pair in halves.items()}
-        fits = list(full_fits(y, protocol, chosen.methods))
-        if chosen.takes_budgets:
+    for preprocessing in preprocessings:
+        X = {name: protocol.preprocess(*pair, preprocessing) for name, pair in halves.items()}
+        fits = list(full_fits(y, protocol, methods))
+        if experiment(number).takes_budgets:
             fits += self_labeled_fits(X, y, protocol, budgets, repetition, half)
         for classifier in classifiers:
-            fitted, predicted = predictions(X, fits, classifier, protocol, "LF" in chosen.methods)
+            fitted, predicted = predictions(X, fits, classifier, protocol, "LF" in methods)
             for fit, score in zip(fitted, naive_bayes.balanced_accuracies(y_test, predicted), strict=True):
                 rows.append(
                     (
@@ -163,7 +162,7 @@ def run_fold(
 
 def full_fits(y: np.ndarray, protocol: Protocol, methods: tuple[str, ...]) -> Iterator[Fit]:
     """FULL in each modality and EF, the methods that are trained on all true labels."""
-    weights = class_weights(y, y, protocol)[y]
+    weights = protocol.weights(y, y)[y]
     for method, modality in (("FULL", "visual"), ("FULL", "text"), ("EF", "both")):
         if method in methods:
             yield Fit(method, modality, 0, np.arange(len(y)), y, weights, np.nan)
@@ -178,11 +177,11 @@ def self_labeled_fits(
     fold: int,
 ) -> Iterator[Fit]:
     """PRE, UNI and CMCSL in each modality, for every budget."""
-    seeds = {budget: seed_rows(y, budget, protocol, repetition, fold) for budget in budgets}
+    seeds = {budget: protocol.draw_seeds(y, budget, repetition, fold) for budget in budgets}
     of_modality = [clusterings(X[name][0], list(seeds.values())) for name in MODALITIES]
-    scales = [scale(X[name][0], protocol) for name in MODALITIES]
+    scales = [protocol.distance_scale(X[name][0]) for name in MODALITIES]
     for (budget, rows), *clusters in zip(seeds.items(), *of_modality, strict=True):
-        weights = class_weights(y, y[rows], protocol)
+        weights = protocol.weights(y, y[rows])
         unimodal = [propagate(cluster, y[rows]) for cluster in clusters]
         distances = [cluster.distance / unit for cluster, unit in zip(clusters, scales, strict=True)]
         exchanged = nearest(unimodal, distances).label
@@ -212,8 +211,7 @@ def predictions(
         predicted[own], probabilities = train([fits[number] for number in own], training, test, late_fusion)
         support += probabilities
     if late_fusion:
-        combined = np.max(support, axis=0) if protocol.late_fusion == "maximum" else np.mean(support, axis=0)
-        predicted[-1] = combined.argmax(axis=1)
+        predicted[-1] = protocol.fuse(support)
         fits = [*fits, fits[0]._replace(method="LF", modality="both")]
     return fits, predicted
 
@@ -256,9 +254,7 @@ def naive_bayes_predictions(
     return labels[np.argsort(whole + few)], list(probabilities)
 
 
-def check_run(
-    features: Features, protocol: Protocol, number: int, budgets: tuple[int, ...]
-) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
+def check_run(features: Features, protocol: Protocol, number: int, budgets: tuple[int, ...]) -> list[Fold]:
     """The folds of a run, once it is clear that it can be done.
 
     Raises
@@ -271,10 +267,10 @@ def check_run(
             f"Experiments take labelled rows only, but {features.corpus}/{features.dataset} has others: "
             "leave them out by Features.labeled()."
         )
-    made = folds(features, protocol)
+    folds = protocol.divide(features)
     if experiment(number).takes_budgets:
-        check_budgets(features.y, budgets, f"{features.corpus}/{features.dataset}", [fold[2] for fold in made])
-    return made
+        check_budgets(features, budgets, folds)
+    return folds
 
 
 def run_dataset(
@@ -306,7 +302,7 @@ def run_dataset(
     classifiers = experiment(number).classifiers if classifiers is None else classifiers
     for classifier in classifiers:
         check_choice(classifier, CLASSIFIERS, "classifier")
-    made = check_run(features, protocol, number, budgets)
+    folds = check_run(features, protocol, number, budgets)
     return pd.concat(
-        [run_fold(features, protocol, number, classifiers, budgets, fold) for fold in made], ignore_index=True
+        [run_fold(features, protocol, number, classifiers, budgets, fold) for fold in folds], ignore_index=True
     )

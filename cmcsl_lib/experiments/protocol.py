@@ -1,4 +1,4 @@
-"""How an experiment is run: two protocols as data, and the choices that they make.
+"""How an experiment is run: two protocols as data, and what their choices decide.
 
 ``paper`` repeats what the published code does, ``strict`` is what a careful reader would ask for. Every
 difference is one field of `Protocol`, so that one choice at a time can be changed.
@@ -6,6 +6,7 @@ difference is one field of `Protocol`, so that one choice at a time can be chang
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, fields, replace
+from typing import NamedTuple
 
 import numpy as np
 from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
@@ -18,6 +19,25 @@ from ..method.preprocessing import preprocessor
 
 REPETITIONS, FOLDS = 5, 2
 BUDGETS = tuple(range(1, 21))
+
+
+class Fold(NamedTuple):
+    """One fold of the 5x2 cross-validation: a classifier is trained on one half of a dataset and tested on the other.
+
+    Attributes
+    ----------
+    repetition : int
+        0 to 4.
+    fold : int
+        0 or 1: the two folds of one repetition are the two halves of one division.
+    training, test : ndarray of int64
+        Row numbers.
+    """
+
+    repetition: int
+    fold: int
+    training: np.ndarray
+    test: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -61,7 +81,7 @@ class Protocol:
     distances: str = "euclidean"
     features: str = "default"
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for field, choices in CHOICES.items():
             check_choice(getattr(self, field), choices, field.replace("_", " "))
 
@@ -70,7 +90,7 @@ class Protocol:
         return asdict(self)
 
     def changed(self, **choices: str) -> "Protocol":
-        """The protocol with some choices made otherwise, told in its name: ``strict, seeds=replacement``.
+        """The protocol with other choices, which its name lists: ``strict, seeds=replacement``.
 
         Raises
         ------
@@ -80,8 +100,74 @@ class Protocol:
         known = [field.name for field in fields(self) if field.name != "name"]
         for name in choices:
             check_choice(name, known, "choice of a protocol")
-        told = [f"{name}={value}" for name, value in choices.items()]
-        return replace(self, name=", ".join([self.name, *told]), **choices)
+        listed = [f"{name}={value}" for name, value in choices.items()]
+        return replace(self, name=", ".join([self.name, *listed]), **choices)
+
+    def divide(self, features: Features) -> list[Fold]:
+        """All ten folds of a dataset, by the choice of folds."""
+        apart = self.folds == "creators apart"
+        return list(splits(features.y, creators(features.corpus, features.ids) if apart else None))
+
+    def draw_seeds(self, y: np.ndarray, budget: int, repetition: int, fold: int) -> np.ndarray:
+        """Seeds of one training half, LABELING of Algorithm 1.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n,), dtype int64
+            Class of each training row.
+        budget : int
+            Seeds per class.
+        repetition, fold : int
+            Of the `Fold`.
+
+        Returns
+        -------
+        ndarray of int64
+            Row numbers of the half, class by class.
+        """
+        if self.seeds == "replacement":
+            return labeling(y, budget, np.random.RandomState(RANDOM_STATE), replacement=True)
+        return labeling(y, budget, np.random.default_rng([RANDOM_STATE, repetition, fold]))
+
+    def preprocess(self, training: np.ndarray, test: np.ndarray, name: str) -> tuple[np.ndarray, np.ndarray]:
+        """Preprocess the training and test rows of one modality.
+
+        Parameters
+        ----------
+        training, test : ndarray of shape (n, d) and (m, d)
+        name : {"RAW", "L2", "STD", "MM", "L2STD"}
+        """
+        transformer = preprocessor(name)
+        transformed = transformer.fit_transform(training)
+        if self.scaling == "each half":
+            return transformed, preprocessor(name).fit_transform(test)
+        return transformed, transformer.transform(test)
+
+    def distance_scale(self, X: np.ndarray) -> float:
+        """What the distances of one modality are divided by before NEAREST compares them."""
+        return np.sqrt(X.shape[1]) if self.distances == "scaled by width" else 1.0
+
+    def weights(self, true: np.ndarray, known: np.ndarray) -> np.ndarray:
+        """Weight of each class, 1 - (its share).
+
+        Parameters
+        ----------
+        true : ndarray of int64
+            All true training labels.
+        known : ndarray of int64
+            The labels that the method was given; every class is among them.
+
+        Returns
+        -------
+        ndarray of shape (k,), dtype float64
+        """
+        counts = np.bincount(true if self.class_weights == "hidden" else known)
+        return 1 - counts / counts.sum()
+
+    def fuse(self, probabilities: Sequence[np.ndarray]) -> np.ndarray:
+        """Late fusion: classes by the combined probabilities of both modalities, each of shape (m, k)."""
+        combine = np.max if self.late_fusion == "maximum" else np.mean
+        return combine(probabilities, axis=0).argmax(axis=1)
 
 
 CHOICES = {
@@ -110,7 +196,7 @@ def protocol(name: str) -> Protocol:
     return PROTOCOLS[check_choice(name, PROTOCOLS, "protocol")]
 
 
-def splits(y: np.ndarray, creators: np.ndarray | None = None) -> Iterator[tuple[int, int, np.ndarray, np.ndarray]]:
+def splits(y: np.ndarray, creators: np.ndarray | None = None) -> Iterator[Fold]:
     """The 5x2 stratified cross-validation of Section IV-A.
 
     Parameters
@@ -118,60 +204,44 @@ def splits(y: np.ndarray, creators: np.ndarray | None = None) -> Iterator[tuple[
     y : ndarray of shape (n,), dtype int64
         Class of each row.
     creators : ndarray of shape (n,), dtype str, optional
-        Who made each row's item; if given, no creator is in both halves, and classes are shared out as evenly
+        Who created each row's item; if given, no creator is in both halves, and classes are shared out as evenly
         as that allows.
 
     Yields
     ------
-    repetition, fold : int
-        The two folds of one repetition are the two halves of one division.
-    training, test : ndarray of int64
-        Row numbers.
+    Fold
     """
+    rows = np.zeros((len(y), 1))
     if creators is None:
         halves = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPETITIONS, random_state=RANDOM_STATE)
-        divisions = list(halves.split(np.zeros((len(y), 1)), y))
+        divisions = list(halves.split(rows, y))
     else:
         divisions = [
-            halves
+            division
             for repetition in range(REPETITIONS)
-            for halves in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=RANDOM_STATE + repetition).split(
-                np.zeros((len(y), 1)), y, creators
+            for division in StratifiedGroupKFold(FOLDS, shuffle=True, random_state=RANDOM_STATE + repetition).split(
+                rows, y, creators
             )
         ]
     for number, (training, test) in enumerate(divisions):
-        yield number // FOLDS, number % FOLDS, training, test
+        yield Fold(number // FOLDS, number % FOLDS, training, test)
 
 
-def folds(features: Features, protocol: Protocol) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
-    """All ten items of `splits` of one dataset, by the protocol's choice of folds."""
-    apart = protocol.folds == "creators apart"
-    return list(splits(features.y, creators(features.corpus, features.ids) if apart else None))
-
-
-def check_budgets(y: np.ndarray, budgets: tuple[int, ...], where: str, trainings: list[np.ndarray]) -> None:
+def check_budgets(features: Features, budgets: Sequence[int], folds: Sequence[Fold]) -> None:
     """Raise unless every budget can be drawn from every class in every training half.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n,), dtype int64
-    budgets : tuple of int
-    where : str
-        Corpus and dataset, for the message.
-    trainings : list of ndarray of int64
-        Training rows of every fold.
 
     Raises
     ------
     CmcslError
-        If a budget is below 1 or above the size of the smallest class of a training half.
+        If there is no budget, or one is below 1 or above the size of the smallest class of a training half.
     """
-    largest = min(np.bincount(y[training], minlength=y.max() + 1).min() for training in trainings)
+    y = features.y
+    largest = min(np.bincount(y[fold.training], minlength=y.max() + 1).min() for fold in folds)
     wrong = [budget for budget in budgets if not 1 <= budget <= largest]
     if wrong or not budgets:
         raise CmcslError(
-            f"Budgets of {where} must lie in 1..{largest}, as many as its smallest class has rows in a "
-            f"training half, got {', '.join(map(str, wrong)) or 'none'}."
+            f"Budgets of {features.corpus}/{features.dataset} must lie in 1..{largest}, as many as its smallest class "
+            f"has rows in a training half, got {', '.join(map(str, wrong)) or 'none'}."
         )
 
 
@@ -189,48 +259,3 @@ def drawable_budgets(
     # Halves are stratified: a class is divided evenly.
     largest = int(min(sizes)) // FOLDS
     return tuple(budget for budget in budgets if budget <= largest) or (max(largest, 1),)
-
-
-def seed_rows(y: np.ndarray, budget: int, protocol: Protocol, repetition: int, fold: int) -> np.ndarray:
-    """Seeds of one training half for one budget, as row numbers of that half, class by class.
-
-    Parameters
-    ----------
-    y : ndarray of shape (n,), dtype int64
-        Class of each training row.
-    """
-    if protocol.seeds == "replacement":
-        return labeling(y, budget, np.random.RandomState(RANDOM_STATE), replacement=True)
-    return labeling(y, budget, np.random.default_rng([RANDOM_STATE, repetition, fold]))
-
-
-def preprocess(training: np.ndarray, test: np.ndarray, name: str, protocol: Protocol) -> tuple[np.ndarray, np.ndarray]:
-    """Preprocessed training and test rows of one modality."""
-    transformer = preprocessor(name)
-    transformed = transformer.fit_transform(training)
-    if protocol.scaling == "each half":
-        return transformed, preprocessor(name).fit_transform(test)
-    return transformed, transformer.transform(test)
-
-
-def scale(X: np.ndarray, protocol: Protocol) -> float:
-    """What the distances of one modality are divided by before NEAREST compares them."""
-    return np.sqrt(X.shape[1]) if protocol.distances == "scaled by width" else 1.0
-
-
-def class_weights(true: np.ndarray, given: np.ndarray, protocol: Protocol) -> np.ndarray:
-    """Weight of each class, 1 - (its share).
-
-    Parameters
-    ----------
-    true : ndarray of int64
-        All true training labels.
-    given : ndarray of int64
-        The labels that the method was given; every class is among them.
-
-    Returns
-    -------
-    ndarray of shape (k,), dtype float64
-    """
-    counts = np.bincount(true if protocol.class_weights == "hidden" else given)
-    return 1 - counts / counts.sum()

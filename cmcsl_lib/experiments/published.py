@@ -152,8 +152,8 @@ def load_published(experiment: int) -> pd.DataFrame:
     CmcslError
         If there is no such experiment, or a file is missing or not the published one.
     """
-    check_choice(str(experiment), EXPERIMENTS, "experiment")
-    scores = pd.concat(EXPERIMENTS[str(experiment)](), ignore_index=True)
+    check_choice(str(experiment), READERS, "experiment")
+    scores = pd.concat(READERS[str(experiment)](), ignore_index=True)
     scores["repetition"], scores["fold"] = scores["fold"] // 2, scores["fold"] % 2
     scores = scores.assign(corpus="mm-imdb", protocol="published", pseudo_label_accuracy=np.nan)
     return scores[list(COLUMNS)]
@@ -191,7 +191,7 @@ def _experiment_3() -> list[pd.DataFrame]:
     return [part.assign(preprocessing="L2STD") for part in parts]
 
 
-EXPERIMENTS = {"1": _experiment_1, "2": _experiment_2, "3": _experiment_3}
+READERS = {"1": _experiment_1, "2": _experiment_2, "3": _experiment_3}
 
 
 def _array(stem: str) -> np.ndarray:
@@ -289,13 +289,12 @@ def _rank_rows(name: str, groups: tuple[str, ...], labelled: bool = False) -> pd
     methods = lines.columns[1]
     rows = []
     for group in groups:
-        its = lines[lines.group == group].set_index(methods)
-        row = {"group": group} if labelled else {}
+        ranked = lines[lines.group == group].set_index(methods)
         rows.append(
-            row
+            ({"group": group} if labelled else {})
             | {"dataset": AVERAGE_RANK, "modality": "both"}
-            | its.average_rank.to_dict()
-            | its.better_than.add_suffix("_better_than").to_dict()
+            | ranked.average_rank.to_dict()
+            | ranked.better_than.add_suffix("_better_than").to_dict()
         )
     return pd.DataFrame(rows)
 

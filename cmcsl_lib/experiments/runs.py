@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
@@ -30,7 +29,7 @@ from ..files.errors import Absent, CmcslError, check_choice
 from ..files.paths import home, locked
 from ..files.processes import end_with
 from .grid import CLASSIFIERS, GRID_VERSION, check_run, experiment, run_fold
-from .protocol import BUDGETS, FOLDS, REPETITIONS, Protocol, folds
+from .protocol import BUDGETS, FOLDS, REPETITIONS, Fold, Protocol
 from .scores import read_scores, scores_paths, write_scores
 
 #: Where there is no terminal, progress is told after this many folds.
@@ -62,8 +61,8 @@ class Job:
     def key(self) -> dict:
         """What equal scores have in common; the features are left open where they are not on this machine."""
         path = features_path(self.corpus, self.dataset, self.protocol.features)
-        its = {"features": file_sha256(path)} if path.is_file() else {}
-        return its | {"protocol": self.protocol.described()} | self.grid
+        features = {"features": file_sha256(path)} if path.is_file() else {}
+        return features | {"protocol": self.protocol.described()} | self.grid
 
     @property
     def grid(self) -> dict:
@@ -78,8 +77,8 @@ class Job:
     @property
     def parts(self) -> Path:
         """Folder of the folds that are finished while others are not; equal work has the same one."""
-        told = json.dumps([self.key, self.classifiers, self.budgets], sort_keys=True)
-        return self.paths[0].with_suffix(".parts") / hashlib.sha256(told.encode()).hexdigest()[:16]
+        work = json.dumps([self.key, self.classifiers, self.budgets], sort_keys=True)
+        return self.paths[0].with_suffix(".parts") / hashlib.sha256(work.encode()).hexdigest()[:16]
 
     @property
     def command(self) -> str:
@@ -87,9 +86,9 @@ class Job:
         name, *changes = self.protocol.name.split(", ")
         words = ["cmcsl run", self.number, "--corpus", self.corpus, "--datasets", self.dataset, "--protocol", name]
         words += ["--change", *(f'"{change}"' for change in changes)] if changes else []
-        chosen = experiment(self.number)
-        words += ["--classifier", *self.classifiers] if self.classifiers != chosen.classifiers else []
-        words += ["--budgets", *self.budgets] if chosen.takes_budgets and self.budgets != BUDGETS else []
+        default = experiment(self.number)
+        words += ["--classifier", *self.classifiers] if self.classifiers != default.classifiers else []
+        words += ["--budgets", *self.budgets] if default.takes_budgets and self.budgets != BUDGETS else []
         return " ".join(map(str, words))
 
     @property
@@ -102,11 +101,11 @@ class Job:
         """Budgets in its scores; 0 stands for all labels."""
         return {0, *self.budgets} if experiment(self.number).takes_budgets else {0}
 
-    def check(self, features: Features) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
+    def check(self, features: Features) -> list[Fold]:
         """The folds, once it is clear that the work can be done; raises `CmcslError` if it can't."""
         return check_run(features, self.protocol, self.number, self.budgets)
 
-    def run(self, features: Features, fold: tuple[int, int, np.ndarray, np.ndarray]) -> pd.DataFrame:
+    def run(self, features: Features, fold: Fold) -> pd.DataFrame:
         """Scores of one fold."""
         return run_fold(features, self.protocol, self.number, self.classifiers, self.budgets, fold)
 
@@ -119,31 +118,31 @@ def find_scores(job: Job) -> dict[str, pd.DataFrame]:
     CmcslError
         If a file is damaged, or stands where that of another dataset belongs.
     """
-    found = {}
+    by_classifier = {}
     for path in job.paths:
         scores = read_scores(path, job.key)
         if scores is None:
             continue
-        its = [job.corpus, job.protocol.name, job.dataset]
-        if not scores[["corpus", "protocol", "dataset"]].eq(its).all(axis=None):
+        names = [job.corpus, job.protocol.name, job.dataset]
+        if not scores[["corpus", "protocol", "dataset"]].eq(names).all(axis=None):
             raise CmcslError(
                 f"The scores file {path} holds scores of something else than its name says: delete it and "
                 "run `cmcsl run` again."
             )
-        for classifier in set(job.classifiers) - set(found):
-            chosen = scores[(scores.classifier == classifier) & scores.budget.isin(job.budgets_scored)]
-            if job.budgets_scored == set(chosen.budget):
-                found[classifier] = chosen
-    return found
+        for classifier in set(job.classifiers) - set(by_classifier):
+            rows = scores[(scores.classifier == classifier) & scores.budget.isin(job.budgets_scored)]
+            if job.budgets_scored == set(rows.budget):
+                by_classifier[classifier] = rows
+    return by_classifier
 
 
 def keep_scores(scores: pd.DataFrame, job: Job) -> None:
     """Write scores to CMCSL_HOME, beside what the file of the same features and protocol holds already."""
-    kept = read_scores(job.paths[0], job.key)
+    earlier = read_scores(job.paths[0], job.key)
     # What names a row; files are sorted by it, so that they do not depend on what was computed when.
-    named = [column for column in scores if not column.endswith("accuracy")]
-    joined = scores if kept is None else pd.concat([kept, scores]).drop_duplicates(named, keep="last")
-    write_scores(joined.sort_values(named, ignore_index=True), job.paths[0], job.key)
+    names = [column for column in scores if not column.endswith("accuracy")]
+    joined = scores if earlier is None else pd.concat([earlier, scores]).drop_duplicates(names, keep="last")
+    write_scores(joined.sort_values(names, ignore_index=True), job.paths[0], job.key)
 
 
 def run_task(job: Job, number: int, features: Features) -> tuple[Job, int, pd.DataFrame]:
@@ -162,7 +161,7 @@ def run_task(job: Job, number: int, features: Features) -> tuple[Job, int, pd.Da
             f"The features of {job.corpus}/{job.dataset} were made anew during the run: give the same command again."
         )
     with threadpool_limits(1):
-        return job, number, job.run(features, folds(features, job.protocol)[number])
+        return job, number, job.run(features, job.protocol.divide(features)[number])
 
 
 def part_path(job: Job, number: int) -> Path:
@@ -179,10 +178,10 @@ def missing_folds(job: Job) -> list[int]:
         If the features are absent or damaged, or a budget can't be drawn.
     """
     features = load_features(job.corpus, job.dataset, job.protocol.features)
-    return [number for number, (*fold, _, _) in enumerate(job.check(features)) if not is_kept(job, number, fold)]
+    return [number for number, (*fold, _, _) in enumerate(job.check(features)) if not is_finished(job, number, fold)]
 
 
-def is_kept(job: Job, number: int, fold: list[int]) -> bool:
+def is_finished(job: Job, number: int, fold: list[int]) -> bool:
     """Whether the scores of a fold are there; those that were damaged since are computed again."""
     try:
         scores = read_scores(part_path(job, number), job.key)
@@ -280,15 +279,15 @@ def backend(workers: int, scheduler: str | None = None) -> Iterator[None]:
 @contextmanager
 def progress(job: Job, tasks: int) -> Iterator[Callable[[Job], None]]:
     """A bar with the remaining time on a terminal, else one plain line now and then; on standard error."""
-    told, terminal = job.title, sys.stderr.isatty()
-    with tqdm(total=tasks, desc=told, unit="fold", disable=not terminal) as bar:
+    terminal = sys.stderr.isatty()
+    with tqdm(total=tasks, desc=job.title, unit="fold", disable=not terminal) as bar:
         done = itertools.count(1)
 
-        def advance(job: Job) -> None:
+        def advance(last: Job) -> None:
             bar.update()
             number = next(done)
             if not terminal and (number == tasks or number % LINE_EVERY == 0):
-                print(f"{told}: {number} of {tasks} folds, last {job.corpus}/{job.dataset}", file=sys.stderr)
+                print(f"{job.title}: {number} of {tasks} folds, last {last.corpus}/{last.dataset}", file=sys.stderr)
 
         yield advance
 
@@ -351,13 +350,12 @@ def load_scores(
     CmcslError
         If a name is unknown, or a budget can't be drawn.
     """
-    chosen = experiment(number)
-    classifiers = chosen.classifiers if classifiers is None else tuple(classifiers)
+    classifiers = experiment(number).classifiers if classifiers is None else tuple(classifiers)
     for classifier in classifiers:
         check_choice(classifier, CLASSIFIERS, "classifier")
     return scores_of(
         [
-            Job(corpus, dataset, protocol, chosen.number, classifiers, tuple(budgets))
+            Job(corpus, dataset, protocol, int(number), classifiers, tuple(budgets))
             for dataset in catalogue(corpus, datasets)
         ],
         compute,
@@ -369,15 +367,15 @@ def load_scores(
 def scores_of(jobs: list[Job], compute: bool = True, workers: int = 1, scheduler: str | None = None) -> pd.DataFrame:
     """Scores of jobs with the same classifiers; `load_scores` tells the parameters and the errors."""
     classifiers = jobs[0].classifiers
-    found = {job: find_scores(job) for job in jobs}
+    scores = {job: find_scores(job) for job in jobs}
     todo = {
-        job: replace(job, classifiers=tuple(each for each in classifiers if each not in scores))
-        for job, scores in found.items()
-        if set(classifiers) - set(scores)
+        job: replace(job, classifiers=tuple(each for each in classifiers if each not in by_classifier))
+        for job, by_classifier in scores.items()
+        if set(classifiers) - set(by_classifier)
     }
     if todo and not compute:
         refuse(next(iter(todo.values())))
     if todo:
         run_jobs(list(todo.values()), workers, scheduler)
-        found |= {job: find_scores(job) for job in todo}
-    return pd.concat([found[job][each] for job in jobs for each in classifiers], ignore_index=True)
+        scores |= {job: find_scores(job) for job in todo}
+    return pd.concat([scores[job][each] for job in jobs for each in classifiers], ignore_index=True)

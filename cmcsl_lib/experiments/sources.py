@@ -18,7 +18,7 @@ PUBLISHED = "published"
 def source_scores(
     source: str,
     number: int,
-    chosen: Protocol | str = "strict",
+    rules: Protocol | str = "strict",
     *,
     datasets: list[str] | str | None = None,
     classifiers: tuple[str, ...] | None = None,
@@ -35,8 +35,8 @@ def source_scores(
         on MM-IMDb with their own protocol.
     number : int
         The experiment.
-    chosen : Protocol or str
-        Heeded by corpora.
+    rules : Protocol or str
+        Of a corpus; the published scores have their own.
     datasets, classifiers, budgets, compute, workers
         As in `runs.load_scores`.
 
@@ -49,10 +49,9 @@ def source_scores(
     """
     check_choice(source, [*known_corpora(), PUBLISHED], "source")
     if source != PUBLISHED:
-        its = protocol(chosen) if isinstance(chosen, str) else chosen
         return load_scores(
             source,
-            its,
+            protocol(rules) if isinstance(rules, str) else rules,
             number,
             datasets=datasets,
             classifiers=classifiers,

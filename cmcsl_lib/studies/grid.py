@@ -14,16 +14,7 @@ import pandas as pd
 
 from ..corpora.features import MODALITIES, Features
 from ..estimators.base import ModalityClassifier
-from ..experiments.protocol import (
-    RANDOM_STATE,
-    Protocol,
-    check_budgets,
-    class_weights,
-    folds,
-    preprocess,
-    scale,
-    seed_rows,
-)
+from ..experiments.protocol import RANDOM_STATE, Fold, Protocol, check_budgets
 from ..experiments.runs import Job
 from ..method.naive_bayes import balanced_accuracies
 
@@ -80,8 +71,8 @@ class Halves:
             **dict(zip(MODALITIES, self.features.modalities, strict=True)),
             "both": np.hstack(self.features.modalities),
         }.items():
-            pair = preprocess(matrix[self.training], matrix[self.test], PREPROCESSING, self.protocol)
-            found[name] = tuple(X / scale(X, self.protocol) for X in pair)
+            pair = self.protocol.preprocess(matrix[self.training], matrix[self.test], PREPROCESSING)
+            found[name] = tuple(X / self.protocol.distance_scale(X) for X in pair)
         return found
 
     @cached_property
@@ -96,7 +87,7 @@ class Halves:
 
     def seeds(self, budget: int) -> np.ndarray:
         """Training rows that Experiment 3 draws, each once."""
-        drawn = seed_rows(self.y, budget, self.protocol, self.repetition, self.fold)
+        drawn = self.protocol.draw_seeds(self.y, budget, self.repetition, self.fold)
         return drawn[np.sort(np.unique(drawn, return_index=True)[1])]
 
     def known(self, seeds: np.ndarray) -> np.ndarray:
@@ -115,7 +106,7 @@ class Halves:
         """
         weight = "share"
         if self.protocol.class_weights == "hidden":
-            shares = class_weights(self.y, self.y, self.protocol)
+            shares = self.protocol.weights(self.y, self.y)
             weight = {label: shares[label] for label in np.unique(labels[labels >= 0])}
         return {"modalities": self.columns, "preprocessing": "RAW", "class_weight": weight}
 
@@ -173,10 +164,12 @@ class StudyJob(Job):
 
     @property
     def grid(self) -> dict:
+        """What tells the study from others on the same features and protocol."""
         return {"study": self.number, "version": self.study.version}
 
     @property
     def command(self) -> str:
+        """The command that computes the scores."""
         name, *changes = self.protocol.name.split(", ")
         words = ["cmcsl study", self.number, "--corpus", self.corpus, "--datasets", self.dataset, "--protocol", name]
         words += ["--change", *(f'"{change}"' for change in changes)] if changes else []
@@ -184,18 +177,22 @@ class StudyJob(Job):
 
     @property
     def title(self) -> str:
+        """Name of the study and its protocol, for the report on its progress."""
         return f"Study {self.number}, {self.protocol.name}"
 
     @property
     def budgets_scored(self) -> set[int]:
+        """Budgets in its scores."""
         return set(self.budgets)
 
-    def check(self, features: Features) -> list[tuple[int, int, np.ndarray, np.ndarray]]:
-        made = folds(features, self.protocol)
-        check_budgets(features.y, self.budgets, f"{features.corpus}/{features.dataset}", [fold[2] for fold in made])
-        return made
+    def check(self, features: Features) -> list[Fold]:
+        """The folds, once it is clear that every budget can be drawn."""
+        folds = self.protocol.divide(features)
+        check_budgets(features, self.budgets, folds)
+        return folds
 
-    def run(self, features: Features, fold: tuple[int, int, np.ndarray, np.ndarray]) -> pd.DataFrame:
+    def run(self, features: Features, fold: Fold) -> pd.DataFrame:
+        """Scores of one fold."""
         halves = Halves(features, self.protocol, *fold)
         named = {
             "corpus": self.corpus,

@@ -16,7 +16,7 @@ from ..corpora.features import MODALITIES, load_features
 from ..estimators import CMCSLClassifier, CoTrainingClassifier, PrelabeledClassifier, UnimodalClassifier
 from ..estimators.base import ModalityClassifier
 from ..estimators.propagation import opinion
-from ..experiments.protocol import Protocol, folds
+from ..experiments.protocol import Protocol
 from .grid import Halves, Scored, Study, accuracy, pseudo_label_accuracy, scored
 
 #: In the order of tables; the page on peers says what each one is.
@@ -119,7 +119,7 @@ def ties(corpus: str, dataset: str, protocol: Protocol, budgets: tuple[int, ...]
         for which it is equally confident in both.
     """
     features = load_features(corpus, dataset, protocol.features)
-    halves, shares = Halves(features, protocol, *folds(features, protocol)[0]), {}
+    halves, shares = Halves(features, protocol, *protocol.divide(features)[0]), {}
     for budget in budgets:
         known = halves.known(halves.seeds(budget))
         visual, text = (

@@ -15,7 +15,7 @@ from ..corpora.catalogue import datasets as catalogue
 from ..corpora.catalogue import kind
 from ..corpora.features import MODALITIES, Features, load_features
 from ..experiments.exchange import exchange_table
-from ..experiments.protocol import BUDGETS, Protocol, class_weights, folds, preprocess, protocol
+from ..experiments.protocol import BUDGETS, Protocol, protocol
 from ..experiments.published import load_published, printed_table
 from ..files.errors import Absent
 from ..method import naive_bayes
@@ -82,11 +82,11 @@ def with_features(place: pd.DataFrame, corpus: str, chosen: Protocol | str) -> p
 def _measured(features: Features, rules: Protocol) -> tuple[float, float, float]:
     """Dependence and effective dimensions of one dataset."""
     truth, missed, dimensions = [], [], []
-    for _, _, training, test in folds(features, rules):
+    for _, _, training, test in rules.divide(features):
         y, y_test, errors = features.y[training], features.y[test], []
-        weights = class_weights(y, y, rules)[y]
+        weights = rules.weights(y, y)[y]
         for matrix in features.modalities:
-            X, X_test = preprocess(matrix[training], matrix[test], "L2STD", rules)
+            X, X_test = rules.preprocess(matrix[training], matrix[test], "L2STD")
             model = naive_bayes.fit(X, y[None], weights[None], len(features.classes))
             errors.append(naive_bayes.classify(model, X_test)[0][0] != y_test)
             dimensions.append(effective_dimension(X, y) if len(dimensions) < len(MODALITIES) else np.nan)

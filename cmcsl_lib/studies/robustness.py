@@ -8,7 +8,6 @@ from sklearn.impute import SimpleImputer
 from ..corpora.features import MODALITIES
 from ..estimators import CMCSLClassifier, UnimodalClassifier
 from ..estimators.base import ModalityClassifier
-from ..experiments.protocol import preprocess, scale
 from .grid import PREPROCESSING, Halves, Scored, Study, accuracy, scored
 
 #: Shares of rows that lack one modality, and of seeds with a wrong label.
@@ -86,11 +85,11 @@ def with_gaps(halves: Halves, lacks: np.ndarray, lacks_test: np.ndarray) -> tupl
     X, X_test = (np.full((len(rows), width), np.nan) for rows in (lacks, lacks_test))
     for place, (name, matrix) in enumerate(zip(MODALITIES, halves.features.modalities, strict=True)):
         present, present_test = lacks != place, lacks_test != place
-        pair = preprocess(
-            matrix[halves.training[present]], matrix[halves.test[present_test]], PREPROCESSING, halves.protocol
+        pair = halves.protocol.preprocess(
+            matrix[halves.training[present]], matrix[halves.test[present_test]], PREPROCESSING
         )
         X[present, halves.columns[name]], X_test[present_test, halves.columns[name]] = (
-            part / scale(part, halves.protocol) for part in pair
+            part / halves.protocol.distance_scale(part) for part in pair
         )
     return X, X_test
 
@@ -105,7 +104,7 @@ def filled(halves: Halves, lacks: np.ndarray, lacks_test: np.ndarray) -> tuple[n
             part[missing == place, halves.columns[name]] = np.nan
         parts.append(part)
     imputer = SimpleImputer().fit(parts[0])
-    return preprocess(*map(imputer.transform, parts), PREPROCESSING, halves.protocol)
+    return halves.protocol.preprocess(*map(imputer.transform, parts), PREPROCESSING)
 
 
 def methods(halves: Halves, known: np.ndarray) -> dict[str, ModalityClassifier]:
