@@ -5,8 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 
 from cmcsl_lib.corpora.features import Features
+
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("cmcsl", deadline=None)
+settings.load_profile("cmcsl")
 
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Tests run side by side, one on each core: PyTorch's and OpenMP's threads would fight over them.

@@ -69,7 +69,7 @@ def test_the_plain_loop_gives_the_features_that_the_library_gives(tmp_path, monk
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
-@pytest.mark.slow
+@pytest.mark.weekly
 def test_the_benchmark_of_extraction_tells_all_its_figures(tmp_path):
     pytest.importorskip("torchvision", reason='needs the extra: pip install -e ".[extract]"')
     command = [

@@ -173,15 +173,7 @@ def assert_names_are_escaped(outputs):
 #: Experiments with the classifiers of their scores; None: the experiment's own.
 CLASSIFIERS_OF_EXPERIMENTS = {1: None, 2: None, 3: ("GNB", "LR", "CART")}
 #: Notebooks that take another way for corpora without pictures, or without one of the two groups of datasets.
-DIFFERENT = (
-    "01_data",
-    "02_extraction",
-    "03_algorithm",
-    "05_experiment_2",
-    "06_experiment_3",
-    "12_your_own_data",
-    "15_simulation",
-)
+DIFFERENT = ("01_data", "03_algorithm", "06_experiment_3", "12_your_own_data")
 
 
 @pytest.mark.slow
