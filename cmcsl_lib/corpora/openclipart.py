@@ -6,7 +6,7 @@ import pyarrow.parquet as pq
 from ..files.errors import CmcslError
 from ..files.paths import shipped
 from ..files.sealed import checked
-from .base import Corpus
+from .corpus import Corpus
 
 COLUMNS = ("source", "title", "creator", "text", "labels", "image")
 
