@@ -28,7 +28,7 @@ from PIL import Image, ImageFilter
 from torchvision.models import resnet18
 
 from cmcsl_lib import cli, extraction
-from cmcsl_lib.corpora import Subset, load, mm_imdb, store
+from cmcsl_lib.corpora import Subset, items_file, load, mm_imdb
 from cmcsl_lib.extraction import training
 from cmcsl_lib.extraction.weights import network, read_weights
 from cmcsl_lib.files.checksums import written_sealed
@@ -64,8 +64,8 @@ def make_corpus(count: int) -> None:
         }
         for number in range(count)
     )
-    with written_sealed(store.items_path(mm_imdb.NAME)) as temporary:
-        store.write_items(mm_imdb.NAME, temporary, items)
+    with written_sealed(items_file.items_path(mm_imdb.NAME)) as temporary:
+        items_file.write_items(mm_imdb.NAME, temporary, items)
 
 
 def seconds(function: Callable, *arguments) -> tuple[float, float]:

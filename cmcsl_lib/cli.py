@@ -14,7 +14,6 @@ from . import __version__
 from .corpora import (
     RANDOM_STATE,
     class_counts,
-    class_sizes,
     datasets,
     kind,
     known_corpora,
@@ -22,7 +21,7 @@ from .corpora import (
     load,
     own_corpora,
 )
-from .corpora.base import MIN_CLASS
+from .corpora.corpus import MIN_CLASS
 from .experiments.protocol import BUDGETS, PROTOCOLS, Protocol, drawable_budgets, protocol
 from .files.errors import CmcslError, check_choice
 from .files.escaping import terminal_safe
@@ -42,7 +41,7 @@ def corpora(_: argparse.Namespace) -> None:
             continue
         without = int((corpus.items.labels.str.len() == 0).sum())
         print(f"{name}: {len(corpus.items)} items{f', {without} of them without a label' if without else ''}")
-        sizes = class_sizes(corpus).groupby("dataset").samples.sum()
+        sizes = class_counts(corpus).groupby("dataset").samples.sum()
         for dataset, classes in there.items():
             print(f"  {dataset:10} {kind(classes):10} {sizes[dataset]:5} items  {', '.join(classes)}")
 
@@ -52,7 +51,7 @@ def divide(arguments: argparse.Namespace) -> None:
     from .experiments.published import beside_table_1
 
     corpus = load(check_choice(arguments.corpus, ("mm-imdb",), "corpus with printed class sizes"))
-    compared = beside_table_1(class_sizes(corpus, arguments.datasets or None))
+    compared = beside_table_1(class_counts(corpus, arguments.datasets or None))
     print(
         compared.to_csv(index=False) if arguments.csv else compared.to_string(index=False),
         end="" if arguments.csv else "\n",
@@ -117,7 +116,7 @@ def extract_images(arguments: argparse.Namespace, corpus: str) -> None:
 def extract_folder(arguments: argparse.Namespace) -> None:
     """Read a list of images and texts as a corpus, and make its features."""
     from .corpora.folder import read_folder
-    from .corpora.store import items_path, report_path
+    from .corpora.items_file import items_path, report_path
 
     if arguments.items is None:
         raise CmcslError("Name the list of your images and texts with --items, a CSV or Parquet file.")
@@ -132,7 +131,7 @@ def extract_folder(arguments: argparse.Namespace) -> None:
 
 def extract_arrays(arguments: argparse.Namespace) -> None:
     """Take ready-made features as a corpus."""
-    from .corpora.ready_made import read_arrays
+    from .corpora.arrays import read_arrays
 
     if arguments.image is not None:
         raise CmcslError("--image goes with folder: name the features of the images with --visual.")
@@ -183,7 +182,13 @@ def print_set_aside(set_aside: Mapping[str, int], report: Path) -> None:
 def label(arguments: argparse.Namespace) -> None:
     """Label what has no label yet, and write labels, where they come from and how sure they are as CSV."""
     from .corpora.features import MODALITIES
-    from .corpora.labels import labels_path, pseudo_labels, unlabeled_features, with_finetuning_items, write_labels
+    from .corpora.pseudo_labels import (
+        labels_path,
+        pseudo_labels,
+        unlabeled_features,
+        with_finetuning_items,
+        write_labels,
+    )
 
     features = unlabeled_features(arguments.corpus, arguments.dataset)
     labels = pseudo_labels(features, preprocessing=arguments.preprocessing, min_margin=arguments.min_margin)
@@ -283,13 +288,14 @@ def chosen_protocol(arguments: argparse.Namespace) -> Protocol:
 def fetch(arguments: argparse.Namespace) -> None:
     """Get what the repository does not ship."""
     from .corpora import mm_imdb
+    from .corpora.items_file import items_path, report_path
     from .experiments.published import fetch as fetch_published
 
     check_choice(arguments.what, ("published-scores", mm_imdb.NAME, "imagenet-weights"), "thing to fetch")
     if arguments.what == mm_imdb.NAME:
         set_aside = mm_imdb.fetch(arguments.source)
-        print(f"{len(load(mm_imdb.NAME).items)} films: {readable_path(mm_imdb.store_path())}")
-        print_set_aside(set_aside, mm_imdb.report_path())
+        print(f"{len(load(mm_imdb.NAME).items)} films: {readable_path(items_path(mm_imdb.NAME))}")
+        print_set_aside(set_aside, report_path(mm_imdb.NAME))
     elif arguments.source:
         raise CmcslError(
             "--from goes with mm-imdb: set CMCSL_PUBLISHED_SCORES to a folder of the authors' arrays, or "

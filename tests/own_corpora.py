@@ -8,8 +8,8 @@ import numpy as np
 from PIL import Image
 
 from cmcsl_lib.corpora import datasets, folder, load, subset
+from cmcsl_lib.corpora.arrays import read_arrays
 from cmcsl_lib.corpora.features import Features, write_features
-from cmcsl_lib.corpora.ready_made import read_arrays
 from cmcsl_lib.files.paths import features_folder
 
 #: Names of classes that spreadsheets, browsers, Markdown and Matplotlib would take for something else.

@@ -19,7 +19,7 @@ from cmcsl_lib.analysis.effects import (
     with_groups,
 )
 from cmcsl_lib.analysis.statistics import can_be_significant
-from cmcsl_lib.corpora.catalogue import OPENCLIPART
+from cmcsl_lib.corpora.dataset_classes import OPENCLIPART
 from cmcsl_lib.experiments.published import available
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.experiments.sources import source_scores

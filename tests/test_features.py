@@ -7,7 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from cmcsl_lib.corpora import load, subset
-from cmcsl_lib.corpora.catalogue import datasets
+from cmcsl_lib.corpora.dataset_classes import datasets
 from cmcsl_lib.corpora.features import WIDTHS, Features, features_path, load_features, read_features, write_features
 from cmcsl_lib.files.checksums import written_sealed
 from cmcsl_lib.files.errors import CmcslError

@@ -11,11 +11,11 @@ from own_corpora import made_up, make_features, make_folder, picture, ready_made
 
 from cmcsl_lib import corpora
 from cmcsl_lib.cli import main
-from cmcsl_lib.corpora import folder, own
-from cmcsl_lib.corpora.catalogue import description_path, write_description
+from cmcsl_lib.corpora import folder, user_corpora
+from cmcsl_lib.corpora.arrays import read_arrays
+from cmcsl_lib.corpora.dataset_classes import description_path, write_description
 from cmcsl_lib.corpora.features import load_features
-from cmcsl_lib.corpora.ready_made import read_arrays
-from cmcsl_lib.corpora.store import report_path
+from cmcsl_lib.corpora.items_file import report_path
 from cmcsl_lib.experiments.protocol import PROTOCOLS, drawable_budgets
 from cmcsl_lib.experiments.runs import load_scores
 from cmcsl_lib.files.errors import CmcslError
@@ -283,7 +283,7 @@ def test_lists_that_can_not_be_read_are_told(tmp_path):
     ],
 )
 def test_what_counts_as_a_label(value, expected):
-    assert own.label_set(value) == expected
+    assert user_corpora.label_set(value) == expected
 
 
 def test_classes_that_are_numbers_come_in_their_order(tmp_path):

@@ -16,9 +16,9 @@ from cmcsl_lib.book import execution
 from cmcsl_lib.book.page_files import CARRIED
 from cmcsl_lib.book.pages import Page, source_notebooks
 from cmcsl_lib.cli import main
-from cmcsl_lib.corpora import labels as own_data
+from cmcsl_lib.corpora import pseudo_labels as own_labels
+from cmcsl_lib.corpora.arrays import read_arrays
 from cmcsl_lib.corpora.features import Features, load_features
-from cmcsl_lib.corpora.ready_made import read_arrays
 from cmcsl_lib.experiments.protocol import PROTOCOLS, drawable_budgets
 from cmcsl_lib.experiments.runs import load_scores
 from cmcsl_lib.files.errors import CmcslError
@@ -40,7 +40,7 @@ def line():
 
 
 def test_labels_of_hand_made_items_with_where_each_comes_from():
-    made = own_data.pseudo_labels(line(), preprocessing="RAW").set_index("id")
+    made = own_labels.pseudo_labels(line(), preprocessing="RAW").set_index("id")
     assert made.given.tolist() == ["animal", "", "", "food", "", ""]
     assert made.label.tolist() == ["animal", "animal", "food", "food", "food", "animal"]
     assert made.modality.tolist() == ["", "visual", "visual", "", "text", "text"]
@@ -52,23 +52,23 @@ def test_labels_of_hand_made_items_with_where_each_comes_from():
 
 
 def test_what_is_too_close_to_call_gets_no_label():
-    made = own_data.pseudo_labels(line(), preprocessing="RAW", min_margin=0.8).set_index("id")
+    made = own_labels.pseudo_labels(line(), preprocessing="RAW", min_margin=0.8).set_index("id")
     assert made.label.tolist() == ["animal", "animal", "food", "food", "", "animal"]
 
 
 def test_one_class_alone_can_not_label():
     features = dataclasses.replace(line(), y=np.array([0, -1, -1, 0, -1, -1]))
     with pytest.raises(CmcslError, match="in at least two classes"):
-        own_data.pseudo_labels(features)
+        own_labels.pseudo_labels(features)
 
 
 def test_an_example_hides_labels_and_most_are_right_when_made_again():
     truth = load_features("openclipart", "AF")
-    example = own_data.hidden(truth, 5)
+    example = own_labels.hide_labels(truth, 5)
     known = example.y >= 0
     assert np.bincount(example.y[known]).tolist() == [5, 5]
     np.testing.assert_array_equal(example.y[known], truth.y[known])
-    labels = own_data.pseudo_labels(example)
+    labels = own_labels.pseudo_labels(example)
     assert (labels.given != "").sum() == 10
     right = (labels.label.to_numpy() == np.array(truth.classes)[truth.y])[~known].mean()
     assert 0.6 < right < 1, "far better than chance, and not perfect"
@@ -86,9 +86,9 @@ def test_texts_that_a_spreadsheet_would_run_get_an_apostrophe(tmp_path):
             "seed": "-b",
         }
     )
-    own_data.write_labels(labels, tmp_path / "labels.csv")
+    own_labels.write_labels(labels, tmp_path / "labels.csv")
     back = pd.read_csv(tmp_path / "labels.csv", dtype=str, keep_default_na=False)
-    assert list(back) == list(own_data.COLUMNS)
+    assert list(back) == list(own_labels.COLUMNS)
     assert back.id.tolist() == ["'=1+1", "'+a", "'-b", "'@c", "'\td", "e=f"]
     assert set(back.label) == {"'=cmd"} and set(back.seed) == {"'-b"} and set(back.distance) == {"0.123457"}
 
@@ -104,7 +104,7 @@ def test_names_of_classes_do_not_command_the_terminal(tmp_path, capsys):
 
 
 def test_the_command_says_how_many_are_labelled_by_which_modality_and_how_many_are_not(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(own_data, "unlabeled_features", lambda corpus, dataset: line())
+    monkeypatch.setattr(own_labels, "unlabeled_features", lambda corpus, dataset: line())
     words = ["label", "openclipart", "AF", "--to", str(tmp_path / "labels.csv"), "--preprocessing", "RAW"]
     assert main(words) == 0
     assert capsys.readouterr().out.splitlines()[0] == (
@@ -208,5 +208,5 @@ def test_arrays_of_any_width_are_labelled(tmp_path):
     hidden = np.array([0, 1] * 15)
     np.savez(tmp_path / "wide.npz", visual=made_up(hidden, 700), text=made_up(hidden, 2, 1), label=y)
     read_arrays("wide", tmp_path / "wide.npz")
-    labels = own_data.pseudo_labels(own_data.unlabeled_features("wide"))
+    labels = own_labels.pseudo_labels(own_labels.unlabeled_features("wide"))
     assert (labels.label == hidden.astype(str)).mean() > 0.9, "centres lie ten deviations apart"

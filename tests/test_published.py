@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from cmcsl_lib.corpora import download
-from cmcsl_lib.corpora.catalogue import MM_IMDB, kind
+from cmcsl_lib.corpora.dataset_classes import MM_IMDB, kind
 from cmcsl_lib.experiments import published
 from cmcsl_lib.experiments.published import Published, available, fetch, load_published, printed_table
 from cmcsl_lib.experiments.scores import COLUMNS

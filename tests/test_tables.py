@@ -17,7 +17,7 @@ from cmcsl_lib.analysis.tables import (
     readable,
     table,
 )
-from cmcsl_lib.corpora.catalogue import MM_IMDB, OPENCLIPART, kind
+from cmcsl_lib.corpora.dataset_classes import MM_IMDB, OPENCLIPART, kind
 from cmcsl_lib.experiments.published import AVERAGE_RANK, available, load_published, printed_table
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.files.errors import CmcslError

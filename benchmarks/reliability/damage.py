@@ -23,12 +23,13 @@ from server import BadServer
 from cmcsl_lib import corpora
 from cmcsl_lib.book import execution, freshness, schedule
 from cmcsl_lib.book.pages import Page, check_parameters
-from cmcsl_lib.corpora import download, mm_imdb, own, store
+from cmcsl_lib.corpora import download, mm_imdb, user_corpora
 from cmcsl_lib.corpora import folder as folder_reader
-from cmcsl_lib.corpora.catalogue import description_path
+from cmcsl_lib.corpora.arrays import read_arrays
+from cmcsl_lib.corpora.dataset_classes import description_path
 from cmcsl_lib.corpora.features import Features, load_features
+from cmcsl_lib.corpora.items_file import items_path
 from cmcsl_lib.corpora.pictures import decoded
-from cmcsl_lib.corpora.ready_made import read_arrays
 from cmcsl_lib.experiments import published, runs
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.scores import read_scores, scores_paths, write_scores
@@ -215,8 +216,8 @@ def _kept(home: Path) -> dict[str, Kind]:
 def _store(home: Path) -> Kind:
     (home / "films.tar").write_bytes(made_up.tar(made_up.films(6), "w"))
     mm_imdb.fetch(home / "films.tar")
-    own.write("other", iter(corpora.load("mm-imdb").items.to_dict("records")), [])
-    return Kind(mm_imdb.store_path(), _corpus, other=store.items_path("other").read_bytes())
+    user_corpora.write("other", iter(corpora.load("mm-imdb").items.to_dict("records")), [])
+    return Kind(items_path(mm_imdb.NAME), _corpus, other=items_path("other").read_bytes())
 
 
 def _extracted(home: Path) -> dict[str, Kind]:

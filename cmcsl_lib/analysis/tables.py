@@ -9,7 +9,7 @@ from collections.abc import Callable
 import numpy as np
 import pandas as pd
 
-from ..corpora.catalogue import datasets, kind
+from ..corpora.dataset_classes import datasets, kind
 from ..corpora.features import MODALITIES
 from ..experiments.published import AVERAGE_RANK, printed_table
 from ..files.errors import CmcslError, check_choice

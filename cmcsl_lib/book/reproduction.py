@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from .. import __version__
-from ..corpora.catalogue import datasets
+from ..corpora.dataset_classes import datasets
 from ..corpora.features import features_path
 from ..experiments.published import REGISTRY, published_folder
 from ..files.checksums import file_sha256

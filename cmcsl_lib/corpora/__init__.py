@@ -1,21 +1,20 @@
-"""Where items come from."""
+"""Where items come from: corpora, their datasets, and the features of datasets."""
 
 import numpy as np
 
 from ..files.errors import CmcslError, check_choice
-from . import mm_imdb, openclipart, own
-from .base import (
+from . import mm_imdb, openclipart, user_corpora
+from .corpus import (
     RANDOM_STATE,
     Corpus,
     Subset,
     class_counts,
-    class_sizes,
     divide,
     finetuning_split,
     large_enough,
     subset,
 )
-from .catalogue import datasets, examples, kind, known_corpora, own_corpora
+from .dataset_classes import datasets, examples, kind, known_corpora, own_corpora
 
 LOADERS = {"openclipart": openclipart.load, "mm-imdb": mm_imdb.load}
 
@@ -24,7 +23,6 @@ __all__ = [
     "Corpus",
     "Subset",
     "class_counts",
-    "class_sizes",
     "creators",
     "datasets",
     "divide",
@@ -42,13 +40,22 @@ __all__ = [
 def load(name: str) -> Corpus:
     """Read a corpus.
 
+    Parameters
+    ----------
+    name : str
+        One of `known_corpora`.
+
+    Returns
+    -------
+    Corpus
+
     Raises
     ------
     CmcslError
         If the corpus is unknown, missing or damaged.
     """
     check_choice(name, known_corpora(), "corpus")
-    return LOADERS[name]() if name in LOADERS else own.load(name)
+    return LOADERS[name]() if name in LOADERS else user_corpora.load(name)
 
 
 def creators(corpus: str, ids: np.ndarray) -> np.ndarray:
@@ -67,7 +74,7 @@ def creators(corpus: str, ids: np.ndarray) -> np.ndarray:
     Raises
     ------
     CmcslError
-        If the corpus does not tell.
+        If the creators of the corpus's items are not known.
     """
     items = load(corpus).items
     if "creator" not in items:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin
 
 import requests
@@ -21,18 +22,15 @@ PIECE = 1 << 16
 SCHEME = "https://"
 #: An ETag that promises the same bytes; with a weak one, or none, a download begins anew.
 STRONG = re.compile(r'"[!#-~]*"')
-BREAKS = (requests.RequestException, ConnectionError, TimeoutError)
 
 
-def only_https(answer: requests.Response, **_) -> None:
-    """Raise unless an answer came by HTTPS and sends on to nothing else: a hook for requests.
+def only_https(answer: requests.Response, **_: Any) -> None:
+    """Raise a `requests.RequestException` unless an answer came by HTTPS and redirects to nothing else.
 
-    Raises
-    ------
-    requests.RequestException
+    A hook for requests.
     """
-    further = urljoin(answer.url, answer.headers.get("Location", ""))
-    for url in (answer.url, further):
+    redirection = urljoin(answer.url, answer.headers.get("Location", ""))
+    for url in (answer.url, redirection):
         if not url.startswith(SCHEME):
             raise requests.exceptions.InvalidSchema(f"{url} is not safe from changes on the way: only HTTPS is")
 
@@ -53,7 +51,7 @@ def fetched(url: str, path: Path) -> Iterator[Path]:
     Raises
     ------
     CmcslError
-        If it can't be downloaded, or is not the file that the record tells.
+        If it can't be downloaded, or is not the recorded file.
     """
     record = path.with_name(f"{path.name}.sha256")
     with locked(path.parent):
@@ -82,29 +80,25 @@ def _download(url: str, path: Path) -> None:
     with explain_write_errors(path):
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                _go_on(url, part, path.name)
-            except BREAKS as error:
+                _continue(url, part, path.name)
+                break
+            except (requests.RequestException, ConnectionError, TimeoutError) as error:
                 if attempt == ATTEMPTS:
+                    # On one line, and without the addresses that libraries' objects have.
+                    reason = re.sub(r"\s+", " ", re.sub(r"<[^>]* object at 0x\w+>:? ?", "", str(error)))
                     raise CmcslError(
-                        f"{url} can't be fetched ({type(error).__name__}: {_reason(error)}): try again, "
+                        f"{url} can't be fetched ({type(error).__name__}: {reason}): try again, "
                         "what has come is kept, or name a local copy with --from."
                     ) from None
-            else:
-                part.replace(path)
-                return
+        part.replace(path)
 
 
-def _reason(error: Exception) -> str:
-    """What an error says, on one line and without the addresses that libraries' objects have."""
-    return re.sub(r"\s+", " ", re.sub(r"<[^>]* object at 0x\w+>:? ?", "", str(error)))
-
-
-def _go_on(url: str, part: Path, title: str) -> None:
+def _continue(url: str, part: Path, title: str) -> None:
     """Ask for what is missing; the server's ETag tells whether it still is the same file."""
     tag = part.with_name(f"{part.name}.etag")
     known = tag.read_text(encoding="latin-1") if tag.is_file() else ""
-    there = part.stat().st_size if part.is_file() and STRONG.fullmatch(known) else 0
-    headers = {"Range": f"bytes={there}-", "If-Range": known} if there else {}
+    size = part.stat().st_size if part.is_file() and STRONG.fullmatch(known) else 0
+    headers = {"Range": f"bytes={size}-", "If-Range": known} if size else {}
     with requests.get(
         url,
         headers=headers | {"Accept-Encoding": "identity"},
@@ -116,7 +110,7 @@ def _go_on(url: str, part: Path, title: str) -> None:
             part.unlink()
             raise ConnectionError("the part is longer than the file")
         answer.raise_for_status()
-        begin, length = _extent(answer, there)
+        begin, length = _extent(answer, size)
         if not begin:
             # First the old part, then its tag: killed between the two, it must not go on with another file's bytes.
             part.unlink(missing_ok=True)
@@ -134,13 +128,13 @@ def _go_on(url: str, part: Path, title: str) -> None:
     tag.unlink(missing_ok=True)
 
 
-def _extent(answer: requests.Response, there: int) -> tuple[int, int]:
-    """Where the content of an answer begins in the file, and how long the file is; a server must tell both."""
-    told = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
+def _extent(answer: requests.Response, size: int) -> tuple[int, int]:
+    """Where the content of an answer begins in the file, and how long the file is."""
+    content_range = re.fullmatch(r"bytes (\d+)-\d+/(\d+)", answer.headers.get("Content-Range", ""))
     if answer.status_code == requests.codes.partial_content:
-        if told is None or int(told[1]) != there:
+        if content_range is None or int(content_range[1]) != size:
             raise ConnectionError("the server sent another part of the file than it was asked for")
-        return there, int(told[2])
+        return size, int(content_range[2])
     length = answer.headers.get("Content-Length", "")
     if not length.isdecimal():
         raise ConnectionError("the server does not tell how long the file is")

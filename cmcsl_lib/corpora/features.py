@@ -14,7 +14,7 @@ from ..files.checksums import read_checked
 from ..files.errors import Absent, CmcslError
 from ..files.paths import features_folder, readable_path, shipped
 from ..files.tables import read_table, reading, write_table
-from .catalogue import datasets
+from .dataset_classes import datasets
 
 MODALITIES = ("visual", "text")
 #: Number of features of the encoders (Section III): ResNet-18 and all-MiniLM-L6-v2. Features made elsewhere may have
@@ -36,10 +36,8 @@ class Features:
         Identifier of each row's item in the corpus.
     y : ndarray of shape (n,), dtype int64
         Class of each row, in [0, len(classes)), or -1 where it is not known.
-    visual : ndarray of shape (n, d), dtype float64
-        512 columns if they are ours.
-    text : ndarray of shape (n, d), dtype float64
-        384 columns if they are ours.
+    visual, text : ndarray of shape (n, d), dtype float64
+        512 and 384 columns if they are ours (`WIDTHS`).
     metadata : dict
         How the features were made: encoders, versions, start of the visual network, batch size.
     sha256 : str
@@ -60,8 +58,8 @@ class Features:
         where = f"Features of {self.corpus}/{self.dataset}"
         lengths = {name: len(getattr(self, name)) for name in ("ids", "y", *MODALITIES)}
         if len(set(lengths.values())) != 1:
-            told = ", ".join(f"{name} {length}" for name, length in lengths.items())
-            raise CmcslError(f"{where}: all columns must have equally many rows, got {told}.")
+            listed = ", ".join(f"{name} {length}" for name, length in lengths.items())
+            raise CmcslError(f"{where}: all columns must have equally many rows, got {listed}.")
         for modality in MODALITIES:
             _check_matrix(getattr(self, modality), modality, where)
         if len(self.y) and not (-1 <= self.y.min() and self.y.max() < len(self.classes)):
@@ -97,6 +95,11 @@ def write_features(features: Features, path: Path) -> None:
     not do: three of MiniLM's features are below 1e-7, where it keeps next to nothing, and standardisation
     makes them as large as the others.
 
+    Parameters
+    ----------
+    features : Features
+    path : Path
+
     Raises
     ------
     CmcslError
@@ -109,25 +112,21 @@ def write_features(features: Features, path: Path) -> None:
         ).dictionary_encode(),
     }
     for modality in MODALITIES:
-        values = _rounded(getattr(features, modality))
+        with np.errstate(over="ignore"):
+            bits = getattr(features, modality).astype(np.float32).view(np.uint32)
+        # The nearest values with the last 12 of their 23 stored bits zero.
+        values = ((bits + np.uint32(1 << 11)) & np.uint32(0xFFFFF000)).view(np.float32)
         _check_matrix(values, modality, f"Features of {features.corpus}/{features.dataset} in single precision")
         columns[modality] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
-    told = {"corpus": features.corpus, "dataset": features.dataset, "classes": list(features.classes)}
+    origin = {"corpus": features.corpus, "dataset": features.dataset, "classes": list(features.classes)}
     write_table(
         pa.table(columns),
         path,
-        told | {"extraction": features.metadata},
+        origin | {"extraction": features.metadata},
         compression_level=19,
         use_dictionary=["label"],
         use_byte_stream_split=[f"{modality}.list.element" for modality in MODALITIES],
     )
-
-
-def _rounded(X: np.ndarray) -> np.ndarray:
-    """Nearest single-precision values with the last 12 of their 23 stored bits zero."""
-    with np.errstate(over="ignore"):
-        bits = X.astype(np.float32).view(np.uint32)
-    return ((bits + np.uint32(1 << 11)) & np.uint32(0xFFFFF000)).view(np.float32)
 
 
 def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET") -> Features:
@@ -138,6 +137,10 @@ def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET") -> 
     path : Path
     command : str
         What makes them, for errors.
+
+    Returns
+    -------
+    Features
 
     Raises
     ------
@@ -176,20 +179,25 @@ def _matrix(table: pa.Table, modality: str) -> np.ndarray:
 
 def features_path(corpus: str, dataset: str, name: str = "default") -> Path:
     """File of a dataset's features: the user's own if there is one, else the one shipped."""
-    own = features_folder(corpus, name) / f"{dataset}.parquet"
+    path = features_folder(corpus, name) / f"{dataset}.parquet"
     ours = shipped() / corpus / "features" / f"{dataset}.parquet"
-    return ours if name == "default" and ours.is_file() and not own.is_file() else own
+    return ours if name == "default" and ours.is_file() and not path.is_file() else path
 
 
 def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled: bool = False) -> Features:
-    """Features of a dataset of the catalogue.
+    """Features of a dataset.
 
     Parameters
     ----------
+    corpus, dataset : str
     name : str
         Which extraction, as `features_folder`.
     unlabeled : bool
         Whether rows whose class is not known come too; experiments have no use for them.
+
+    Returns
+    -------
+    Features
 
     Raises
     ------

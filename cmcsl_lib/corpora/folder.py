@@ -4,7 +4,7 @@ import csv
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -13,22 +13,13 @@ from tqdm.auto import tqdm
 
 from ..files.errors import CmcslError
 from ..files.paths import readable_path
-from . import own
+from . import user_corpora
 from .pictures import decoded
 
 #: Photographs of a good camera are smaller; larger files are set aside without being read.
 LARGEST_IMAGE = 50_000_000
-#: How many labels or columns a message lists at most.
-TOLD = 20
-
-
-class Item(NamedTuple):
-    """One row of the list, as it stands there; labels as `own.label_set` gives them."""
-
-    id: str
-    image: str
-    text: str
-    labels: list[str]
+#: How many columns a message lists at most.
+LISTED = 20
 
 
 def read_folder(
@@ -41,7 +32,7 @@ def read_folder(
     identifier: str | None = None,
     separator: str | None = None,
     classes: Mapping[str, Sequence[str]] | None = None,
-) -> Counter:
+) -> Counter[str]:
     """Read a folder of images and texts into the corpus `name`.
 
     Parameters
@@ -68,49 +59,47 @@ def read_folder(
     Raises
     ------
     CmcslError
-        If the list can't be read, a name can't be taken, or no item can be used; what was there before is kept.
+        If the list can't be read, a name can't be taken, or no item can be used; the earlier corpus is then kept.
     """
-    own.check_name(name)
-    columns = {"id": image if identifier is None else identifier, "image": image, "text": text, "labels": label}
-    values = read_columns(path, list(columns.values()))
-    several = separator is not None or any(isinstance(value, list) for value in values[label])
-    items = [
-        Item(
-            _cell(values[columns["id"]][row]),
-            _cell(values[image][row]),
-            _cell(values[text][row]),
-            own.label_set(values[label][row], separator),
-        )
-        for row in range(len(values[label]))
-    ]
+    user_corpora.check_name(name)
+    columns = _read_columns(path, [image if identifier is None else identifier, image, text, label])
+    several = separator is not None or any(isinstance(value, list) for value in columns[-1])
+    labels = [user_corpora.label_set(value, separator) for value in columns[-1]]
     # Before an hour of decoding, not after it.
-    own.named_datasets(name, [item.labels for item in items], classes, several)
-    set_aside = []
-    return own.write(name, _usable(items, path.resolve().parent, set_aside), set_aside, classes, several)
+    user_corpora.named_datasets(name, labels, classes, several)
+    cells = [["" if value is None or value != value else str(value).strip() for value in each] for each in columns[:-1]]
+    items = list(zip(*cells, labels, strict=True))
+    set_aside: list[tuple[str, str]] = []
+    return user_corpora.write(name, _usable(items, path.resolve().parent, set_aside), set_aside, classes, several)
 
 
-def read_columns(path: Path, names: list[str]) -> dict[str, list[Any]]:
-    """Columns of a CSV or Parquet file by name, as lists.
-
-    Raises
-    ------
-    CmcslError
-        If the file can't be read, or lacks a column.
-    """
-    told = readable_path(path)
+def _read_columns(path: Path, names: list[str]) -> list[list[Any]]:
+    """Columns of a CSV or Parquet file, checked by name."""
+    shown = readable_path(path)
     if not path.is_file():
-        raise CmcslError(f"There is no file {told}: name a list of items, CSV or Parquet.")
+        raise CmcslError(f"There is no file {shown}: name a list of items, CSV or Parquet.")
+    kind = path.suffix.lower()
+    if kind not in (".csv", ".parquet"):
+        raise CmcslError(f"The list of items {shown} must end in .csv or .parquet.")
     try:
-        if path.suffix.lower() == ".parquet":
+        if kind == ".parquet":
             file = pq.ParquetFile(path)
-            _check_columns(told, names, file.schema_arrow.names)
-            table = file.read(columns=list(dict.fromkeys(names)))
-            return {name: table.column(name).to_pylist() for name in names}
-        if path.suffix.lower() == ".csv":
+            present = file.schema_arrow.names
+        else:
             # Only an empty cell is empty: "NA" or "None" may be a class.
             table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-            _check_columns(told, names, list(table))
-            return {name: table[name].tolist() for name in names}
+            present = list(table)
+        for name in names:
+            if present.count(name) != 1:
+                wrong = "has no column" if name not in present else "has more than one column"
+                raise CmcslError(
+                    f"{shown} {wrong} {name!r}: its columns are {', '.join(present[:LISTED])}"
+                    f"{', ...' if len(present) > LISTED else ''}."
+                )
+        if kind == ".parquet":
+            table = file.read(columns=list(dict.fromkeys(names)))
+            return [table.column(name).to_pylist() for name in names]
+        return [table[name].tolist() for name in names]
     except (
         pa.ArrowException,
         pd.errors.ParserError,
@@ -120,46 +109,38 @@ def read_columns(path: Path, names: list[str]) -> dict[str, list[Any]]:
         OSError,
     ) as error:
         raise CmcslError(
-            f"The list of items {told} can't be read ({type(error).__name__}): it must be CSV in UTF-8 "
+            f"The list of items {shown} can't be read ({type(error).__name__}): it must be CSV in UTF-8 "
             "with a first line of column names, or Parquet."
         ) from None
-    raise CmcslError(f"The list of items {told} must end in .csv or .parquet.")
 
 
-def _check_columns(told: str, names: list[str], there: list[str]) -> None:
-    for name in names:
-        if there.count(name) != 1:
-            wrong = "has no column" if name not in there else "has more than one column"
-            raise CmcslError(
-                f"{told} {wrong} {name!r}: its columns are {', '.join(there[:TOLD])}"
-                f"{', ...' if len(there) > TOLD else ''}."
-            )
+def _usable(
+    items: list[tuple[str, str, str, list[str]]], folder: Path, set_aside: list[tuple[str, str]]
+) -> Iterator[dict]:
+    """Items with id, image, text and labels as a corpus holds them; those that can't be used go to `set_aside`.
 
-
-def _cell(value: Any) -> str:
-    return "" if value is None or value != value else str(value).strip()
-
-
-def _usable(items: list[Item], folder: Path, set_aside: list[tuple[str, str]]) -> Iterator[dict]:
-    """Items of the store; the others are noted in `set_aside`, by row where their id does not tell them apart."""
-    counts, seen = Counter(item.id for item in items), set()
-    for number, item in enumerate(tqdm(items, desc="Reading items", unit="item", disable=None), start=1):
+    There they are named by their row where their id does not tell them apart.
+    """
+    counts, seen = Counter(identity for identity, *_ in items), set()
+    for row, (identity, image, text, labels) in enumerate(
+        tqdm(items, desc="Reading items", unit="item", disable=None), start=1
+    ):
         try:
-            if not item.id:
-                raise CmcslError("no id" if item.image else "no image")
-            if item.id in seen:
+            if not identity:
+                raise CmcslError("no id" if image else "no image")
+            if identity in seen:
                 raise CmcslError("id used before")
-            if not item.text:
+            if not text:
                 raise CmcslError("no text")
-            content = image_content(folder, item.image)
+            content = image_content(folder, image)
             decoded(content)
         except CmcslError as reason:
-            set_aside.append((item.id if item.id and counts[item.id] == 1 else f"row {number}", str(reason)))
+            set_aside.append((identity if identity and counts[identity] == 1 else f"row {row}", str(reason)))
         else:
-            seen.add(item.id)
+            seen.add(identity)
             # Half of a surrogate pair could be stored in no encoding.
-            clean = item.text.encode("utf-8", "replace").decode()
-            yield {"id": item.id, "title": item.id, "text": clean, "labels": item.labels, "image": content}
+            clean = text.encode("utf-8", "replace").decode()
+            yield {"id": identity, "title": identity, "text": clean, "labels": labels, "image": content}
 
 
 def image_content(folder: Path, name: str) -> bytes:
@@ -171,6 +152,10 @@ def image_content(folder: Path, name: str) -> bytes:
         Resolved.
     name : str
         Path of the image from there.
+
+    Returns
+    -------
+    bytes
 
     Raises
     ------

@@ -9,53 +9,29 @@ import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 from ..files.checksums import written_sealed
 from ..files.errors import CmcslError
 from ..files.paths import home
-from . import store
 from .archive import members
-from .base import Corpus
+from .corpus import Corpus
 from .download import fetched
+from .items_file import items_path, read_items, write_items, write_report
 from .pictures import decoded
 
 NAME = "mm-imdb"
 #: The university's host that the paper names is dead (johnarevalo/gmu-mmimdb, issues 3, 4 and 7).
 ARCHIVE_URL = "https://archive.org/download/mmimdb/mmimdb.tar.gz"
-ITEM = re.compile(r"(?:^|/)dataset/(\d{1,12})\.(json|jpeg)$")
-
-
-class Film(NamedTuple):
-    """What the description of a film tells."""
-
-    title: str
-    text: str
-    labels: list[str]
-
-
-def store_path() -> Path:
-    """The Arrow file that `fetch` makes."""
-    return store.items_path(NAME)
-
-
-def report_path() -> Path:
-    """The list of items set aside, with columns item and reason."""
-    return store.report_path(NAME)
+DESCRIPTION = re.compile(r"(?:^|/)dataset/(\d{1,12})\.json$")
+POSTER = re.compile(r"(?:^|/)dataset/(\d{1,12})\.jpeg$")
 
 
 def load() -> Corpus:
-    """Read the corpus; images stay in the file until they are asked for.
-
-    Raises
-    ------
-    CmcslError
-        If it has not been fetched, or its file is damaged.
-    """
-    return store.read_items(NAME, "cmcsl fetch mm-imdb")
+    """Read the corpus, as `read_items`."""
+    return read_items(NAME, "cmcsl fetch mm-imdb")
 
 
-def fetch(source: Path | None = None) -> Counter:
+def fetch(source: Path | None = None) -> Counter[str]:
     """Read an archive or an unpacked folder into the corpus file and the report beside it.
 
     Parameters
@@ -72,57 +48,57 @@ def fetch(source: Path | None = None) -> Counter:
     Raises
     ------
     CmcslError
-        If it can't be downloaded or read, or holds no film that can be used; what was there before is kept.
+        If it can't be downloaded or read, or holds no film that can be used; the earlier corpus is then kept.
     """
     if source is None:
         with fetched(ARCHIVE_URL, home() / "downloads" / "mmimdb.tar.gz") as archive:
             return fetch(archive)
-    set_aside = {}
-    films = _descriptions(source, set_aside)
-    with written_sealed(store_path()) as temporary:
-        if not store.write_items(NAME, temporary, _usable(source, films, set_aside)):
+    set_aside: dict[str, str] = {}
+    with written_sealed(items_path(NAME)) as temporary:
+        if not write_items(NAME, temporary, _films(source, set_aside)):
             raise CmcslError(f"No film with poster, plot and genres is in {source}: take mmimdb.tar.gz of archive.org.")
-    store.write_report(NAME, sorted(set_aside.items()))
+    write_report(NAME, sorted(set_aside.items()))
     return Counter(set_aside.values())
 
 
-def _descriptions(source: Path, set_aside: dict[str, str]) -> dict[str, Film]:
-    films = {}
-    for member in members(source, _is("json"), "Reading descriptions"):
-        name = ITEM.search(member.name)[1]
+def _films(source: Path, set_aside: dict[str, str]) -> Iterator[dict]:
+    """Films that can be used, in the order of their posters; the others are noted in `set_aside`."""
+    films, with_poster = {}, set()
+    for match, content in members(source, DESCRIPTION, "Reading descriptions"):
         try:
-            films[name] = film(member.content)
+            films[match[1]] = film(content)
         except CmcslError as reason:
-            set_aside[name] = str(reason)
-    return films
-
-
-def _usable(source: Path, films: dict[str, Film], set_aside: dict[str, str]) -> Iterator[dict]:
-    waiting = dict(films)
-    for member in members(source, _is("jpeg"), "Reading posters"):
-        name = ITEM.search(member.name)[1]
-        if name not in waiting:
+            set_aside[match[1]] = str(reason)
+    for match, content in members(source, POSTER, "Reading posters"):
+        name = match[1]
+        if name not in films or name in with_poster:
             # A second poster of the same film, or one whose description was set aside, has its reason already.
             set_aside.setdefault(name, "twice in the archive" if name in films else "no description")
             continue
-        its = waiting.pop(name)
+        with_poster.add(name)
         try:
-            if member.content is None:
+            if content is None:
                 raise CmcslError("poster too large")
-            decoded(member.content)
+            decoded(content)
         except CmcslError as reason:
             set_aside[name] = str(reason)
         else:
-            yield {"id": name, "image": member.content} | its._asdict()
-    set_aside.update(dict.fromkeys(waiting, "no poster"))
+            yield {"id": name, "image": content} | films[name]
+    set_aside.update(dict.fromkeys(films.keys() - with_poster, "no poster"))
 
 
-def _is(ending: str):
-    return lambda name: (found := ITEM.search(name)) is not None and found[2] == ending
-
-
-def film(content: bytes | None) -> Film:
+def film(content: bytes | None) -> dict:
     """Check one description; plots are joined by one blank, as in the published code.
+
+    Parameters
+    ----------
+    content : bytes or None
+        A JSON file, or None if it was too large to be read.
+
+    Returns
+    -------
+    dict
+        title and text, str; labels, sorted list of str.
 
     Raises
     ------
@@ -132,21 +108,22 @@ def film(content: bytes | None) -> Film:
     if content is None:
         raise CmcslError("description too large")
     try:
-        told = json.loads(content)
+        description = json.loads(content)
     except (ValueError, RecursionError):
         raise CmcslError("broken description") from None
-    if not isinstance(told, dict):
+    if not isinstance(description, dict):
         raise CmcslError("broken description")
-    genres, plot = told.get("genres"), told.get("plot")
-    if not _texts(genres):
+    genres, plots = _strings(description.get("genres")), _strings(description.get("plot"))
+    text = " ".join(plots).strip()
+    if not genres:
         raise CmcslError("no genres")
-    if not _texts(plot) or not (text := " ".join(plot).strip()):
+    if not text:
         raise CmcslError("no plot")
-    title = told.get("title")
-    # Half of a surrogate pair is valid in JSON, and in no encoding that it could be stored in.
-    clean = [words.encode("utf-8", "replace").decode() for words in (str(title or ""), text)]
-    return Film(*clean, sorted(set(genres)))
+    # Half of a surrogate pair is valid in JSON, and can be stored in no encoding.
+    title, text = (words.encode("utf-8", "replace").decode() for words in (str(description.get("title") or ""), text))
+    return {"title": title, "text": text, "labels": sorted(set(genres))}
 
 
-def _texts(value: object) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(part, str) for part in value)
+def _strings(value: object) -> list[str]:
+    """The value if it is a list of strings, else an empty list."""
+    return value if isinstance(value, list) and all(isinstance(part, str) for part in value) else []

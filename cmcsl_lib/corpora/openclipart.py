@@ -7,7 +7,7 @@ import pandas as pd
 from ..files.checksums import read_checked
 from ..files.paths import shipped
 from ..files.tables import reading
-from .base import Corpus
+from .corpus import Corpus
 
 COLUMNS = ("source", "title", "creator", "text", "labels", "image")
 

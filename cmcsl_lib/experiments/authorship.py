@@ -8,7 +8,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from ..corpora import creators
-from ..corpora.catalogue import datasets
+from ..corpora.dataset_classes import datasets
 from ..corpora.features import Features, load_features
 from .protocol import PROTOCOLS
 

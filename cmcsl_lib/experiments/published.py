@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from tqdm.auto import tqdm
 
-from ..corpora.catalogue import MM_IMDB
+from ..corpora.dataset_classes import MM_IMDB
 from ..corpora.download import only_https
 from ..files.checksums import file_sha256, read_checked
 from ..files.errors import Absent, CmcslError, check_choice
@@ -272,7 +272,7 @@ def beside_table_1(sizes: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     sizes : DataFrame
-        From `corpora.class_sizes`.
+        From `corpora.class_counts`.
 
     Returns
     -------
@@ -280,7 +280,9 @@ def beside_table_1(sizes: pd.DataFrame) -> pd.DataFrame:
         Columns dataset, class, samples, expected.
     """
     printed = printed_table(1)[["dataset", "class", "samples"]].rename(columns={"samples": "expected"})
-    return sizes.merge(printed, on=["dataset", "class"], how="left", validate="one_to_one")
+    return sizes[["dataset", "class", "samples"]].merge(
+        printed, on=["dataset", "class"], how="left", validate="one_to_one"
+    )
 
 
 def _rank_rows(name: str, groups: tuple[str, ...], labelled: bool = False) -> pd.DataFrame:

@@ -22,7 +22,7 @@ from joblib import Parallel, delayed, parallel_config
 from threadpoolctl import threadpool_limits
 from tqdm.auto import tqdm
 
-from ..corpora.catalogue import datasets as catalogue
+from ..corpora.dataset_classes import datasets as catalogue
 from ..corpora.features import Features, features_path, load_features
 from ..files.checksums import file_sha256
 from ..files.errors import Absent, CmcslError, check_choice

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
-from ..corpora.catalogue import datasets as catalogue
-from ..corpora.catalogue import known_corpora
+from ..corpora.dataset_classes import datasets as catalogue
+from ..corpora.dataset_classes import known_corpora
 from ..files.errors import check_choice
 from .grid import experiment
 from .protocol import BUDGETS, Protocol, drawable_budgets, protocol

@@ -2,7 +2,7 @@
 
 import pandas as pd
 
-from ..corpora.catalogue import datasets as catalogue
+from ..corpora.dataset_classes import datasets as catalogue
 from ..experiments.protocol import Protocol
 from ..experiments.runs import scores_of
 from ..files.errors import check_choice

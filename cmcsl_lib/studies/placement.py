@@ -11,8 +11,8 @@ import pandas as pd
 from scipy.interpolate import RegularGridInterpolator
 
 from ..analysis.effects import gains
-from ..corpora.catalogue import datasets as catalogue
-from ..corpora.catalogue import kind
+from ..corpora.dataset_classes import datasets as catalogue
+from ..corpora.dataset_classes import kind
 from ..corpora.features import MODALITIES, Features, load_features
 from ..experiments.exchange import exchange_table
 from ..experiments.protocol import BUDGETS, Protocol, protocol

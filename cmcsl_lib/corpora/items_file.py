@@ -1,7 +1,8 @@
-"""One Arrow file per corpus that is kept in CMCSL_HOME, and beside it the report of the items that can't be used."""
+"""The Arrow file of a corpus's items in CMCSL_HOME, and beside it the report of items that can't be used."""
 
 import csv
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
+from itertools import islice
 from pathlib import Path
 
 import pandas as pd
@@ -12,7 +13,7 @@ from ..files.errors import Absent
 from ..files.escaping import spreadsheet_safe
 from ..files.paths import home, written_whole
 from ..files.tables import reading
-from .base import Corpus
+from .corpus import Corpus
 
 SCHEMA = pa.schema(
     [
@@ -48,6 +49,10 @@ def read_items(name: str, command: str) -> Corpus:
     command : str
         What makes the corpus, for messages.
 
+    Returns
+    -------
+    Corpus
+
     Raises
     ------
     CmcslError
@@ -75,19 +80,33 @@ def items_seal(name: str) -> str:
     return seal.decode()
 
 
-def write_items(name: str, path: Path, rows: Iterator[dict]) -> int:
-    """Write items of the corpus `name`, dicts by the names of `SCHEMA`, and return how many there were."""
-    waiting, written = [], 0
+def write_items(name: str, path: Path, rows: Iterable[dict]) -> list[list[str]]:
+    """Write the items of a corpus.
+
+    Parameters
+    ----------
+    name : str
+        Of the corpus.
+    path : Path
+    rows : iterable of dict
+        By the names of `SCHEMA`.
+
+    Returns
+    -------
+    list of list of str
+        Labels of each item.
+    """
+    labels: list[list[str]] = []
+    remaining = iter(rows)
     schema = SCHEMA.with_metadata({NAME: name.encode()} | SEAL)
     with pa.OSFile(str(path), "wb") as file, pa.ipc.new_file(file, schema) as writer:
-        for row in rows:
-            waiting.append(row)
-            written += 1
-            if len(waiting) == BATCH:
-                writer.write_batch(pa.RecordBatch.from_pylist(waiting, SCHEMA))
-                waiting = []
-        writer.write_batch(pa.RecordBatch.from_pylist(waiting, SCHEMA))
-    return written
+        batch_size = BATCH
+        while batch_size == BATCH:
+            batch = list(islice(remaining, BATCH))
+            batch_size = len(batch)
+            labels += [row["labels"] for row in batch]
+            writer.write_batch(pa.RecordBatch.from_pylist(batch, SCHEMA))
+    return labels
 
 
 def write_report(name: str, set_aside: Iterable[tuple[str, str]]) -> None:

@@ -11,41 +11,41 @@ from ..files.errors import CmcslError
 from ..files.escaping import spreadsheet_safe_table
 from ..files.paths import home, written_whole
 from ..method.labeling import labeling
-from . import datasets, divide, load
-from .base import RANDOM_STATE
+from . import load
+from .corpus import RANDOM_STATE, divide
+from .dataset_classes import datasets
 from .features import MODALITIES, Features, load_features
 
 COLUMNS = ("id", "given", "label", "modality", "distance", "margin", "seed")
 
 
 def labels_path(corpus: str, dataset: str) -> Path:
-    """Where labels go unless another file is named."""
+    """The file of labels unless another one is named."""
     return home() / "labels" / corpus / f"{dataset}.csv"
-
-
-def only_dataset(corpus: str, dataset: str | None = None) -> str:
-    """The dataset of that name, or the corpus's only one.
-
-    Raises
-    ------
-    CmcslError
-        If there is none of that name, or no name is given and there are several.
-    """
-    names = list(datasets(corpus, None if dataset is None else [dataset]))
-    if len(names) > 1:
-        raise CmcslError(f"The corpus {corpus} has several datasets: name one of {', '.join(names)}.")
-    return names[0]
 
 
 def unlabeled_features(corpus: str, dataset: str | None = None) -> Features:
     """Features of a dataset with labelled and unlabelled rows.
 
+    Parameters
+    ----------
+    corpus : str
+    dataset : str, optional
+        Default: the corpus's only dataset.
+
+    Returns
+    -------
+    Features
+
     Raises
     ------
     CmcslError
-        If several datasets are there and none is named, its features are absent, or it has no unlabelled row.
+        If the corpus has several datasets and none is named, its features are absent, or it has no unlabelled row.
     """
-    features = load_features(corpus, only_dataset(corpus, dataset), unlabeled=True)
+    names = list(datasets(corpus, None if dataset is None else [dataset]))
+    if len(names) > 1:
+        raise CmcslError(f"The corpus {corpus} has several datasets: name one of {', '.join(names)}.")
+    features = load_features(corpus, names[0], unlabeled=True)
     if (features.y >= 0).all():
         raise CmcslError(
             f"Every item of {corpus}/{features.dataset} has a label: leave the labels of some items "
@@ -54,8 +54,20 @@ def unlabeled_features(corpus: str, dataset: str | None = None) -> Features:
     return features
 
 
-def hidden(features: Features, budget: int, random_state: int = RANDOM_STATE) -> Features:
-    """The same features with the labels of all but `budget` rows of each class removed."""
+def hide_labels(features: Features, budget: int, random_state: int = RANDOM_STATE) -> Features:
+    """Remove the labels of all but `budget` rows of each class.
+
+    Parameters
+    ----------
+    features : Features
+    budget : int
+    random_state : int
+
+    Returns
+    -------
+    Features
+        With -1 in y where the label is hidden.
+    """
     seeds = labeling(features.y, budget, np.random.default_rng(random_state))
     y = np.full(len(features.y), -1)
     y[seeds] = features.y[seeds]
@@ -85,43 +97,47 @@ def pseudo_labels(features: Features, *, preprocessing: str = "L2STD", min_margi
     CmcslError
         If a parameter is wrong, or fewer than two classes have a labelled row.
     """
-    if len(np.unique(features.y[features.y >= 0])) < 2:
+    labeled = features.y >= 0
+    if len(np.unique(features.y[labeled])) < 2:
         raise CmcslError(f"{features.corpus}/{features.dataset} needs a labelled item in at least two classes.")
     cmcsl = CMCSLClassifier(modalities=list(MODALITIES), preprocessing=preprocessing, min_margin=min_margin)
     cmcsl.fit(dict(zip(MODALITIES, features.modalities, strict=True)), features.y)
     # The entry after the last class stands for none, which is number -1.
     names = np.array([*features.classes, ""], dtype=object)
-    given = features.y >= 0
     return pd.DataFrame(
         {
             "id": features.ids,
             "given": names[features.y],
             "label": names[cmcsl.transduction_],
-            "modality": np.where(given, "", cmcsl.deciding_modality_),
-            "distance": np.where(given, np.nan, cmcsl.distance_),
-            "margin": np.where(given, np.nan, cmcsl.margin_),
-            "seed": np.where(given, "", features.ids[cmcsl.seed_row_]),
+            "modality": np.where(labeled, "", cmcsl.deciding_modality_),
+            "distance": np.where(labeled, np.nan, cmcsl.distance_),
+            "margin": np.where(labeled, np.nan, cmcsl.margin_),
+            "seed": np.where(labeled, "", features.ids[cmcsl.seed_row_]),
         }
     )
 
 
 def with_finetuning_items(labels: pd.DataFrame, corpus: str, dataset: str) -> pd.DataFrame:
-    """The labels, and after them the labelled items that have no features since the network was fine-tuned on them."""
+    """Append the labelled items that have no features since the network was fine-tuned on them.
+
+    Parameters
+    ----------
+    labels : DataFrame
+        From `pseudo_labels`.
+    corpus, dataset : str
+
+    Returns
+    -------
+    DataFrame
+        Of the same columns.
+    """
     items, classes = load(corpus).items, datasets(corpus, [dataset])[dataset]
     rows, y = divide(items.labels, classes)
-    absent = ~items.id.iloc[rows].isin(labels.id).to_numpy()
-    names = np.array(classes, dtype=object)[y[absent]]
+    ids, names = items.id.to_numpy()[rows], np.array(classes, dtype=object)[y]
     spent = pd.DataFrame(
-        {
-            "id": items.id.to_numpy()[rows[absent]],
-            "given": names,
-            "label": names,
-            "modality": "",
-            "distance": np.nan,
-            "margin": np.nan,
-            "seed": "",
-        }
+        {"id": ids, "given": names, "label": names, "modality": "", "distance": np.nan, "margin": np.nan, "seed": ""}
     )
+    spent = spent[~spent.id.isin(labels.id)]
     return pd.concat([labels, spent], ignore_index=True) if len(spent) else labels
 
 
@@ -132,6 +148,7 @@ def write_labels(labels: pd.DataFrame, path: Path) -> None:
     ----------
     labels : DataFrame
         From `pseudo_labels`.
+    path : Path
     """
     safe = spreadsheet_safe_table(labels[list(COLUMNS)])
     with written_whole(path) as temporary:

@@ -9,7 +9,7 @@ import pandas as pd
 from sklearn.model_selection import train_test_split
 
 from ..files.errors import CmcslError, check_choice
-from .catalogue import datasets, kind
+from .dataset_classes import datasets, kind
 
 RANDOM_STATE = 1410
 FINETUNING_SHARE = 0.2
@@ -31,8 +31,8 @@ class Corpus:
     name : str
     items : DataFrame
         One row per item: id (str, unique), text (str), labels (sequence of str, empty where the item has none), image
-        (bytes of a file that `pictures.decoded` reads; they may stay on disk until asked for), and whatever else the
-        corpus tells. Text and image are missing in a corpus of ready-made features.
+        (bytes of a file that `pictures.decoded` reads; they may stay on disk until asked for), and whatever else is
+        known. Text and image are missing in a corpus of ready-made features.
     """
 
     name: str
@@ -94,19 +94,24 @@ def divide(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> tuple[np.
 
 
 def _with_one_class(labels: Sequence[Sequence[str]], classes: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+    """As `divide`, also where a class has no item."""
     index = {label: number for number, label in enumerate(classes)}
-    found = [[index[label] for label in item if label in index] for item in labels]
-    rows = np.array([row for row, numbers in enumerate(found) if len(numbers) == 1], dtype=np.int64)
-    y = np.array([numbers[0] for numbers in found if len(numbers) == 1], dtype=np.int64)
+    numbers = [[index[label] for label in item if label in index] for item in labels]
+    single = [(row, item[0]) for row, item in enumerate(numbers) if len(item) == 1]
+    rows, y = np.array(single, dtype=np.int64).reshape(-1, 2).T
     return rows, y
 
 
 def finetuning_split(corpus: Corpus, seed: int = RANDOM_STATE) -> np.ndarray:
     """The 20% of the labelled items that visual encoders may be trained on, stratified by label set.
 
-    It is made once for the whole corpus, so that no item of any dataset's 80%, nor its label, reaches a
-    training that pools the datasets. None are taken where they would be fewer than `LEAST_FINETUNING`, or the corpus
-    has no images.
+    One split serves the whole corpus, so that no item of any dataset's 80%, nor its label, reaches a training that
+    pools the datasets. None are taken where they would be fewer than `LEAST_FINETUNING`, or the corpus has no images.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    seed : int
 
     Returns
     -------
@@ -116,28 +121,38 @@ def finetuning_split(corpus: Corpus, seed: int = RANDOM_STATE) -> np.ndarray:
     sets = np.array(["+".join(sorted(labels)) for labels in corpus.items.labels], dtype=object)
     counts = Counter(sets)
     strata = np.array([name if counts[name] >= RARE else "rare" for name in sets], dtype=object)
-    open_to_it = sets != ""
+    divisible = sets != ""
     # A handful of rare sets can't be divided: their items are too precious to be spent on training.
-    if (open_to_it & (strata == "rare")).sum() < RARE:
-        open_to_it &= strata != "rare"
-    rows = np.flatnonzero(open_to_it)
-    chosen = np.zeros(len(sets), dtype=bool)
-    if FINETUNING_SHARE * len(rows) >= LEAST_FINETUNING and corpus.has_images:
-        chosen[train_test_split(rows, train_size=FINETUNING_SHARE, stratify=strata[rows], random_state=seed)[0]] = True
-    return chosen
+    if (divisible & (strata == "rare")).sum() < RARE:
+        divisible &= strata != "rare"
+    rows = np.flatnonzero(divisible) if corpus.has_images else np.array([], dtype=np.int64)
+    return np.isin(np.arange(len(sets)), _fifth(rows, strata[rows], seed))
+
+
+def _fifth(rows: np.ndarray, strata: np.ndarray, seed: int) -> np.ndarray:
+    """A stratified choice of 20% of the rows; none if they would be fewer than `LEAST_FINETUNING`."""
+    if FINETUNING_SHARE * len(rows) < LEAST_FINETUNING:
+        return rows[:0]
+    return train_test_split(rows, train_size=FINETUNING_SHARE, stratify=strata, random_state=seed)[0]
 
 
 def subset(corpus: Corpus, dataset: str, seed: int = RANDOM_STATE, split: str = "corpus") -> Subset:
-    """A dataset of the catalogue, divided by the paper's rule and into fine-tuning items and the rest.
+    """One of the corpus's datasets, divided by the paper's rule and into fine-tuning items and the rest.
 
     Parameters
     ----------
+    corpus : Corpus
+    dataset : str
     seed : int
         Of the split.
     split : {"corpus", "dataset"}
         "corpus" takes `finetuning_split`; "dataset" splits this dataset by itself, stratified by class, as the
         published code does: right only where no training pools the datasets. Then none of a dataset's items are for
         fine-tuning where they would be fewer than `LEAST_FINETUNING`, or a class has fewer than `RARE`.
+
+    Returns
+    -------
+    Subset
 
     Raises
     ------
@@ -147,59 +162,41 @@ def subset(corpus: Corpus, dataset: str, seed: int = RANDOM_STATE, split: str = 
     check_choice(split, SPLITS, "split")
     classes = datasets(corpus.name, [dataset])[dataset]
     rows, y = divide(corpus.items.labels, classes)
-    finetuning = finetuning_split(corpus, seed)[rows] if split == "corpus" else _own_split(y, seed)
+    if split == "corpus":
+        finetuning = finetuning_split(corpus, seed)[rows]
+    else:
+        finetuning = np.isin(rows, _fifth(rows, y, seed) if np.bincount(y).min() >= RARE else rows[:0])
     unlabeled = np.flatnonzero(corpus.items.labels.str.len() == 0)
     extracted = np.concatenate([rows[~finetuning], unlabeled])
-    known = np.concatenate([y[~finetuning], np.full(len(unlabeled), -1)])
     order = np.argsort(extracted)
-    return Subset(corpus.name, dataset, classes, rows[finetuning], y[finetuning], extracted[order], known[order])
-
-
-def _own_split(y: np.ndarray, seed: int) -> np.ndarray:
-    chosen = np.zeros(len(y), dtype=bool)
-    if np.bincount(y).min() >= RARE and FINETUNING_SHARE * len(y) >= LEAST_FINETUNING:
-        rows = np.arange(len(y))
-        chosen[train_test_split(rows, train_size=FINETUNING_SHARE, stratify=y, random_state=seed)[0]] = True
-    return chosen
+    extracted_y = np.concatenate([y[~finetuning], np.full(len(unlabeled), -1)])[order]
+    return Subset(corpus.name, dataset, classes, rows[finetuning], y[finetuning], extracted[order], extracted_y)
 
 
 def class_counts(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd.DataFrame:
-    """Table I: how many items each class of each dataset has.
+    """Table I: how many items each class of each dataset has, also where a class has none.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    names : sequence of str or str, optional
+        Datasets, as in `datasets`.
 
     Returns
     -------
     DataFrame
         One row per class: dataset, kind, class, samples (all of its items), extracted (those of the 80%).
     """
-    rows = []
+    finetuning, counts = finetuning_split(corpus), []
     for dataset, classes in datasets(corpus.name, names).items():
-        divided = subset(corpus, dataset)
-        finetuning, extracted = (
-            np.bincount(y[y >= 0], minlength=len(classes)) for y in (divided.finetuning_y, divided.y)
-        )
-        for index, label in enumerate(classes):
-            samples = int(finetuning[index] + extracted[index])
-            rows.append((dataset, kind(classes), label, samples, int(extracted[index])))
-    return pd.DataFrame(rows, columns=["dataset", "kind", "class", "samples", "extracted"])
-
-
-def class_sizes(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd.DataFrame:
-    """How many items each class of each dataset has, also where a class has none.
-
-    Returns
-    -------
-    DataFrame
-        One row per class: dataset, class, samples.
-    """
-    rows = []
-    for dataset, classes in datasets(corpus.name, names).items():
-        _, y = _with_one_class(corpus.items.labels, classes)
-        counts = np.bincount(y, minlength=len(classes)).tolist()
-        rows += [(dataset, label, count) for label, count in zip(classes, counts, strict=True)]
-    return pd.DataFrame(rows, columns=["dataset", "class", "samples"])
+        rows, y = _with_one_class(corpus.items.labels, classes)
+        samples = np.bincount(y, minlength=len(classes)).tolist()
+        extracted = np.bincount(y[~finetuning[rows]], minlength=len(classes)).tolist()
+        counts += [(dataset, kind(classes), *row) for row in zip(classes, samples, extracted, strict=True)]
+    return pd.DataFrame(counts, columns=["dataset", "kind", "class", "samples", "extracted"])
 
 
 def large_enough(corpus: Corpus, names: Sequence[str] | str | None = None, least: int = MIN_CLASS) -> list[str]:
-    """Datasets whose classes all have at least `least` items, in the catalogue's order."""
-    smallest = class_sizes(corpus, names).groupby("dataset", sort=False).samples.min()
+    """Datasets whose classes all have at least `least` items, in the order of `datasets`."""
+    smallest = class_counts(corpus, names).groupby("dataset", sort=False).samples.min()
     return smallest.index[smallest >= least].tolist()

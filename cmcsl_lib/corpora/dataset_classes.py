@@ -1,7 +1,6 @@
-"""The datasets of each corpus: 20 subsets, named by the first letters of their classes, and those of users' corpora.
+"""Datasets of each corpus and their classes: 20 of the paper, named by first letters, and those of users' corpora.
 
-A user's corpus is a folder ``corpora/NAME`` in CMCSL_HOME that holds its description, which `own.write` makes. It is
-read whenever it is asked for, so that nothing happens on import.
+A user's corpus is a folder ``corpora/NAME`` in CMCSL_HOME with a description, which `user_corpora.write` makes.
 """
 
 import json
@@ -32,17 +31,7 @@ MM_IMDB = {
     "CDFS": ("Crime", "Documentary", "Fantasy", "Sci-Fi"),
     "AFHMS": ("Animation", "Fantasy", "History", "Mystery", "Sport"),
     "ACMD": ("Adventure", "Crime", "Music", "Documentary"),
-    "ACCDDHMRS": (
-        "Action",
-        "Comedy",
-        "Crime",
-        "Documentary",
-        "Drama",
-        "Horror",
-        "Mystery",
-        "Romance",
-        "Sci-Fi",
-    ),
+    "ACCDDHMRS": ("Action", "Comedy", "Crime", "Documentary", "Drama", "Horror", "Mystery", "Romance", "Sci-Fi"),
     "ABHMW": ("Animation", "Biography", "History", "Music", "War"),
     "ABFHSS": ("Action", "Biography", "Family", "Horror", "Short", "Sport"),
 }
@@ -76,14 +65,14 @@ DESCRIPTION = "corpus.json"
 
 
 def description_path(corpus: str) -> Path:
-    """The file that tells the datasets of a user's corpus."""
+    """The description of a user's corpus."""
     return home() / "corpora" / corpus / DESCRIPTION
 
 
 def own_corpora() -> list[str]:
     """Names of the users' corpora on this machine."""
-    found = sorted(path.parent.name for path in (home() / "corpora").glob(f"*/{DESCRIPTION}"))
-    return [name for name in found if name not in DATASETS]
+    names = sorted(path.parent.name for path in (home() / "corpora").glob(f"*/{DESCRIPTION}"))
+    return [name for name in names if name not in DATASETS]
 
 
 def known_corpora() -> list[str]:
@@ -91,14 +80,8 @@ def known_corpora() -> list[str]:
     return [*DATASETS, *own_corpora()]
 
 
-def _catalogue(corpus: str) -> dict[str, tuple[str, ...]]:
-    if check_choice(corpus, known_corpora(), "corpus") in DATASETS:
-        return DATASETS[corpus]
-    return {name: tuple(classes) for name, classes in description(corpus)["datasets"].items()}
-
-
 def description(corpus: str) -> dict:
-    """What is told of a user's corpus.
+    """The description of a user's corpus.
 
     Returns
     -------
@@ -118,10 +101,10 @@ def description(corpus: str) -> dict:
     return content
 
 
-def write_description(corpus: str, items: str, made: Mapping[str, Sequence[str]]) -> None:
-    """Keep what is told of a user's corpus; parameters are those that `description` returns."""
-    classes = {name: list(names) for name, names in made.items()}
-    content = {"corpus": corpus, "items": items, "datasets": classes, "seal": BLANK.decode()}
+def write_description(corpus: str, items: str, classes: Mapping[str, Sequence[str]]) -> None:
+    """Write the description of a user's corpus; parameters are the values that `description` returns."""
+    named = {name: list(names) for name, names in classes.items()}
+    content = {"corpus": corpus, "items": items, "datasets": named, "seal": BLANK.decode()}
     with written_sealed(description_path(corpus)) as temporary:
         temporary.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
@@ -132,7 +115,7 @@ def kind(classes: tuple[str, ...]) -> str:
 
 
 def datasets(corpus: str, names: Iterable[str] | str | None = None) -> dict[str, tuple[str, ...]]:
-    """Datasets of a corpus with their classes, all of them or those in `names`, in catalogue order.
+    """Datasets of a corpus with their classes, all of them or those in `names`, in the corpus's order.
 
     Parameters
     ----------
@@ -151,17 +134,21 @@ def datasets(corpus: str, names: Iterable[str] | str | None = None) -> dict[str,
     CmcslError
         If the corpus or a dataset is unknown.
     """
-    catalogue = _catalogue(corpus)
+    if check_choice(corpus, known_corpora(), "corpus") in DATASETS:
+        known = dict(DATASETS[corpus])
+    else:
+        known = {name: tuple(classes) for name, classes in description(corpus)["datasets"].items()}
     if names is None:
-        return dict(catalogue)
-    names = names.split() if isinstance(names, str) else list(names)
-    for name in names:
-        check_choice(name, catalogue, f"dataset of corpus {corpus}")
-    return {name: classes for name, classes in catalogue.items() if name in set(names)}
+        return known
+    wanted = {
+        check_choice(name, known, f"dataset of corpus {corpus}")
+        for name in (names.split() if isinstance(names, str) else names)
+    }
+    return {name: classes for name, classes in known.items() if name in wanted}
 
 
 def examples(corpus: str, names: Iterable[str] | str | None = None, each: int = 1) -> list[str]:
-    """The first datasets of either kind, as many as asked for: binary ones, then multiclass ones.
+    """The first datasets of either kind, binary ones, then multiclass ones.
 
     Parameters
     ----------
@@ -169,10 +156,11 @@ def examples(corpus: str, names: Iterable[str] | str | None = None, each: int = 
         As in `datasets`.
     each : int
         How many of either kind; fewer if there are not so many.
+
+    Returns
+    -------
+    list of str
     """
-    found = datasets(corpus, names)
-    return [
-        name
-        for wanted in ("binary", "multiclass")
-        for name in [name for name, classes in found.items() if kind(classes) == wanted][:each]
-    ]
+    kinds = {name: kind(classes) for name, classes in datasets(corpus, names).items()}
+    binary, multiclass = ([name for name in kinds if kinds[name] == group] for group in ("binary", "multiclass"))
+    return binary[:each] + multiclass[:each]

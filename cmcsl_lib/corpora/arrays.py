@@ -1,0 +1,167 @@
+"""Features that were made elsewhere: two arrays and labels from NumPy or Parquet files, as a corpus of their own."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from .. import __version__
+from ..files.errors import CmcslError
+from ..files.paths import features_folder, readable_path
+from . import user_corpora
+from .corpus import subset
+from .dataset_classes import datasets
+from .features import Features, write_features
+
+
+def read_arrays(
+    name: str,
+    items: Path | None = None,
+    *,
+    visual: str = "visual",
+    text: str = "text",
+    label: str = "label",
+    identifier: str | None = None,
+    separator: str | None = None,
+    classes: Mapping[str, Sequence[str]] | None = None,
+) -> list[Path]:
+    """Take ready-made features as the corpus `name`, and write one features file for each of its datasets.
+
+    Parameters
+    ----------
+    name : str
+        Of the corpus, and of its one dataset unless `classes` names others.
+    items : Path, optional
+        One .npz or Parquet file that holds everything; without it each of the following names a .npy file.
+    visual, text : str
+        Matrices of shape (n, d), any d, of finite numbers: keys of the .npz file, or columns of lists in Parquet.
+    label : str
+        Labels of shape (n,), texts or whole numbers. An empty text, NaN and the number -1 are no label. In Parquet
+        lists of several labels as well.
+    identifier : str, optional
+        What names each row, once each; default: "id" if the file has it, else the row's number, from 1.
+    separator : str, optional
+        What divides several labels in one text.
+    classes : dict of str to sequence of str, optional
+        Datasets and their classes; needed where a row may have several labels.
+
+    Returns
+    -------
+    list of Path
+        Features files, in the order of the datasets.
+
+    Raises
+    ------
+    CmcslError
+        If a file can't be read, or holds what can't be features or labels; then nothing is written.
+    """
+    user_corpora.check_name(name)
+    names = {"visual": visual, "text": text, "label": label} | ({} if identifier is None else {"id": identifier})
+    columns = _from_files(names) if items is None else _from_one_file(items, names)
+    X_visual, X_text = _matrix(columns["visual"], visual), _matrix(columns["text"], text)
+    labels = [user_corpora.label_set(value, separator) for value in _label_values(columns["label"], label)]
+    ids = _ids(columns.get("id", range(1, len(labels) + 1)))
+    # Checks lengths before anything is written.
+    Features(name, "all items", (), ids, np.full(len(labels), -1), X_visual, X_text)
+    several = separator is not None or any(isinstance(value, list) for value in columns["label"])
+    rows = (
+        {"id": identity, "title": identity, "text": None, "labels": item_labels, "image": None}
+        for identity, item_labels in zip(ids.tolist(), labels, strict=True)
+    )
+    user_corpora.write(name, rows, [], classes, several)
+    corpus, paths = user_corpora.load(name), []
+    for dataset, dataset_classes in datasets(name).items():
+        divided = subset(corpus, dataset)
+        rows_of_dataset = ids[divided.rows], divided.y, X_visual[divided.rows], X_text[divided.rows]
+        metadata = {"settings": {"cmcsl": __version__, "start": "ready-made"}}
+        paths.append(features_folder(name) / f"{dataset}.parquet")
+        write_features(Features(name, dataset, dataset_classes, *rows_of_dataset, metadata), paths[-1])
+    return paths
+
+
+def _from_files(names: dict[str, str]) -> dict[str, Any]:
+    """One array per .npy file."""
+    for role, name in names.items():
+        if Path(name).suffix.lower() != ".npy":
+            raise CmcslError(
+                f"Without --items each array comes from a .npy file, but --{role} is {name!r}: name one, "
+                "or name a .npz or Parquet file with --items."
+            )
+    return {role: _content(Path(name)) for role, name in names.items()}
+
+
+def _from_one_file(path: Path, names: dict[str, str]) -> dict[str, Any]:
+    """Arrays of a .npz file or columns of a Parquet file."""
+    if path.suffix.lower() not in (".npz", ".parquet"):
+        raise CmcslError(f"The file of features {readable_path(path)} must end in .npz or .parquet.")
+    content = _content(path)
+    if "id" in content:
+        names = {"id": "id"} | names
+    for name in names.values():
+        if name not in content:
+            raise CmcslError(
+                f"{readable_path(path)} holds no {name!r}, only {', '.join(content)}: name what it holds "
+                "with --visual, --text, --label and --id."
+            )
+    return {role: content[name] for role, name in names.items()}
+
+
+def _content(path: Path) -> Any:
+    """An array, or a dict of arrays or lists by name; pickles are not read."""
+    if not path.is_file():
+        raise CmcslError(f"There is no file {readable_path(path)}: name one that exists.")
+    parquet = path.suffix.lower() == ".parquet"
+    try:
+        if parquet:
+            return pq.read_table(path).to_pydict()
+        content = np.load(path, allow_pickle=False)
+        return dict(content) if isinstance(content, np.lib.npyio.NpzFile) else content
+    # NumPy's parser of headers raises whatever the damage leads it to.
+    except Exception as error:
+        form = (
+            "be Parquet"
+            if parquet
+            else "hold arrays of numbers or texts, as numpy.save and numpy.savez write them, and no Python objects"
+        )
+        raise CmcslError(f"{readable_path(path)} can't be read ({type(error).__name__}): it must {form}.") from None
+
+
+def _matrix(values: Any, name: str) -> np.ndarray:
+    """A matrix of finite numbers in double precision."""
+    try:
+        X = np.asarray(values)
+    except ValueError:
+        raise CmcslError(f"The features {name!r} must be a matrix, but its rows have unequal lengths.") from None
+    if X.ndim != 2 or not X.size:
+        raise CmcslError(f"The features {name!r} must be a matrix with a row per item, got shape {X.shape}.")
+    if X.dtype.kind not in "biuf":
+        raise CmcslError(f"The features {name!r} must be numbers, got values of type {X.dtype}.")
+    X = X.astype(np.float64)
+    if not np.isfinite(X).all():
+        row = int(np.flatnonzero(~np.isfinite(X).all(axis=1))[0])
+        raise CmcslError(f"The features {name!r} must be finite, but row {row + 1} holds NaN or infinity.")
+    return X
+
+
+def _label_values(values: Any, name: str) -> list[Any]:
+    """One label per row, or in Parquet a list of them."""
+    if not isinstance(values, np.ndarray):
+        return values
+    if values.ndim != 1 or values.dtype.kind not in "biufU":
+        raise CmcslError(
+            f"The labels {name!r} must be one column of texts or numbers, got shape {values.shape} of "
+            f"type {values.dtype}."
+        )
+    return values.tolist()
+
+
+def _ids(values: Any) -> np.ndarray:
+    """Identifiers as texts, each of which names one row."""
+    ids = [str(value).strip() for value in (values.tolist() if isinstance(values, np.ndarray) else values)]
+    for identity, count in Counter(ids).items():
+        if count > 1 or not identity:
+            raise CmcslError(f"Each row must have an id of its own, but {identity!r} is empty or stands twice.")
+    return np.array(ids, dtype=str)
