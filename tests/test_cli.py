@@ -1,3 +1,7 @@
+import argparse
+import inspect
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -5,17 +9,25 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cmcsl_lib import cli
+from cmcsl_lib import cli, corpora, extraction
+from cmcsl_lib.cli import data
+from cmcsl_lib.cli.extraction import OWN_DATA_OPTIONS, extract_arrays, extract_corpus, extract_folder
+from cmcsl_lib.corpora.arrays import read_arrays
+from cmcsl_lib.corpora.corpus import MIN_CLASS
 from cmcsl_lib.corpora.features import read_features, write_features
-from cmcsl_lib.experiments.protocol import PROTOCOLS
+from cmcsl_lib.corpora.folder import read_folder
+from cmcsl_lib.experiments.protocol import BUDGETS, PROTOCOLS
 from cmcsl_lib.experiments.runs import load_scores
 from cmcsl_lib.files.checksums import written_sealed
+from cmcsl_lib.files.paths import REPOSITORY
+
+COMMANDS = next(action.choices for action in cli.parser()._actions if isinstance(action, argparse._SubParsersAction))
 
 
 def run(capsys, *words):
     code = cli.main(list(words))
-    told = capsys.readouterr()
-    return code, told.out, told.err
+    printed = capsys.readouterr()
+    return code, printed.out, printed.err
 
 
 def test_corpora_lists_every_dataset(capsys):
@@ -39,8 +51,8 @@ def test_run_keeps_scores_and_prints_their_means(capsys, tmp_path, monkeypatch, 
     code, out, _ = run(capsys, "run", "3", "--datasets", "AF", "--protocol", "paper", "--budgets", "1", "2")
     assert code == 0
     assert "CMCSL" in out and "AF" in out
-    kept = load_scores("openclipart", PROTOCOLS["paper"], datasets="AF", budgets=(1, 2), compute=False)
-    assert set(kept.budget) == {0, 1, 2}
+    scores = load_scores("openclipart", PROTOCOLS["paper"], datasets="AF", budgets=(1, 2), compute=False)
+    assert set(scores.budget) == {0, 1, 2}
 
 
 def test_study_simulation_makes_the_map(capsys, tmp_path, monkeypatch):
@@ -69,12 +81,12 @@ def test_run_with_a_changed_choice(capsys, tmp_path, monkeypatch, make_features)
     assert code == 0
     assert "L2STD" in out and "CMCSL" in out
     changed = PROTOCOLS["strict"].changed(seeds="replacement", scaling="each half")
-    kept = load_scores("openclipart", changed, 2, datasets="AF", budgets=(1,), compute=False)
-    assert set(kept.protocol) == {"strict, seeds=replacement, scaling=each half"}
+    scores = load_scores("openclipart", changed, 2, datasets="AF", budgets=(1,), compute=False)
+    assert set(scores.protocol) == {"strict, seeds=replacement, scaling=each half"}
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (("run", "3", "--change", "seeds"), "--change takes FIELD=VALUE, for example seeds=replacement, got seeds."),
         (("run", "3", "--change", "seeds=some"), "Unknown seeds 'some': choose from nested, replacement."),
@@ -97,10 +109,10 @@ def test_run_with_a_changed_choice(capsys, tmp_path, monkeypatch, make_features)
         (("extract", "openclipart", "--start", "hope"), "Unknown start 'hope': choose from auto, imagenet, pooled"),
     ],
 )
-def test_bad_input_gives_one_sentence_and_code_2(capsys, words, told):
+def test_bad_input_gives_one_sentence_and_code_2(capsys, words, message):
     code, _, err = run(capsys, *words)
     assert code == 2
-    assert err.startswith(f"cmcsl: {told}")
+    assert err.startswith(f"cmcsl: {message}")
     assert err.count("\n") == 1
 
 
@@ -116,8 +128,8 @@ def damage(path: Path, column: str) -> None:
         pq.write_table(table.set_column(table.column_names.index(column), column, values), temporary)
 
 
-@pytest.mark.parametrize(("column", "told"), [("text", "must be finite"), ("visual", "must be finite")])
-def test_bad_features_give_one_sentence_and_code_2(capsys, tmp_path, monkeypatch, make_features, column, told):
+@pytest.mark.parametrize(("column", "message"), [("text", "must be finite"), ("visual", "must be finite")])
+def test_bad_features_give_one_sentence_and_code_2(capsys, tmp_path, monkeypatch, make_features, column, message):
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
     path = tmp_path / "features" / "openclipart" / "AF.parquet"
     write_features(make_features(), path)
@@ -125,7 +137,7 @@ def test_bad_features_give_one_sentence_and_code_2(capsys, tmp_path, monkeypatch
     damage(path, column)
     code, _, err = run(capsys, "run", "3", "--datasets", "AF")
     assert code == 2
-    assert told in err and str(path) in err and err.count("\n") == 1
+    assert message in err and str(path) in err and err.count("\n") == 1
 
 
 def test_a_missing_extra_names_the_pip_command(capsys, monkeypatch):
@@ -143,3 +155,91 @@ def test_reading_and_running_need_no_torch():
     )
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("words", [["--help"], ["--version"], ["extract", "--help"], ["table", "--help"]])
+def test_help_imports_nothing_that_takes_long(words):
+    code = f"""
+import sys
+from cmcsl_lib.cli import main
+try:
+    main({words})
+except SystemExit:
+    print(sorted({{"numpy", "pandas", "scipy", "sklearn", "pyarrow", "cmcsl_lib.corpora"}} & set(sys.modules)))
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_the_package_runs_as_a_module():
+    command = [sys.executable, "-m", "cmcsl_lib.cli", "table", "X"]
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    assert done.returncode == 2 and done.stderr.startswith("cmcsl: Unknown table 'X'")
+
+
+def options(parser):
+    """What a command passes to its function, by the names of parameters."""
+    return {action.dest: action for action in parser._actions if action.dest != "help"}
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_arguments_are_the_parameters_of_the_function_and_have_help(name):
+    parser = COMMANDS[name]
+    parameters = set(inspect.signature(parser.get_default("function")).parameters)
+    if name == "extract":
+        functions = (extract_corpus, extraction.extract, extract_folder, read_folder, extract_arrays, read_arrays)
+        parameters = {"source"}.union(*(inspect.signature(function).parameters for function in functions))
+        # Those that are passed on, or go by another name.
+        parameters -= {"settings", "columns", "arrays", "names", "folder", "finetuned", "path"}
+        assert set(OWN_DATA_OPTIONS) <= parameters
+    assert set(options(parser)) == parameters
+    assert all(action.help for action in options(parser).values())
+    assert all(action.default is argparse.SUPPRESS for action in options(parser).values())
+
+
+def test_defaults_in_the_help_are_those_of_the_library():
+    extract, run = options(COMMANDS["extract"]), options(COMMANDS["run"])
+    assert f"default: {MIN_CLASS}," in extract["min_class"].help
+    assert inspect.signature(data.divide).parameters["min_class"].default == MIN_CLASS
+    seeds = inspect.signature(extraction.extract).parameters
+    for name in ("seed", "split_seed"):
+        assert extract[name].help.endswith(f"default: {seeds[name].default}")
+        assert seeds[name].default == corpora.RANDOM_STATE
+    assert f"{BUDGETS[0]} to {BUDGETS[-1]}" in run["budgets"].help
+    assert run["protocol"].help.startswith(" or ".join(PROTOCOLS))
+
+
+def examples():
+    """Command lines of the README and of the commands' help."""
+    texts = [(REPOSITORY / "README.md").read_text(encoding="utf-8"), *(each.epilog or "" for each in COMMANDS.values())]
+    return [line.strip() for text in texts for line in re.findall(r"^ *cmcsl .*", text, re.MULTILINE)]
+
+
+@pytest.mark.parametrize("line", dict.fromkeys(examples()))
+def test_examples_parse(line):
+    cli.parser().parse_args(shlex.split(line, comments=True)[1:])
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("openclipart", "--items", "a.csv", "--as", "b"), "--items, --as go with folder and arrays"),
+        (("folder", "AF"), "`cmcsl extract folder` takes no DATASET: name datasets with --classes."),
+        (("folder", "--visual", "v"), "--visual goes with arrays"),
+        (("arrays", "--image", "i"), "--image goes with folder"),
+        (("folder",), "Name the list of your images and texts with --items"),
+        (("arrays",), "Name the corpus that your arrays make with --as."),
+    ],
+)
+def test_options_of_another_form_of_extract_are_refused(capsys, words, message):
+    code, _, err = run(capsys, "extract", *words)
+    assert code == 2 and err.startswith(f"cmcsl: {message}") and err.count("\n") == 1
+
+
+def test_extract_passes_on_what_is_on_the_command_line(capsys, monkeypatch, tmp_path):
+    calls = []
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    monkeypatch.setattr(extraction, "extract", lambda *names, **settings: calls.append((names, settings)) or [])
+    assert run(capsys, "extract", "--seed", "3", "openclipart", "AF", "--name", "other", "--finetune", "no")[0] == 0
+    folder = tmp_path / "features" / "openclipart, other"
+    assert calls == [(("openclipart", ["AF"]), {"folder": folder, "finetuned": False, "seed": 3})]

@@ -1,8 +1,10 @@
 """Names and texts of others, written so that nothing takes them for formulas, markup, mathematics or commands."""
 
 import re
+from typing import TYPE_CHECKING
 
-import pandas as pd
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMULA_BEGINNINGS = ("=", "+", "-", "@", "\t", "\r")
 #: What Markdown lets a backslash stand before; letters, digits and blanks need none.
@@ -17,7 +19,7 @@ def spreadsheet_safe(text: str) -> str:
     return f"'{text}" if text.startswith(FORMULA_BEGINNINGS) else text
 
 
-def spreadsheet_safe_table(table: pd.DataFrame) -> pd.DataFrame:
+def spreadsheet_safe_table(table: "pd.DataFrame") -> "pd.DataFrame":
     """A table whose texts are `spreadsheet_safe`; other values, names of columns and the index stay as they are."""
     return table.map(lambda value: spreadsheet_safe(value) if isinstance(value, str) else value)
 

@@ -1,0 +1,138 @@
+"""Commands on corpora: what there is, where to get it, how it is divided and labelled."""
+
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from ..files.errors import CmcslError, check_choice
+from ..files.escaping import terminal_safe
+from .parsing import Commands, command
+
+
+def corpora() -> None:
+    """List the corpora, their datasets and classes."""
+    from ..corpora import class_counts, datasets, kind, known_corpora, load
+
+    for name in known_corpora():
+        try:
+            corpus, dataset_classes = load(name), datasets(name)
+        except CmcslError as error:
+            print(f"{name}: {error}")
+            continue
+        unlabeled = int((corpus.items.labels.str.len() == 0).sum())
+        print(f"{name}: {len(corpus.items)} items{f', {unlabeled} of them without a label' if unlabeled else ''}")
+        sizes = class_counts(corpus).groupby("dataset").samples.sum()
+        for dataset, classes in dataset_classes.items():
+            print(f"  {dataset:10} {kind(classes):10} {sizes[dataset]:5} items  {', '.join(classes)}")
+
+
+def fetch(what: str, source: Path | None = None) -> None:
+    """Download what the repository does not ship."""
+    from ..corpora import load, mm_imdb
+    from ..corpora.items_file import items_path, report_path
+    from ..files.paths import readable_path
+
+    check_choice(what, ("published-scores", mm_imdb.NAME, "imagenet-weights"), "thing to fetch")
+    if what == mm_imdb.NAME:
+        set_aside = mm_imdb.fetch(source)
+        print(f"{len(load(mm_imdb.NAME).items)} films: {readable_path(items_path(mm_imdb.NAME))}")
+        print_set_aside(set_aside, report_path(mm_imdb.NAME))
+    elif source:
+        raise CmcslError(
+            "--from goes with mm-imdb: set CMCSL_PUBLISHED_SCORES to a folder of the authors' arrays, or "
+            "name weights with `cmcsl extract --weights FILE`."
+        )
+    elif what == "imagenet-weights":
+        from ..extraction import fetch_imagenet_weights
+
+        print(fetch_imagenet_weights())
+    else:
+        from ..experiments.published import fetch as fetch_published
+
+        print(fetch_published())
+
+
+def divide(
+    corpus: str, datasets: list[str] | None = None, min_class: int = 50, check: bool = False, csv: bool = False
+) -> None:
+    """Divide MM-IMDb into its datasets and compare every class with Table I."""
+    from ..corpora import class_counts, large_enough, load
+    from ..experiments.published import beside_table_1
+
+    films = load(check_choice(corpus, ("mm-imdb",), "corpus with printed class sizes"))
+    sizes = beside_table_1(class_counts(films, datasets))
+    print(sizes.to_csv(index=False) if csv else sizes.to_string(index=False) + "\n", end="")
+    different = int((sizes.samples != sizes.expected).sum())
+    verdict = f"{different} of {len(sizes)} classes differ from" if different else f"All {len(sizes)} classes are as in"
+    names = ", ".join(large_enough(films, datasets, min_class)) or "none"
+    print(f"{verdict} Table I. Datasets with at least {min_class} films in every class: {names}.", file=sys.stderr)
+    if check and different:
+        raise CmcslError(f"{verdict} Table I: take mmimdb.tar.gz of archive.org, whole.")
+
+
+def label(
+    corpus: str, dataset: str | None = None, to: Path | None = None, preprocessing: str = "L2STD", min_margin: float = 0
+) -> None:
+    """Label the unlabelled items of a corpus, and write each label with its origin and margin as CSV."""
+    from ..corpora.features import MODALITIES
+    from ..corpora.pseudo_labels import (
+        labels_path,
+        pseudo_labels,
+        unlabeled_features,
+        with_finetuning_items,
+        write_labels,
+    )
+    from ..files.paths import readable_path
+
+    features = unlabeled_features(corpus, dataset)
+    labels = pseudo_labels(features, preprocessing=preprocessing, min_margin=min_margin)
+    path = to or labels_path(corpus, features.dataset)
+    write_labels(with_finetuning_items(labels, corpus, features.dataset), path)
+    unlabeled = labels[labels.given == ""]
+    labeled = unlabeled[unlabeled.label != ""]
+    classes = ", ".join(f"{name} {count}" for name, count in labeled.label.value_counts(sort=False).items())
+    deciding = labeled.modality.value_counts()
+    modalities = " and ".join(f"the {name} modality {deciding.get(name, 0)}" for name in MODALITIES)
+    unsure = len(unlabeled) - len(labeled)
+    print(
+        terminal_safe(
+            f"{len(labeled)} items labelled from {len(labels) - len(unlabeled)}: {classes or 'none'}. "
+            f"Decided by {modalities}.{f' {unsure} items were too close to call.' if unsure else ''}"
+        )
+    )
+    print(readable_path(path))
+
+
+def print_set_aside(reasons: Mapping[str, int], report: Path) -> None:
+    """Print how many items can't be used, by reason, and where each is listed."""
+    from ..files.paths import readable_path
+
+    for reason, count in sorted(reasons.items()):
+        print(f"set aside, {reason}: {count}")
+    print(f"Every item set aside: {readable_path(report)}")
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the commands of this module."""
+    command(commands, corpora)
+
+    parser = command(commands, fetch, "cmcsl fetch published-scores", "cmcsl fetch mm-imdb --from mmimdb.tar.gz")
+    things = "published-scores, 2 MB; mm-imdb, several GB; or imagenet-weights, of ResNet-18"
+    parser.add_argument("what", metavar="WHAT", help=things)
+    local = "take mm-imdb from this archive or unpacked folder instead of downloading it"
+    parser.add_argument("--from", dest="source", type=Path, metavar="PATH", help=local)
+
+    parser = command(commands, divide, "cmcsl divide mm-imdb --check")
+    parser.add_argument("corpus", metavar="CORPUS", help="mm-imdb")
+    parser.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all of the corpus")
+    parser.add_argument("--min-class", type=int, metavar="N", help="fewest items of a class; default: 50")
+    parser.add_argument("--check", action="store_true", help="fail if a class differs from Table I")
+    parser.add_argument("--csv", action="store_true", help="print comma-separated values")
+
+    parser = command(commands, label, "cmcsl label my-corpus --to labels.csv")
+    parser.add_argument("corpus", metavar="CORPUS", help="a corpus with labelled and unlabelled items")
+    parser.add_argument("dataset", nargs="?", metavar="DATASET", help="needed if the corpus has several")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="default: labels/CORPUS/DATASET.csv in CMCSL_HOME")
+    parser.add_argument("--preprocessing", metavar="NAME", help="RAW, L2, STD, MM or L2STD; default: L2STD")
+    margin = "leave items of a smaller margin, 0 to 1, without a label; default: 0"
+    parser.add_argument("--min-margin", type=float, metavar="MARGIN", help=margin)

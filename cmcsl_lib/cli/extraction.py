@@ -1,0 +1,150 @@
+"""The command `cmcsl extract`: features of a corpus, of a list of images and texts, or made elsewhere."""
+
+from pathlib import Path
+from typing import Any
+
+from ..files.errors import CmcslError, check_choice
+from .data import print_set_aside
+from .parsing import Commands, command, split_pairs
+
+#: Options of `extract_folder` and `extract_arrays`, by the names of their parameters.
+OWN_DATA_OPTIONS = {
+    "items": "--items",
+    "corpus": "--as",
+    "image": "--image",
+    "visual": "--visual",
+    "text": "--text",
+    "label": "--label",
+    "identifier": "--id",
+    "separator": "--separator",
+    "classes": "--classes",
+}
+
+
+def extract(source: str, datasets: list[str] | None = None, **options: Any) -> None:
+    """Make the features of a corpus, or turn your own data into a corpus with features."""
+    own_data = {name: options.pop(name) for name in OWN_DATA_OPTIONS if name in options}
+    if source not in ("folder", "arrays"):
+        if own_data:
+            listed = ", ".join(OWN_DATA_OPTIONS[name] for name in own_data)
+            raise CmcslError(f"{listed} go with folder and arrays: `cmcsl extract folder --items FILE`.")
+        extract_corpus(source, datasets, **options)
+        return
+    if datasets:
+        raise CmcslError(f"`cmcsl extract {source}` takes no DATASET: name datasets with --classes.")
+    if source == "arrays":
+        if "image" in own_data:
+            raise CmcslError("--image goes with folder: name the features of the images with --visual.")
+        extract_arrays(**own_data)
+    else:
+        if "visual" in own_data:
+            raise CmcslError("--visual goes with arrays: name the column of images with --image.")
+        extract_corpus(extract_folder(**own_data), **options)
+
+
+def extract_corpus(
+    corpus: str,
+    datasets: list[str] | None = None,
+    *,
+    min_class: int | None = None,
+    to: Path | None = None,
+    name: str = "default",
+    finetune: str = "yes",
+    **settings: Any,
+) -> None:
+    """Make the features of a corpus's datasets; `settings` are further parameters of `extraction.extract`."""
+    from ..corpora import large_enough, load, own_corpora
+    from ..corpora.corpus import MIN_CLASS
+    from ..extraction import extract as extract_features
+    from ..files.paths import features_folder
+
+    least = min_class or (1 if corpus in own_corpora() else MIN_CLASS)
+    datasets = datasets or large_enough(load(corpus), least=least)
+    if not datasets:
+        raise CmcslError(f"No dataset of {corpus} has {least} items in every class: lower the bar with --min-class.")
+    finetuned = check_choice(finetune, ("yes", "no"), "answer to --finetune") == "yes"
+    folder = to or features_folder(corpus, name)
+    for path in extract_features(corpus, datasets, folder=folder, finetuned=finetuned, **settings):
+        print(path)
+
+
+def extract_folder(
+    items: Path | None = None, corpus: str | None = None, classes: list[str] | None = None, **columns: str
+) -> str:
+    """Read a list of images and texts as a corpus, and return its name; `columns` are parameters of `read_folder`."""
+    from ..corpora import load
+    from ..corpora.folder import read_folder
+    from ..corpora.items_file import items_path, report_path
+    from ..files.paths import readable_path
+
+    if items is None:
+        raise CmcslError("Name the list of your images and texts with --items, a CSV or Parquet file.")
+    corpus = corpus or items.stem
+    set_aside = read_folder(corpus, items, classes=named_classes(classes), **columns)
+    print(f"{len(load(corpus).items)} items: {readable_path(items_path(corpus))}")
+    print_set_aside(set_aside, report_path(corpus))
+    return corpus
+
+
+def extract_arrays(
+    items: Path | None = None, corpus: str | None = None, classes: list[str] | None = None, **arrays: str
+) -> None:
+    """Turn ready-made features into a corpus; `arrays` are parameters of `read_arrays`."""
+    from ..corpora.arrays import read_arrays
+
+    corpus = corpus or (items.stem if items else None)
+    if corpus is None:
+        raise CmcslError("Name the corpus that your arrays make with --as.")
+    for path in read_arrays(corpus, items, classes=named_classes(classes), **arrays):
+        print(path)
+
+
+def named_classes(words: list[str] | None) -> dict[str, list[str]] | None:
+    """Datasets that ``--classes`` names, with their classes."""
+    if words is None:
+        return None
+    datasets = split_pairs(words, "--classes", "NAME=CLASS,CLASS", "HR=Horror,Romance")
+    return {name: [label.strip() for label in classes.split(",")] for name, classes in datasets.items()}
+
+
+def add_commands(commands: Commands) -> None:
+    """Add the command, which takes the options of all its forms in any order."""
+    parser = command(
+        commands,
+        extract,
+        "cmcsl extract openclipart AF",
+        "cmcsl extract mm-imdb --start imagenet --orientation swapped --name swapped",
+        "cmcsl extract folder --items items.csv --as my-corpus",
+        "cmcsl extract arrays --as my-corpus --visual v.npy --text t.npy --label y.npy",
+    )
+    forms = "a corpus; or folder: your own images and texts; or arrays: features that you have made elsewhere"
+    parser.add_argument("source", metavar="CORPUS", help=forms)
+    parser.add_argument("datasets", nargs="*", metavar="DATASET", help="default: all that --min-class lets through")
+
+    add = parser.add_argument_group("features of a corpus or folder").add_argument
+    add("--min-class", type=int, metavar="N", help="fewest items of a class; default: 50, of your own data 1")
+    add("--to", type=Path, metavar="FOLDER", help="default: features/CORPUS in CMCSL_HOME")
+    add("--name", help="of these features, for `cmcsl run --change features=NAME`")
+    add("--start", help="weights of ResNet-18: imagenet, pooled, or auto, the default: imagenet if downloaded")
+    add("--weights", type=Path, metavar="FILE", help="instead of those of `cmcsl fetch imagenet-weights`")
+    add("--finetune", metavar="ANSWER", help="no: the weights of the start give the visual features; default: yes")
+    add("--orientation", help="swapped: images with height and width swapped, as published; default: upright")
+    add("--seed", type=int, metavar="N", help="of the training of ResNet-18; default: 1410")
+    add("--split-seed", type=int, metavar="N", help="of the 20%% of items that it is trained on; default: 1410")
+    add("--device", help="cpu, cuda, mps, or auto, the default")
+    add("--precision", help="single, mixed, or auto, the default: mixed where the device gains by it")
+
+    add = parser.add_argument_group("your own data, with folder or arrays").add_argument
+    files = "folder: CSV or Parquet, with image paths from its folder; arrays: one .npz or Parquet file of features"
+    add("--items", type=Path, metavar="FILE", help=files)
+    add("--as", dest="corpus", metavar="NAME", help="of the corpus; default: name of FILE without its ending")
+    add("--image", metavar="COLUMN", help="folder: paths of images; default: image")
+    visual = "arrays: features of images, a key or column of FILE, or, as all of these, a .npy file; default: visual"
+    add("--visual", metavar="NAME", help=visual)
+    add("--text", metavar="NAME", help="texts, or their features; default: text")
+    add("--label", metavar="NAME", help="labels, empty where an item has none; default: label")
+    identifiers = "identifiers of items; default: paths of images, for arrays id, else row numbers"
+    add("--id", dest="identifier", metavar="NAME", help=identifiers)
+    add("--separator", metavar="TEXT", help="between several labels of one item")
+    datasets = "datasets, needed if items have several labels; default: all classes in one, named as the corpus"
+    add("--classes", nargs="+", metavar="NAME=CLASS,CLASS", help=datasets)
