@@ -4,7 +4,7 @@ import nbformat
 import pytest
 
 from cmcsl_lib.book import batch
-from cmcsl_lib.book.batch import batch_pages, chosen_notebooks
+from cmcsl_lib.book.batch import batch_pages, select_notebooks
 from cmcsl_lib.cli import main
 from cmcsl_lib.files.errors import CmcslError
 
@@ -78,7 +78,7 @@ def test_wrong_names_are_found_before_anything_is_executed(small, capsys, words,
 
 
 def test_parameters_that_a_notebook_does_not_have_make_no_further_copies(tmp_path):
-    notebooks = chosen_notebooks(["06", "08_rq2"])
+    notebooks = select_notebooks(["06", "08_rq2"])
     grid = batch_pages(notebooks, tmp_path, ["openclipart", "published"], ["strict"], ["corrected", "published"])
     assert [page.name for page in grid] == [
         "openclipart, strict, corrected/06_experiment_3",
@@ -88,4 +88,4 @@ def test_parameters_that_a_notebook_does_not_have_make_no_further_copies(tmp_pat
         "openclipart, strict/08_rq2",
     ]
     with pytest.raises(CmcslError, match="Unknown notebook"):
-        chosen_notebooks(["6"])
+        select_notebooks(["6"])

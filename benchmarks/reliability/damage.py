@@ -317,7 +317,7 @@ def _book(scratch: Path, stack: ExitStack) -> dict[str, Kind]:
     executed.metadata["papermill"] = {"start_time": "2026-11-25T00:00:00"}
     # The other kinds change what pages are made from; here it is the page that changes.
     origin = {"data": "what lies there", "parameters": page.parameters}
-    stack.enter_context(mock.patch.object(freshness, "made_from", return_value=origin))
+    stack.enter_context(mock.patch.object(freshness, "page_origin", return_value=origin))
     execution.write_page(executed, page, origin)
 
     def fresh() -> str:

@@ -101,18 +101,18 @@ def combined_f_test(differences: np.ndarray, statistics: str | Statistics = "cor
     .. [1] E. Alpaydin, "Combined 5 x 2 cv F test for comparing supervised classification learning algorithms",
        Neural Computation 11 (8), 1999.
     """
-    chosen = variant(statistics)
+    procedure = variant(statistics)
     d = np.asarray(differences, dtype=float)
     if d.shape[-2:] != (5, 2):
         raise CmcslError(f"The combined 5x2 CV F test needs differences of shape (..., 5, 2), got {d.shape}.")
     if not np.isfinite(d).all():
         raise CmcslError("The combined 5x2 CV F test needs finite differences, but some are NaN or infinite.")
-    if not chosen.halves_paired:
+    if not procedure.halves_paired:
         d = d.reshape(*d.shape[:-2], 2, 5).swapaxes(-1, -2)
     variance = ((d - d.mean(axis=-1, keepdims=True)) ** 2).sum(axis=(-2, -1))
     squares = (d**2).sum(axis=(-2, -1))
     with np.errstate(divide="ignore", invalid="ignore"):
-        statistic = np.where(squares == 0, 0.0, squares / ((2 if chosen.full_denominator else 1) * variance))
+        statistic = np.where(squares == 0, 0.0, squares / ((2 if procedure.full_denominator else 1) * variance))
     # An array of no axes becomes a number.
     return TestResult(statistic[()], stats.f.sf(statistic, 10, 5)[()])
 
@@ -202,18 +202,18 @@ def wilcoxon_p_values(values: np.ndarray, statistics: str | Statistics = "correc
     CmcslError
         If a value is not finite or there are no rows.
     """
-    chosen = variant(statistics)
+    procedure = variant(statistics)
     values = np.asarray(values, dtype=float)
     if not len(values) or not np.isfinite(values).all():
         raise CmcslError("The Wilcoxon test needs at least one row of finite scores; some are missing or infinite.")
     p_values = np.ones((values.shape[1],) * 2)
     first, second = np.triu_indices(values.shape[1], k=1)
-    if not chosen.two_sided:
+    if not procedure.two_sided:
         first, second = np.append(first, second), np.append(second, first)
     differences = values[:, first] - values[:, second]
-    tested = np.array([_signed_rank_p(d, "two-sided" if chosen.two_sided else "greater") for d in differences.T])
-    p_values[first, second] = holm(tested) if chosen.holm else tested
-    return np.minimum(p_values, p_values.T) if chosen.two_sided else p_values
+    tested = np.array([_signed_rank_p(d, "two-sided" if procedure.two_sided else "greater") for d in differences.T])
+    p_values[first, second] = holm(tested) if procedure.holm else tested
+    return np.minimum(p_values, p_values.T) if procedure.two_sided else p_values
 
 
 def _signed_rank_p(differences: np.ndarray, alternative: str) -> float:

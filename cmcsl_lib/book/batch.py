@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
     reason: str = ""
 
 
-def chosen_notebooks(names: Sequence[str] | None = None) -> list[Path]:
+def select_notebooks(names: Sequence[str] | None = None) -> list[Path]:
     """Source notebooks by their numbers or names, for example ``06`` or ``06_experiment_3``; default: all.
 
     Raises
@@ -77,7 +77,7 @@ def batch_pages(
     list of Page
         Combinations that differ only in what a notebook does not have among its parameters are there once.
     """
-    made = {}
+    by_output = {}
     for notebook, corpus, protocol_name, variant in product(notebooks, corpora, protocols, statistics):
         if corpus == PUBLISHED and notebook.stem not in (*ALSO_PUBLISHED, *ONLY_PUBLISHED):
             continue
@@ -85,8 +85,8 @@ def batch_pages(
         varied = {"corpus": corpus, "protocol": protocol_name, "statistics": variant}
         varied = {name: value for name, value in varied.items() if name in declared}
         output = to / ", ".join(varied.values()) / notebook.name
-        made[output] = Page(notebook, output, varied | further, to)
-    return list(made.values())
+        by_output[output] = Page(notebook, output, varied | further, to)
+    return list(by_output.values())
 
 
 def run_notebooks(
@@ -129,7 +129,7 @@ def run_notebooks(
     CmcslError
         Before any notebook is executed, if a name is unknown or a corpus is not on this machine.
     """
-    notebooks = chosen_notebooks(names)
+    notebooks = select_notebooks(names)
     for notebook in notebooks:
         check_parameters(notebook)
     for name in protocols:

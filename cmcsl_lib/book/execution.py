@@ -18,7 +18,7 @@ from ..experiments.published import available
 from ..experiments.sources import PUBLISHED
 from ..files.checksums import BLANK, written_sealed
 from ..files.paths import REPOSITORY, readable_path
-from .freshness import RECORD, made_from
+from .freshness import RECORD, page_origin
 from .pages import Page
 
 BUILD = REPOSITORY / "_build"
@@ -49,7 +49,7 @@ def execute(page: Page) -> TaskFailed | None:
         doit's way to be told of a failure: the cell and its error.
     """
     # Before the run: what changes meanwhile makes the page stale.
-    origin = made_from(page)
+    origin = page_origin(page)
     if page.absence:
         write_page(placeholder(page), page, origin)
         return None
@@ -74,9 +74,9 @@ def placeholder(page: Page) -> NotebookNode:
     """What stands for a page that can't be executed on this machine: its title, and how to get what it needs."""
     first = nbformat.read(page.notebook, as_version=4).cells[0]
     first.source = f"{first.source.splitlines()[0]}\n\n{page.absence}"
-    made = nbformat.v4.new_notebook(cells=[first])
-    made.metadata["papermill"] = {"start_time": datetime.now(UTC).isoformat()}
-    return made
+    notebook = nbformat.v4.new_notebook(cells=[first])
+    notebook.metadata["papermill"] = {"start_time": datetime.now(UTC).isoformat()}
+    return notebook
 
 
 def run_papermill(page: Page, running: Path) -> subprocess.CompletedProcess[str]:
@@ -113,10 +113,10 @@ def keep_failed(page: Page, running: Path) -> str:
     """Keep the copy of a notebook that failed, and tell where; nothing where papermill had not begun it."""
     if not running.is_file():
         return ""
-    kept = FAILED / f"{page.name}.ipynb"
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    running.replace(kept)
-    return f"The failed copy is {readable_path(kept)}."
+    copy = FAILED / f"{page.name}.ipynb"
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    running.replace(copy)
+    return f"The failed copy is {readable_path(copy)}."
 
 
 def failure(copy: Path, report: str) -> str:
@@ -150,11 +150,11 @@ def add_record(executed: NotebookNode, page: Page, origin: dict[str, object]) ->
     if page.parameters.get("corpus") == PUBLISHED:
         title, *rest = executed.cells[0].source.split("\n")
         executed.cells[0].source = "\n".join([f"{title}, published scores", *rest])
-    told = (
+    line = (
         f"*Run {run['start_time'][:16].replace('T', ' ')} UTC: {sources(page)}, cmcsl {__version__}, data "
         f"{str(origin['data'])[:12]}.*"
     )
-    executed.cells.append(nbformat.v4.new_markdown_cell(told, id=f"{page.notebook.stem[:2]}-record"))
+    executed.cells.append(nbformat.v4.new_markdown_cell(line, id=f"{page.notebook.stem[:2]}-record"))
 
 
 def sources(page: Page) -> str:

@@ -38,7 +38,7 @@ READ_BY = {"features": "corpora.features", "scores": "experiments.runs", "paper"
 NOT_DATA = {".md", ".py"}
 
 
-def made_from(page: Page) -> dict[str, object]:
+def page_origin(page: Page) -> dict[str, object]:
     """What a page is made from, as it lies there now.
 
     Returns
@@ -70,7 +70,7 @@ def stale(page: Page) -> list[str]:
     if executed is None:
         return ["damaged"]
     recorded = executed.metadata[RECORD]["made_from"]
-    return [name for name, value in made_from(page).items() if recorded.get(name) != value]
+    return [name for name, value in page_origin(page).items() if recorded.get(name) != value]
 
 
 def executed_page(output: Path) -> Page:
@@ -158,11 +158,11 @@ def data_files(modules: Iterable[Path], corpus: str) -> list[Path]:
 
 def digest(paths: Iterable[Path]) -> str:
     """SHA-256 over the names and contents of files."""
-    told = {
+    digests = {
         str(path.relative_to(REPOSITORY)) if path.is_relative_to(REPOSITORY) else path.name: file_digest(path)
         for path in paths
     }
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(digests, sort_keys=True).encode()).hexdigest()
 
 
 def file_digest(path: Path) -> str:
@@ -184,5 +184,5 @@ def environment() -> str:
     # Where packages are installed, not sys.path: some put copies of others there while they are imported.
     folders = [*site.getsitepackages(), site.getusersitepackages()]
     installed = {distribution.name: distribution.version for distribution in metadata.distributions(path=folders)}
-    told = [sys.version, *(f"{name} {installed.get(name)}" for name in names)]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+    versions = [sys.version, *(f"{name} {installed.get(name)}" for name in names)]
+    return hashlib.sha256("\n".join(versions).encode()).hexdigest()

@@ -28,11 +28,11 @@ def mathml(latex: str, display: bool = False) -> str:
     SphinxError
         If it is no LaTeX that math-core knows.
     """
-    told = NUMBERED.sub(r"\\\1{\2*}", latex.strip())
-    if display and r"\\" in told and r"\begin" not in told:
-        told = rf"\begin{{aligned}}{told}\end{{aligned}}"
+    formula = NUMBERED.sub(r"\\\1{\2*}", latex.strip())
+    if display and r"\\" in formula and r"\begin" not in formula:
+        formula = rf"\begin{{aligned}}{formula}\end{{aligned}}"
     try:
-        return CONVERTER.convert_with_local_state(told, displaystyle=display)
+        return CONVERTER.convert_with_local_state(formula, displaystyle=display)
     except LatexError as error:
         raise SphinxError(f"The formula {latex!r} can't be shown: {error}") from None
 

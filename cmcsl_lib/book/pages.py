@@ -86,13 +86,13 @@ def check_corpus(corpus: str, names: Sequence[str] | str | None = None) -> None:
         load_features(corpus, name)
 
 
-def pages(corpus: str = "openclipart", **chosen: object) -> list[Page]:
+def pages(corpus: str = "openclipart", **parameters: object) -> list[Page]:
     """The book's pages that are notebooks, in reading order.
 
     Parameters
     ----------
     corpus : str
-    **chosen
+    **parameters
         Further parameters of the pages that show it.
 
     Raises
@@ -100,13 +100,13 @@ def pages(corpus: str = "openclipart", **chosen: object) -> list[Page]:
     CmcslError
         If a notebook has no cell tagged "parameters".
     """
-    made = []
+    book_pages = []
     for notebook in source_notebooks():
         check_parameters(notebook)
-        made.append(Page(notebook, EXECUTED / notebook.name, {"corpus": corpus} | chosen))
+        book_pages.append(Page(notebook, EXECUTED / notebook.name, {"corpus": corpus} | parameters))
         if notebook.stem in ALSO_PUBLISHED:
-            made.append(Page(notebook, EXECUTED / PUBLISHED / notebook.name, {"corpus": PUBLISHED}))
-    return made
+            book_pages.append(Page(notebook, EXECUTED / PUBLISHED / notebook.name, {"corpus": PUBLISHED}))
+    return book_pages
 
 
 def check_parameters(notebook: Path) -> None:

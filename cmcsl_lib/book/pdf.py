@@ -45,19 +45,19 @@ def print_book() -> TaskFailed | None:
         return TaskFailed("The PDF needs Chromium: install it (Debian: apt-get install chromium), or leave --pdf out.")
     PRINTED.write_text(links_within(WHOLE.read_text(encoding="utf-8")), encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
-        made = Path(folder) / PDF.name
+        printed = Path(folder) / PDF.name
         command = [
             path,
             *QUIET,
             f"--user-data-dir={folder}/profile",
             "--no-pdf-header-footer",
-            f"--print-to-pdf={made}",
+            f"--print-to-pdf={printed}",
             PRINTED.as_uri(),
         ]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
-        if not made.is_file():
+        if not printed.is_file():
             return TaskFailed(f"Chromium printed nothing:\n{done.stderr[-3000:]}")
-        shutil.move(made, PDF)
+        shutil.move(printed, PDF)
     return None
 
 

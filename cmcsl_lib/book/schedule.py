@@ -55,23 +55,23 @@ def jupyter_book(builder: str) -> TaskFailed | None:
         ]
         done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode:
-            return TaskFailed(f"jupyter-book failed:\n{its_reason(done.stdout)}")
+            return TaskFailed(f"jupyter-book failed:\n{failure_reason(done.stdout)}")
         shutil.rmtree(BUILD / builder, ignore_errors=True)
         (folder / "_build" / builder).replace(BUILD / builder)
     return None
 
 
-def its_reason(told: str) -> str:
+def failure_reason(output: str) -> str:
     """What jupyter-book printed, without the way to the error that it raises at the end of every failure."""
-    if NO_ROOM in told:
+    if NO_ROOM in output:
         return f"{readable_path(BUILD)} can't be written ({NO_ROOM}): make room there."
-    before, _, after = told.rpartition("Traceback (most recent call last):")
-    return before.rstrip() if "error in building your book" in after else told
+    before, _, after = output.rpartition("Traceback (most recent call last):")
+    return before.rstrip() if "error in building your book" in after else output
 
 
-def tasks(made: list[Page], pdf: bool = False) -> Iterator[dict]:
+def tasks(book_pages: list[Page], pdf: bool = False) -> Iterator[dict]:
     """Doit's description of the work: one task per page that is a notebook, then the PDF if wanted, then the HTML."""
-    for page in made:
+    for page in book_pages:
         yield {
             "basename": page.name,
             "actions": [(execute, [page])],
@@ -85,7 +85,7 @@ def tasks(made: list[Page], pdf: bool = False) -> Iterator[dict]:
         for path in folder.rglob("*")
         if path.is_file() and EXECUTED not in path.parents and path.suffix != ".pyc"
     ]
-    sources = [*SETTINGS, *own, *(page.output for page in made)]
+    sources = [*SETTINGS, *own, *(page.output for page in book_pages)]
     if pdf:
         yield {
             "basename": "pdf",
@@ -140,16 +140,16 @@ def build(
         notebooks were executed all the same.
     """
     check_corpus(corpus, names)
-    chosen = {"datasets": " ".join(names)} if names else {}
-    chosen |= {"budgets": list(budgets)} if budgets else {}
+    parameters = {"datasets": " ".join(names)} if names else {}
+    parameters |= {"budgets": list(budgets)} if budgets else {}
     check_settings()
-    made = pages(corpus, **chosen)
+    book_pages = pages(corpus, **parameters)
     with locked(BUILD):
         # Left by a build that was killed.
         shutil.rmtree(RUNNING, ignore_errors=True)
         if not pdf:
             PDF.unlink(missing_ok=True)
-        loader = ModuleTaskLoader({"task_book": lambda: tasks(made, pdf)})
+        loader = ModuleTaskLoader({"task_book": lambda: tasks(book_pages, pdf)})
         code = DoitMain(loader, config_filenames=()).run(
             [
                 "run",
@@ -167,7 +167,7 @@ def build(
             ]
         )
     if code:
-        raise CmcslError(f"The book was not built: {unfinished(made)} failed, as told above.")
+        raise CmcslError(f"The book was not built: {unfinished(book_pages)} failed, as told above.")
     return INDEX
 
 
@@ -175,8 +175,8 @@ def check_settings() -> None:
     """Raise a `CmcslError` unless the book's settings and table of contents are YAML, before an hour of notebooks."""
     for path in SETTINGS:
         try:
-            told = yaml.safe_load(path.read_text(encoding="utf-8"))
-            if not isinstance(told, dict):
+            settings = yaml.safe_load(path.read_text(encoding="utf-8"))
+            if not isinstance(settings, dict):
                 raise ValueError("no names with values")
         except (OSError, ValueError, yaml.YAMLError) as error:
             reason = " ".join(str(error).split())
@@ -185,7 +185,7 @@ def check_settings() -> None:
             ) from None
 
 
-def unfinished(made: list[Page]) -> str:
+def unfinished(book_pages: list[Page]) -> str:
     """What of the book is not there: names of pages, or the HTML."""
-    left = [page.name for page in made if stale(page)]
+    left = [page.name for page in book_pages if stale(page)]
     return ", ".join(left) or "jupyter-book or the PDF"

@@ -71,12 +71,12 @@ def refuse_stale(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> Non
     ExtensionError
         With every such page and what of it changed.
     """
-    found = {
+    changed = {
         page.name: reasons for page in map(executed_page, executed_notebooks(env).values()) if (reasons := stale(page))
     }
-    if found:
-        told = "\n".join(f"  {name}: {', '.join(reasons)}" for name, reasons in found.items())
-        raise ExtensionError(f"These executed notebooks are not what lies there now; run `cmcsl book`:\n{told}")
+    if changed:
+        listed = "\n".join(f"  {name}: {', '.join(reasons)}" for name, reasons in changed.items())
+        raise ExtensionError(f"These executed notebooks are not what lies there now; run `cmcsl book`:\n{listed}")
 
 
 def frame_table(found: re.Match) -> str:
@@ -93,21 +93,21 @@ def complete_page(app: Sphinx, pagename: str, templatename: str, context: dict, 
     context["body"] = PANDAS_TABLE.sub(frame_table, context["body"])
     navigation = context.get("generate_toctree_html")
     if navigation:
-        context["generate_toctree_html"] = lambda *told, **options: re.sub(
-            "<summary>", '<summary aria-label="Pages of this chapter">', str(navigation(*told, **options))
+        context["generate_toctree_html"] = lambda *arguments, **options: re.sub(
+            "<summary>", '<summary aria-label="Pages of this chapter">', str(navigation(*arguments, **options))
         )
     if pagename == app.config.root_doc and app.builder.name == "html":
         links = [*badges(app, templatename, context), *pdf_link(context)]
-        told = f'</h1>\n<p class="cmcsl-launch">{" ".join(links)}</p>' if links else "</h1>"
-        context["body"] = context["body"].replace("</h1>", told, 1)
+        heading_end = f'</h1>\n<p class="cmcsl-launch">{" ".join(links)}</p>' if links else "</h1>"
+        context["body"] = context["body"].replace("</h1>", heading_end, 1)
 
 
 def badges(app: Sphinx, templatename: str, context: dict) -> list[str]:
     """Links that launch the first notebook of the book; none without the address of the repository."""
     first = next(iter(executed_notebooks(app.env)))
     groups: list[dict] = []
-    its = {"pagename": first, "sourcename": f"{first}.ipynb", "header_buttons": groups}
-    add_launch_buttons(app, first, templatename, context | its, None)
+    launched = {"pagename": first, "sourcename": f"{first}.ipynb", "header_buttons": groups}
+    add_launch_buttons(app, first, templatename, context | launched, None)
     return [
         f'<a class="cmcsl-badge" href="{button["url"]}"><img src="{context["pathto"](button["icon"], 1)}" alt="">'
         f"Open in {button['text']}</a>"

@@ -371,18 +371,18 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         weights, trained = self._class_weights(labeled), dict(estimators)
         for name, view in views.items():
             labels = taught[name][view.rows]
-            chosen = labels >= 0
-            if not chosen.any() and name in trained:
+            labeled_rows = labels >= 0
+            if not labeled_rows.any() and name in trained:
                 continue
-            if not chosen.any():
+            if not labeled_rows.any():
                 raise CmcslError(f"y labels no row that has modality {name!r}: its classifier needs at least one.")
-            given = {key: _cut(value, view.rows[chosen], len(taught[name])) for key, value in params.items()}
+            given = {key: _cut(value, view.rows[labeled_rows], len(taught[name])) for key, value in params.items()}
             if weights is not None:
-                given["sample_weight"] = weights[labels[chosen]] * np.asarray(given.get("sample_weight", 1.0))
+                given["sample_weight"] = weights[labels[labeled_rows]] * np.asarray(given.get("sample_weight", 1.0))
             if method == "partial_fit":
                 given["classes"] = np.arange(len(self.classes_))
             estimator = trained[name] if name in trained else clone(self._base())
-            trained[name] = getattr(estimator, method)(view.X[chosen], labels[chosen], **given)
+            trained[name] = getattr(estimator, method)(view.X[labeled_rows], labels[labeled_rows], **given)
         return trained
 
     def _class_weights(self, codes: np.ndarray) -> np.ndarray | None:

@@ -47,17 +47,17 @@ class Seeds(NamedTuple):
 
     def newest(self, count: int | None) -> "Seeds":
         """The labelled rows among these, of each class the last `count`."""
-        kept = np.flatnonzero(self.codes >= 0)
+        labeled = np.flatnonzero(self.codes >= 0)
         if count is not None:
-            of_class = (kept[self.codes[kept] == code] for code in np.unique(self.codes[kept]))
-            kept = np.sort(np.concatenate([rows[-count:] for rows in of_class]))
+            of_class = (labeled[self.codes[labeled] == code] for code in np.unique(self.codes[labeled]))
+            labeled = np.sort(np.concatenate([rows[-count:] for rows in of_class]))
         place = np.full(len(self.codes), -1)
-        place[kept] = np.arange(len(kept))
+        place[labeled] = np.arange(len(labeled))
         views = {
             name: View(place[view.rows][place[view.rows] >= 0], view.X[place[view.rows] >= 0])
             for name, view in self.views.items()
         }
-        return Seeds(self.codes[kept], self.numbers[kept], views)
+        return Seeds(self.codes[labeled], self.numbers[labeled], views)
 
 
 class SelfLabelingClassifier(ModalityClassifier):
@@ -116,9 +116,9 @@ class SelfLabelingClassifier(ModalityClassifier):
         opinions = {
             name: opinion(self.propagator, *view[::-1], codes, len(self.classes_)) for name, view in views.items()
         }
-        compared = {name: EXCHANGES[self._exchange](told, codes >= 0) for name, told in opinions.items()}
+        compared = {name: EXCHANGES[self._exchange](each, codes >= 0) for name, each in opinions.items()}
         self.unimodal_transduction_ = {
-            name: decode(told.label[start:], self.classes_) for name, told in opinions.items()
+            name: decode(each.label[start:], self.classes_) for name, each in opinions.items()
         }
         decisions, taught = {}, {}
         for name in views:
@@ -140,8 +140,8 @@ class SelfLabelingClassifier(ModalityClassifier):
         for name, view in views.items():
             absent = np.setdiff1d(np.arange(len(self.classes_)), codes[view.rows])
             if len(absent):
-                told = ", ".join(map(repr, self.classes_[absent].tolist()))
-                warnings.warn(f"Modality {name!r} has no seed of class {told}: it labels no row so.", stacklevel=5)
+                listed = ", ".join(map(repr, self.classes_[absent].tolist()))
+                warnings.warn(f"Modality {name!r} has no seed of class {listed}: it labels no row so.", stacklevel=5)
 
     def _decision(
         self,
@@ -154,8 +154,10 @@ class SelfLabelingClassifier(ModalityClassifier):
     ) -> Decision:
         """Labels by some modalities, those without enough margin taken back; modality as an index of all."""
         label, modality, distance, margin, seed = (
-            told[start:]
-            for told in decide([opinions[name] for name in teachers], [compared[name] for name in teachers], codes >= 0)
+            array[start:]
+            for array in decide(
+                [opinions[name] for name in teachers], [compared[name] for name in teachers], codes >= 0
+            )
         )
         places = np.array([list(opinions).index(name) for name in teachers])
         known = codes[start:]

@@ -108,8 +108,8 @@ class CoTrainingClassifier(ModalityClassifier):
             estimators = self._trained({}, views, dict.fromkeys(views, labels), codes, metadata, "fit")
             for place, name in enumerate(names):
                 pool = waiting[: self.pool_size]
-                rows, told = self._surest(estimators[name], views[name], pool[labels[pool] < 0])
-                labels[rows], rounds[rows], teacher[rows] = told, number, place
+                rows, classes = self._surest(estimators[name], views[name], pool[labels[pool] < 0])
+                labels[rows], rounds[rows], teacher[rows] = classes, number, place
             waiting = waiting[labels[waiting] < 0]
         self.transduction_, self.labeled_iter_ = decode(labels, self.classes_), rounds
         self.deciding_modality_, self.n_iter_ = np.array([*names, None], dtype=object)[teacher], rounds.max() + 1
@@ -121,10 +121,10 @@ class CoTrainingClassifier(ModalityClassifier):
         if not len(pool):
             return pool, pool
         support = estimator.predict_proba(view.X[np.searchsorted(view.rows, pool)])
-        found, sureness = support.argmax(axis=1), support.max(axis=1)
-        chosen = [
+        predicted, sureness = support.argmax(axis=1), support.max(axis=1)
+        surest = [
             members[np.argsort(-sureness[members], kind="stable")[: self.growth]]
-            for members in (np.flatnonzero(found == label) for label in range(support.shape[1]))
+            for members in (np.flatnonzero(predicted == label) for label in range(support.shape[1]))
         ]
-        places = np.concatenate(chosen)
-        return pool[places], estimator.classes_[found[places]]
+        places = np.concatenate(surest)
+        return pool[places], estimator.classes_[predicted[places]]

@@ -78,38 +78,38 @@ def _columns_of_matrix(
 ) -> dict[str, np.ndarray]:
     """Columns of each modality in a matrix."""
     return _disjoint(
-        {name: _positions(f"modalities[{name!r}]", chosen, width, names) for name, chosen in modalities.items()}
+        {name: _positions(f"modalities[{name!r}]", columns, width, names) for name, columns in modalities.items()}
     )
 
 
-def _positions(where: str, chosen: Columns, width: int, names: Sequence[Hashable] | None) -> np.ndarray:
+def _positions(where: str, columns: Columns, width: int, names: Sequence[Hashable] | None) -> np.ndarray:
     """Positions of the columns of one modality, which messages call `where`."""
-    asked = _asked(where, chosen)
-    if not isinstance(chosen, slice) and asked and all(isinstance(column, str) for column in asked):
+    asked = _asked(where, columns)
+    if not isinstance(columns, slice) and asked and all(isinstance(column, str) for column in asked):
         return _named(where, asked, names)
-    if not isinstance(chosen, slice) and asked and all(isinstance(column, bool | np.bool_) for column in asked):
+    if not isinstance(columns, slice) and asked and all(isinstance(column, bool | np.bool_) for column in asked):
         return _masked(where, asked, width)
     if not all(isinstance(column, Integral) and not isinstance(column, bool | np.bool_) for column in asked):
-        raise _not_columns(where, chosen)
-    highest = width if isinstance(chosen, slice) else width - 1
+        raise _not_columns(where, columns)
+    highest = width if isinstance(columns, slice) else width - 1
     outside = [column for column in asked if not -width <= column <= highest]
     if outside:
         raise CmcslError(f"{where} is out of range: X has {width} columns, and {_listed(outside)} is beyond them.")
-    which = chosen if isinstance(chosen, slice) else np.array(asked, dtype=np.int64)
+    which = columns if isinstance(columns, slice) else np.array(asked, dtype=np.int64)
     return _some(where, np.arange(width)[which], width)
 
 
-def _asked(where: str, chosen: Columns) -> list:
+def _asked(where: str, columns: Columns) -> list:
     """What is asked for, one by one: of a slice its bounds."""
-    if isinstance(chosen, slice):
-        if chosen.step == 0:
-            raise CmcslError(f"{where} must be a slice whose step is not 0, got {chosen!r}.")
-        return [bound for bound in (chosen.start, chosen.stop) if bound is not None]
-    if isinstance(chosen, str | Integral):
-        return [chosen]
-    if not isinstance(chosen, Iterable):
-        raise _not_columns(where, chosen)
-    return list(chosen)
+    if isinstance(columns, slice):
+        if columns.step == 0:
+            raise CmcslError(f"{where} must be a slice whose step is not 0, got {columns!r}.")
+        return [bound for bound in (columns.start, columns.stop) if bound is not None]
+    if isinstance(columns, str | Integral):
+        return [columns]
+    if not isinstance(columns, Iterable):
+        raise _not_columns(where, columns)
+    return list(columns)
 
 
 def _masked(where: str, asked: list[bool], width: int) -> np.ndarray:
@@ -128,10 +128,10 @@ def _some(where: str, found: np.ndarray, width: int) -> np.ndarray:
     return found
 
 
-def _not_columns(where: str, chosen: Any) -> CmcslError:
+def _not_columns(where: str, columns: Any) -> CmcslError:
     """The error that says what columns may be."""
     return CmcslError(
-        f"{where} must be a slice of column positions, a list of positions, a list of names or a mask, got {chosen!r}."
+        f"{where} must be a slice of column positions, a list of positions, a list of names or a mask, got {columns!r}."
     )
 
 
@@ -192,8 +192,8 @@ def checked_arrays(X: Mapping[str, Any]) -> dict[str, np.ndarray]:
     }
     rows = {name: len(array) for name, array in arrays.items()}
     if len(set(rows.values())) != 1:
-        told = ", ".join(f"{name} {count}" for name, count in rows.items()) or "no array"
-        raise CmcslError(f"The arrays of X must have equally many rows, got {told}.")
+        listed = ", ".join(f"{name} {count}" for name, count in rows.items()) or "no array"
+        raise CmcslError(f"The arrays of X must have equally many rows, got {listed}.")
     return arrays
 
 

@@ -84,8 +84,8 @@ def around_seeds(X: np.ndarray, rows: np.ndarray, codes: np.ndarray, classes: in
     label = distance.argmin(axis=1)
     label[seeds] = seed_label
     among_seeds, _ = _per_class(X[seeds], X[seeds], seed_label, classes, own=places)
-    told = Opinion(label, distance, cluster, rows[seeds], seed_label, among_seeds)
-    return _spread(told, rows, len(codes))
+    present = Opinion(label, distance, cluster, rows[seeds], seed_label, among_seeds)
+    return _spread(present, rows, len(codes))
 
 
 def by_propagator(
@@ -124,8 +124,8 @@ def by_propagator(
     label, distance = support.argmax(axis=1), 1 - support
     label[silent], distance[silent] = -1, np.inf
     numbers = np.arange(classes)
-    told = Opinion(label, distance, np.tile(numbers, (len(rows), 1)), np.full(classes, -1), numbers, None)
-    return _spread(told, rows, len(codes))
+    present = Opinion(label, distance, np.tile(numbers, (len(rows), 1)), np.full(classes, -1), numbers, None)
+    return _spread(present, rows, len(codes))
 
 
 def _per_class(
@@ -154,12 +154,12 @@ def _per_class(
     return nearest, which
 
 
-def _spread(told: Opinion, rows: np.ndarray, n: int) -> Opinion:
+def _spread(present: Opinion, rows: np.ndarray, n: int) -> Opinion:
     """An opinion on some rows as one on all, silent on the others."""
-    whole = _silent(n, told.distance.shape[1])
-    for all_rows, some in zip(whole[:3], told[:3], strict=True):
+    whole = _silent(n, present.distance.shape[1])
+    for all_rows, some in zip(whole[:3], present[:3], strict=True):
         all_rows[rows] = some
-    return Opinion(*whole[:3], *told[3:])
+    return Opinion(*whole[:3], *present[3:])
 
 
 def _silent(n: int, classes: int) -> Opinion:

@@ -21,7 +21,7 @@ def as_they_are(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
 
 def by_rank(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
     """``rank``: share of the modality's unlabelled rows that lie at most so far from their seeds."""
-    own = np.sort(_own(opinion)[_told(opinion, labeled)])
+    own = np.sort(_own(opinion)[_unlabeled_with_opinion(opinion, labeled)])
     shares = np.searchsorted(own, opinion.distance, side="right") / max(len(own), 1)
     return np.where(np.isinf(opinion.distance), np.inf, shares)
 
@@ -31,8 +31,8 @@ def by_scale(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
 
     A cluster without such rows, or whose rows all lie on the seed, takes the mean of the whole modality.
     """
-    told = _told(opinion, labeled)
-    own, clusters = _own(opinion)[told], opinion.cluster[told, opinion.label[told]]
+    unlabeled = _unlabeled_with_opinion(opinion, labeled)
+    own, clusters = _own(opinion)[unlabeled], opinion.cluster[unlabeled, opinion.label[unlabeled]]
     counts = np.bincount(clusters, minlength=len(opinion.seeds))
     means = np.bincount(clusters, own, len(opinion.seeds)) / np.maximum(counts, 1)
     return opinion.distance / np.where(means > 0, means, _mean(own))[opinion.cluster]
@@ -66,16 +66,16 @@ def temperature(opinion: Opinion, labeled: np.ndarray) -> float:
     """
     own_class = opinion.seed_distance[np.arange(len(opinion.seeds)), opinion.seed_label]
     judged = np.isfinite(own_class)
-    told = opinion.seed_distance[judged][:, np.unique(opinion.seed_label)]
-    if not judged.any() or told.shape[1] < 2:
-        return _mean(_own(opinion)[_told(opinion, labeled)])
-    unit = _mean(told)
+    distances = opinion.seed_distance[judged][:, np.unique(opinion.seed_label)]
+    if not judged.any() or distances.shape[1] < 2:
+        return _mean(_own(opinion)[_unlabeled_with_opinion(opinion, labeled)])
+    unit = _mean(distances)
     right = np.unique(opinion.seed_label) == opinion.seed_label[judged][:, None]
     weight = (judged.sum() + 1) / (judged.sum() + 2)
-    targets = np.where(right, weight, (1 - weight) / (told.shape[1] - 1))
+    targets = np.where(right, weight, (1 - weight) / (distances.shape[1] - 1))
 
     def loss(log_temperature: float) -> float:
-        return -(targets * _log_probabilities(told, unit * np.exp(log_temperature))).sum()
+        return -(targets * _log_probabilities(distances, unit * np.exp(log_temperature))).sum()
 
     return unit * np.exp(minimize_scalar(loss, bounds=(-10, 10), method="bounded").x)
 
@@ -157,7 +157,7 @@ def _own(opinion: Opinion) -> np.ndarray:
     return opinion.distance[np.arange(len(opinion.label)), opinion.label]
 
 
-def _told(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
+def _unlabeled_with_opinion(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
     """Unlabelled rows of which the modality says something, as a mask."""
     return (opinion.label >= 0) & ~labeled
 

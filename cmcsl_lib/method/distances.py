@@ -78,17 +78,17 @@ def _nearest(
     rounding = 2 * (X.shape[1] + 4) * np.finfo(np.float64).eps * largest
     in_doubt = np.zeros(len(X), dtype=bool)
     found = []
-    for (best, second, column), chosen, own in zip(_two_nearest(products, fresh), columns, inside, strict=True):
+    for (best, second, column), listed, own in zip(_two_nearest(products, fresh), columns, inside, strict=True):
         squared = best + sizes
         doubt = (second - best <= rounding) | (squared < NEAR * largest)
         doubt[own] = False
         in_doubt |= doubt
-        found.append((_places(chosen, len(seeds))[column], np.sqrt(np.maximum(squared, 0))))
+        found.append((_places(listed, len(seeds))[column], np.sqrt(np.maximum(squared, 0))))
     rows = np.flatnonzero(in_doubt)
     exact = cdist(X[rows], seeds)
-    for (place, distance), chosen in zip(found, columns, strict=True):
-        place[rows] = exact[:, chosen].argmin(axis=1)
-        distance[rows] = exact[np.arange(len(rows)), chosen[place[rows]]]
+    for (place, distance), listed in zip(found, columns, strict=True):
+        place[rows] = exact[:, listed].argmin(axis=1)
+        distance[rows] = exact[np.arange(len(rows)), listed[place[rows]]]
     return found
 
 
@@ -120,17 +120,17 @@ def _two_nearest(
 def _fresh(columns: list[np.ndarray]) -> list[tuple[bool, np.ndarray]]:
     """Of each list whether it holds all of the one before it, and what is new in it."""
     fresh, known = [], None
-    for chosen in columns:
-        goes_on = known is not None and bool(np.isin(known, chosen).all())
-        fresh.append((goes_on, np.setdiff1d(chosen, known) if goes_on else np.unique(chosen)))
-        known = chosen
+    for listed in columns:
+        goes_on = known is not None and bool(np.isin(known, listed).all())
+        fresh.append((goes_on, np.setdiff1d(listed, known) if goes_on else np.unique(listed)))
+        known = listed
     return fresh
 
 
-def _places(chosen: np.ndarray, count: int) -> np.ndarray:
+def _places(listed: np.ndarray, count: int) -> np.ndarray:
     """First place of each seed in a list of them."""
     places = np.zeros(count, dtype=np.int64)
-    places[chosen[::-1]] = np.arange(len(chosen))[::-1]
+    places[listed[::-1]] = np.arange(len(listed))[::-1]
     return places
 
 

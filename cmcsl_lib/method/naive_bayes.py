@@ -70,9 +70,9 @@ def fit(X: np.ndarray, labels: np.ndarray, weights: np.ndarray, classes: int) ->
     totals, sums = np.zeros(shape), np.zeros((*shape, 2 * d))
     column_squares = np.zeros(d)
     for part, powers in _powers(X, centre, totals.size):
-        chosen = _one_hot(labels[:, part], weights[:, part], classes)
-        totals += chosen.sum(axis=2)
-        sums += (chosen.reshape(totals.size, -1) @ powers).reshape(sums.shape)
+        indicators = _one_hot(labels[:, part], weights[:, part], classes)
+        totals += indicators.sum(axis=2)
+        sums += (indicators.reshape(totals.size, -1) @ powers).reshape(sums.shape)
         column_squares += powers[:, d:].sum(axis=0)
     mean, square = np.split(sums / np.where(totals > 0, totals, 1)[..., None], 2, axis=2)
     variance = square - mean**2
@@ -193,14 +193,14 @@ def _expand(fitted: Gaussians) -> _Expanded:
     4 Q + 6 C. Q is at most the size of the likelihood and of its other terms, so the bound needs no further product.
     """
     f, k, d = fitted.mean.shape
-    there = np.isfinite(fitted.log_prior)
-    centre = fitted.mean[there].mean(axis=0)
-    mean = np.where(there[..., None], fitted.mean - centre, 0)
+    present = np.isfinite(fitted.log_prior)
+    centre = fitted.mean[present].mean(axis=0)
+    mean = np.where(present[..., None], fitted.mean - centre, 0)
     factors = np.concatenate([mean / fitted.variance, -0.5 / fitted.variance], axis=2).reshape(f * k, 2 * d)
     C = 0.5 * (mean**2 / fitted.variance).sum(axis=2)
     logarithms = 0.5 * np.log(2 * np.pi * fitted.variance)
     constant = fitted.log_prior - logarithms.sum(axis=2) - C
-    others = np.where(there, np.abs(fitted.log_prior) + np.abs(logarithms).sum(axis=2), 0)
+    others = np.where(present, np.abs(fitted.log_prior) + np.abs(logarithms).sum(axis=2), 0)
     return _Expanded(
         centre, factors, constant, (2 * d + 8) * np.finfo(np.float64).eps, 2 * (5 * others + 6 * C).max(axis=1)
     )
@@ -227,29 +227,29 @@ def _only_one(candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def _two_passes(X: np.ndarray, labels: np.ndarray, weights: np.ndarray, classes: int) -> tuple[np.ndarray, np.ndarray]:
     """Mean and variance of each class, the variance from differences to the mean; shapes (k, d)."""
-    chosen = _one_hot(labels[None], weights[None], classes)[0]
-    total = chosen.sum(axis=1, keepdims=True)
-    shares = chosen / np.where(total > 0, total, 1)
+    indicators = _one_hot(labels[None], weights[None], classes)[0]
+    total = indicators.sum(axis=1, keepdims=True)
+    shares = indicators / np.where(total > 0, total, 1)
     mean = shares @ X
     return mean, shares @ (X - mean[labels]) ** 2
 
 
 def _smoothed(totals: np.ndarray, mean: np.ndarray, variance: np.ndarray, smoothing: float) -> Gaussians:
     """Classifiers from the sums of weights, means and variances of their classes."""
-    there = totals > 0
+    present = totals > 0
     with np.errstate(divide="ignore"):
         log_prior = np.log(totals / totals.sum(axis=1, keepdims=True))
     if smoothing == 0:
         # All rows are equal. scikit-learn then has NaN for every class, and predicts the first one.
-        log_prior, variance = np.where(there, 0, -np.inf), np.ones_like(variance)
-    return Gaussians(log_prior, mean, np.where(there[..., None], variance + smoothing, 1))
+        log_prior, variance = np.where(present, 0, -np.inf), np.ones_like(variance)
+    return Gaussians(log_prior, mean, np.where(present[..., None], variance + smoothing, 1))
 
 
 def _one_hot(labels: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarray:
     """The weight of each row in the place of its class, 0 in the others, shape (f, k, n)."""
-    chosen = np.zeros((len(labels), classes, labels.shape[1]))
-    np.put_along_axis(chosen, labels[:, None], weights[:, None], axis=1)
-    return chosen
+    indicators = np.zeros((len(labels), classes, labels.shape[1]))
+    np.put_along_axis(indicators, labels[:, None], weights[:, None], axis=1)
+    return indicators
 
 
 def _powers(X: np.ndarray, centre: np.ndarray, width: int) -> Iterator[tuple[slice, np.ndarray]]:

@@ -81,33 +81,33 @@ def batches(stream: Stream, repetition: int) -> list[tuple[np.ndarray, np.ndarra
         directions(dimension, width, random)
         for dimension, width in zip(Setting(stream.classes).dimensions, WIDTHS.values(), strict=True)
     ]
-    y, made = np.repeat(np.arange(stream.classes), stream.rows), []
+    y, drawn = np.repeat(np.arange(stream.classes), stream.rows), []
     for angle in np.radians(np.linspace(0, stream.turn, stream.batches)):
         noise = noises(Setting(stream.classes, rows=stream.rows), random, halves=1)
         X = np.hstack(
             [
-                features(its, y, separation, basis, angle)
-                for its, separation, basis in zip(noise, stream.separations, onto, strict=True)
+                features(modality_noise, y, separation, basis, angle)
+                for modality_noise, separation, basis in zip(noise, stream.separations, onto, strict=True)
             ]
         )
-        count = stream.later if made else stream.first
+        count = stream.later if drawn else stream.first
         seeds = np.concatenate(
             [random.choice(np.flatnonzero(y == label), count, replace=False) for label in range(stream.classes)]
         )
         given = np.full(len(y), -1)
         given[seeds] = y[seeds]
-        made.append((X, y, given))
-    return made
+        drawn.append((X, y, given))
+    return drawn
 
 
-def learn(learner: str, made: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> pd.DataFrame:
+def learn(learner: str, stream: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> pd.DataFrame:
     """Scores of one learner on each batch of a stream, the first left out.
 
     Parameters
     ----------
     learner : str
         One of `LEARNERS`.
-    made : list of tuple
+    stream : list of tuple
         From `batches`.
 
     Returns
@@ -119,8 +119,8 @@ def learn(learner: str, made: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -
     kind = LEARNERS[learner]
     columns = {"visual": slice(0, WIDTHS["visual"]), "text": slice(WIDTHS["visual"], sum(WIDTHS.values()))}
     model = CMCSLClassifier(modalities=columns, max_seeds=NEWEST if kind == "partial_fit, newest" else None)
-    memory, rows = (made[0][0][:0], made[0][2][:0]), []
-    for number, (X, y, given) in enumerate(made):
+    memory, rows = (stream[0][0][:0], stream[0][2][:0]), []
+    for number, (X, y, given) in enumerate(stream):
         scores = (
             {
                 name: balanced_accuracies(y, predicted[None])[0]
@@ -142,17 +142,17 @@ def learn(learner: str, made: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -
 
 def newest(X: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The last `NEWEST` labelled rows of each class, and their classes."""
-    kept = np.sort(np.concatenate([np.flatnonzero(given == label)[-NEWEST:] for label in np.unique(given[given >= 0])]))
-    return X[kept], given[kept]
+    last = np.sort(np.concatenate([np.flatnonzero(given == label)[-NEWEST:] for label in np.unique(given[given >= 0])]))
+    return X[last], given[last]
 
 
 def simulate(stream: Stream) -> pd.DataFrame:
     """All learners on all repetitions of a stream; columns turn, repetition, learner, and those of `learn`."""
     with threadpool_limits(1):
         runs = [
-            learn(learner, made).assign(turn=stream.turn, repetition=repetition, learner=learner)
+            learn(learner, drawn).assign(turn=stream.turn, repetition=repetition, learner=learner)
             for repetition in range(stream.repetitions)
-            for made in [batches(stream, repetition)]
+            for drawn in [batches(stream, repetition)]
             for learner in LEARNERS
         ]
     return pd.concat(runs, ignore_index=True)[COLUMNS]
@@ -161,8 +161,8 @@ def simulate(stream: Stream) -> pd.DataFrame:
 def make_streams(path: Path | None = None, workers: int = 1) -> Path:
     """Simulate `STREAMS` and keep their scores, in CMCSL_HOME unless a path is given."""
     with backend(workers):
-        made = Parallel()(delayed(simulate)(stream) for stream in STREAMS)
-    return keep(pd.concat(made, ignore_index=True), study_paths(NAME)[0] if path is None else path, _key())
+        scores = Parallel()(delayed(simulate)(stream) for stream in STREAMS)
+    return keep(pd.concat(scores, ignore_index=True), study_paths(NAME)[0] if path is None else path, _key())
 
 
 def load_streams() -> pd.DataFrame:

@@ -56,7 +56,7 @@ def positions(scores: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def with_features(place: pd.DataFrame, corpus: str, chosen: Protocol | str) -> pd.DataFrame:
+def with_features(place: pd.DataFrame, corpus: str, rules: Protocol | str) -> pd.DataFrame:
     """Positions of a corpus's datasets, with what is measured on their features.
 
     Parameters
@@ -64,7 +64,7 @@ def with_features(place: pd.DataFrame, corpus: str, chosen: Protocol | str) -> p
     place : DataFrame
         From `positions`.
     corpus : str
-    chosen : Protocol or str
+    rules : Protocol or str
         The protocol, or its name.
 
     Returns
@@ -73,7 +73,7 @@ def with_features(place: pd.DataFrame, corpus: str, chosen: Protocol | str) -> p
         Further columns dependence (of errors, `error_dependence`), dimension_visual, dimension_text (effective
         dimensions of the first training half after L2STD).
     """
-    rules = protocol(chosen) if isinstance(chosen, str) else chosen
+    rules = protocol(rules) if isinstance(rules, str) else rules
     rows = [_measured(load_features(corpus, name), rules) for name in place.dataset]
     columns = ["dependence", *(f"dimension_{modality}" for modality in MODALITIES)]
     return pd.concat([place, pd.DataFrame(rows, columns=columns, index=place.index)], axis=1)
@@ -271,7 +271,7 @@ def agreement(compared: pd.DataFrame, by: Sequence[str] = ("modality",)) -> pd.D
     )
 
 
-def deciders(corpus: str, names: Sequence[str], chosen: Protocol | str, budgets: Sequence[int]) -> pd.DataFrame:
+def deciders(corpus: str, names: Sequence[str], rules: Protocol | str, budgets: Sequence[int]) -> pd.DataFrame:
     """Who decides where the modalities differ, and who is right, in the first training half of datasets.
 
     Parameters
@@ -279,7 +279,7 @@ def deciders(corpus: str, names: Sequence[str], chosen: Protocol | str, budgets:
     corpus : str
     names : sequence of str
         Datasets.
-    chosen : Protocol or str
+    rules : Protocol or str
         The protocol, or its name.
     budgets : sequence of int
 
@@ -290,7 +290,7 @@ def deciders(corpus: str, names: Sequence[str], chosen: Protocol | str, budgets:
         differ), and as shares of these text_decides, right_visual, right_text and right_kept (by the label that CMCSL
         keeps); NaN where no row differs.
     """
-    rules, rows = protocol(chosen) if isinstance(chosen, str) else chosen, []
+    rules, rows = protocol(rules) if isinstance(rules, str) else rules, []
     for name in names:
         features = load_features(corpus, name)
         for budget in budgets:

@@ -278,9 +278,9 @@ def view(raw: np.ndarray, y: np.ndarray, seeds: list[np.ndarray], exchanges: Seq
     halves = tuple(np.split(raw, 2))
     X, rows, classes = standardised(halves), np.arange(len(y)), y.max() + 1
     labels, sure = [], []
-    for its in seeds:
+    for seed_rows in seeds:
         codes = np.full(len(y), -1)
-        codes[its] = y[its]
+        codes[seed_rows] = y[seed_rows]
         opinion = around_seeds(X[0], rows, codes, classes)
         labels.append(opinion.label)
         sure.append(
@@ -342,16 +342,16 @@ def measure(
     """
     y, seeds, views = draw(setting, apart, repetition, budgets, exchanges)
     shape = (len(apart[0]), len(apart[1]), len(exchanges), len(budgets))
-    labels = [np.stack([each.labels for each in its])[:, None] for its in views]
-    sure = [np.stack([each.sure for each in its]) for its in views]
+    labels = [np.stack([each.labels for each in of_modality])[:, None] for of_modality in views]
+    sure = [np.stack([each.sure for each in of_modality]) for of_modality in views]
     # Axes: visual strength, text strength, strategy, budget, row. A tie goes to the visual modality.
     text_decides = sure[1][None] < sure[0][:, None]
     visual, text = np.broadcast_arrays(labels[0][:, None], labels[1][None], text_decides)[:2]
-    kept = np.where(text_decides, text, visual)
-    found = _shares(y, seeds, visual, text, kept, text_decides)
-    found |= _accuracies(y, views, kept, setting.classes)
-    found["ef"] = np.array([[[early_fusion(y, seeds, one, other)] for other in views[1]] for one in views[0]])
-    return {name: np.broadcast_to(value, shape) for name, value in found.items()}
+    exchanged = np.where(text_decides, text, visual)
+    measured = _shares(y, seeds, visual, text, exchanged, text_decides)
+    measured |= _accuracies(y, views, exchanged, setting.classes)
+    measured["ef"] = np.array([[[early_fusion(y, seeds, one, other)] for other in views[1]] for one in views[0]])
+    return {name: np.broadcast_to(value, shape) for name, value in measured.items()}
 
 
 def _shares(
@@ -359,7 +359,7 @@ def _shares(
     seeds: list[np.ndarray],
     visual: np.ndarray,
     text: np.ndarray,
-    kept: np.ndarray,
+    exchanged: np.ndarray,
     text_decides: np.ndarray,
 ) -> dict[str, np.ndarray]:
     """Shares of unlabelled rows, from labels whose last axes are budget and row."""
@@ -376,41 +376,41 @@ def _shares(
         "text_decides": share(differ & text_decides),
         "right_visual": share(differ & (visual == y)),
         "right_text": share(differ & (text == y)),
-        "right_kept": share(differ & (kept == y)),
+        "right_kept": share(differ & (exchanged == y)),
     }
 
 
-def _accuracies(y: np.ndarray, views: list[list[View]], kept: np.ndarray, classes: int) -> dict[str, np.ndarray]:
+def _accuracies(y: np.ndarray, views: list[list[View]], exchanged: np.ndarray, classes: int) -> dict[str, np.ndarray]:
     """Balanced accuracies of FULL, UNI, CMCSL and late fusion, from labels of shape (S, T, E, B, n)."""
-    found, missed, support = {}, [], {}
-    for axis, (modality, its) in enumerate(zip(MODALITIES, views, strict=True)):
+    accuracies, missed, support = {}, [], {}
+    for axis, (modality, of_modality) in enumerate(zip(MODALITIES, views, strict=True)):
         rows = [
             _classifiers(y, each, of_pairs, classes)
-            for each, of_pairs in zip(its, np.moveaxis(kept, axis, 0), strict=True)
+            for each, of_pairs in zip(of_modality, np.moveaxis(exchanged, axis, 0), strict=True)
         ]
         full, uni, cmcsl, missing, *supports = (np.stack(each) for each in zip(*rows, strict=True))
         other = 1 - axis
-        found[f"full_{modality}"] = np.expand_dims(full, (1, 2, 3)).swapaxes(0, axis)
-        found[f"uni_{modality}"] = np.expand_dims(uni, (1, 2)).swapaxes(0, axis)
-        found[f"cmcsl_{modality}"] = np.moveaxis(cmcsl, 0, axis)
+        accuracies[f"full_{modality}"] = np.expand_dims(full, (1, 2, 3)).swapaxes(0, axis)
+        accuracies[f"uni_{modality}"] = np.expand_dims(uni, (1, 2)).swapaxes(0, axis)
+        accuracies[f"cmcsl_{modality}"] = np.moveaxis(cmcsl, 0, axis)
         missed.append(np.expand_dims(missing, other))
         support[modality] = np.expand_dims(supports[0], other)[:, :, None], np.moveaxis(supports[1], 0, axis)
     for modality, each in zip(MODALITIES, missed, strict=True):
-        found[f"missed_{modality}"] = each.mean(axis=-1)[..., None, None]
-    found["missed_both"] = (missed[0] & missed[1]).mean(axis=-1)[..., None, None]
+        accuracies[f"missed_{modality}"] = each.mean(axis=-1)[..., None, None]
+    accuracies["missed_both"] = (missed[0] & missed[1]).mean(axis=-1)[..., None, None]
     for name, (one, other) in zip(("lf", "fused"), zip(*support.values(), strict=True), strict=True):
         predicted = (one + other).argmax(axis=-1)
         scores = naive_bayes.balanced_accuracies(y, predicted.reshape(-1, len(y)))
-        found[name] = scores.reshape(predicted.shape[:-1])
-    return found
+        accuracies[name] = scores.reshape(predicted.shape[:-1])
+    return accuracies
 
 
-def _classifiers(y: np.ndarray, its: View, kept: np.ndarray, classes: int) -> tuple[np.ndarray, ...]:
+def _classifiers(y: np.ndarray, view: View, exchanged: np.ndarray, classes: int) -> tuple[np.ndarray, ...]:
     """All classifiers of one modality at one strength, beside every strength of the other one.
 
     Parameters
     ----------
-    kept : ndarray of shape (T, E, B, n), dtype int64
+    exchanged : ndarray of shape (T, E, B, n), dtype int64
         CMCSL's labels.
 
     Returns
@@ -419,16 +419,16 @@ def _classifiers(y: np.ndarray, its: View, kept: np.ndarray, classes: int) -> tu
         Balanced accuracies of FULL (), UNI (B,) and CMCSL (T, E, B); test rows that FULL misses (n,); probabilities
         of UNI (B, n, k) and CMCSL (T, E, B, n, k).
     """
-    lists = np.concatenate([y[None], its.labels, kept.reshape(-1, len(y))])
-    predicted, probabilities = fitted(its.X, lists, classes, range(1, len(lists)))
-    scores, B = naive_bayes.balanced_accuracies(y, predicted), len(its.labels)
+    lists = np.concatenate([y[None], view.labels, exchanged.reshape(-1, len(y))])
+    predicted, probabilities = fitted(view.X, lists, classes, range(1, len(lists)))
+    scores, B = naive_bayes.balanced_accuracies(y, predicted), len(view.labels)
     return (
         scores[0],
         scores[1 : 1 + B],
-        scores[1 + B :].reshape(kept.shape[:-1]),
+        scores[1 + B :].reshape(exchanged.shape[:-1]),
         predicted[0] != y,
         probabilities[:B],
-        probabilities[B:].reshape(*kept.shape, classes),
+        probabilities[B:].reshape(*exchanged.shape, classes),
     )
 
 
@@ -463,14 +463,15 @@ def simulate(
     """
     with threadpool_limits(1):
         runs = [
-            measure(setting, tuple(list(its.values()) for its in apart), repetition, budgets, exchanges)
+            measure(setting, tuple(list(by_strength.values()) for by_strength in apart), repetition, budgets, exchanges)
             for repetition in range(setting.repetitions)
         ]
     values = {name: np.stack([run[name] for run in runs]) for name in runs[0]}
     axes = {"visual": list(apart[0]), "text": list(apart[1]), "exchange": list(exchanges), "budget": list(budgets)}
     table = pd.MultiIndex.from_product(axes.values(), names=list(axes)).to_frame(index=False)
     columns = {
-        name: table[modality].map(its) for name, modality, its in zip(SEPARATIONS, MODALITIES, apart, strict=True)
+        name: table[modality].map(by_strength)
+        for name, modality, by_strength in zip(SEPARATIONS, MODALITIES, apart, strict=True)
     }
     columns |= {name: value.mean(axis=0).ravel() for name, value in values.items()}
     for name, gain in gains(values).items():
@@ -513,8 +514,8 @@ def make_map(path: Path | None = None, workers: int = 1) -> Path:
     # The costliest come first, so that no process is left with one at the end.
     order = sorted(SETTINGS, key=lambda setting: -setting.classes * setting.rows)
     with backend(workers):
-        made = dict(zip(order, Parallel()(delayed(_simulated)(setting) for setting in order), strict=True))
-    table = pd.concat([made[setting] for setting in SETTINGS], ignore_index=True)
+        maps = dict(zip(order, Parallel()(delayed(_simulated)(setting) for setting in order), strict=True))
+    table = pd.concat([maps[setting] for setting in SETTINGS], ignore_index=True)
     measured = table.select_dtypes("float").columns.difference(["dependence", *MODALITIES, *SEPARATIONS])
     table[measured] = table[measured].astype(np.float32)
     return keep(table, study_paths(NAME)[0] if path is None else path, _key())
@@ -526,7 +527,7 @@ def _simulated(setting: Setting) -> pd.DataFrame:
         separations(setting.classes, setting.rows, dimension, width, STRENGTHS)
         for dimension, width in zip(setting.dimensions, WIDTHS.values(), strict=True)
     ]
-    return simulate(setting, tuple(dict(zip(STRENGTHS, its, strict=True)) for its in apart))
+    return simulate(setting, tuple(dict(zip(STRENGTHS, of_modality, strict=True)) for of_modality in apart))
 
 
 def _key() -> dict:
