@@ -132,7 +132,7 @@ def test_against_uni_is_what_scipy_says():
 
 
 @given(st.lists(st.integers(-20, 20), min_size=8, max_size=9))
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 def test_verdicts_are_symmetric(differences):
     scores = made_up({"GNB": (np.array(differences) / 100, UP)}, NAMES[: len(differences)], budgets=(1,))
     turned = scores.assign(method=scores.method.replace({"UNI": "CMCSL", "CMCSL": "UNI"}))

@@ -126,20 +126,20 @@ def run_fold(
     """
     repetition, half, training, test = fold
     y, y_test = features.y[training], features.y[test]
-    methods, preprocessings = experiment(number).methods, experiment(number).preprocessings
+    varied = experiment(number)
     halves = {
         name: (matrix[training], matrix[test]) for name, matrix in zip(MODALITIES, features.modalities, strict=True)
     }
-    if "EF" in methods:
+    if "EF" in varied.methods:
         halves["both"] = tuple(np.hstack(pair) for pair in zip(*halves.values(), strict=True))
     rows = []
-    for preprocessing in preprocessings:
+    for preprocessing in varied.preprocessings:
         X = {name: protocol.preprocess(*pair, preprocessing) for name, pair in halves.items()}
-        fits = list(full_fits(y, protocol, methods))
-        if experiment(number).takes_budgets:
+        fits = list(full_fits(y, protocol, varied.methods))
+        if varied.takes_budgets:
             fits += self_labeled_fits(X, y, protocol, budgets, repetition, half)
         for classifier in classifiers:
-            fitted, predicted = predictions(X, fits, classifier, protocol, "LF" in methods)
+            fitted, predicted = predictions(X, fits, classifier, protocol, "LF" in varied.methods)
             for fit, score in zip(fitted, naive_bayes.balanced_accuracies(y_test, predicted), strict=True):
                 rows.append(
                     (

@@ -185,15 +185,15 @@ PROTOCOLS = {
 }
 
 
-def protocol(name: str) -> Protocol:
-    """The protocol of that name, ``strict`` or ``paper``.
+def protocol(name: Protocol | str) -> Protocol:
+    """The protocol of that name, ``strict`` or ``paper``; a `Protocol` is returned as it is.
 
     Raises
     ------
     CmcslError
         If the name is unknown.
     """
-    return PROTOCOLS[check_choice(name, PROTOCOLS, "protocol")]
+    return name if isinstance(name, Protocol) else PROTOCOLS[check_choice(name, PROTOCOLS, "protocol")]
 
 
 def splits(y: np.ndarray, creators: np.ndarray | None = None) -> Iterator[Fold]:

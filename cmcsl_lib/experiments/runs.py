@@ -310,7 +310,7 @@ def refuse(job: Job) -> None:
 def load_scores(
     corpus: str,
     protocol: Protocol,
-    number: int = 3,
+    number: int | str = 3,
     *,
     datasets: list[str] | str | None = None,
     classifiers: tuple[str, ...] | None = None,
@@ -325,8 +325,8 @@ def load_scores(
     ----------
     corpus : str
     protocol : Protocol
-    number : int
-        The experiment.
+    number : int or str
+        The experiment, 1 to 3.
     datasets : list of str or str, optional
         None means all of the corpus.
     classifiers : tuple of {"GNB", "LR", "CART"}, optional

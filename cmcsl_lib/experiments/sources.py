@@ -51,7 +51,7 @@ def source_scores(
     if source != PUBLISHED:
         return load_scores(
             source,
-            protocol(rules) if isinstance(rules, str) else rules,
+            protocol(rules),
             number,
             datasets=datasets,
             classifiers=classifiers,

@@ -73,7 +73,7 @@ def with_features(place: pd.DataFrame, corpus: str, rules: Protocol | str) -> pd
         Further columns dependence (of errors, `error_dependence`), dimension_visual, dimension_text (effective
         dimensions of the first training half after L2STD).
     """
-    rules = protocol(rules) if isinstance(rules, str) else rules
+    rules = protocol(rules)
     rows = [_measured(load_features(corpus, name), rules) for name in place.dataset]
     columns = ["dependence", *(f"dimension_{modality}" for modality in MODALITIES)]
     return pd.concat([place, pd.DataFrame(rows, columns=columns, index=place.index)], axis=1)
@@ -290,7 +290,7 @@ def deciders(corpus: str, names: Sequence[str], rules: Protocol | str, budgets: 
         differ), and as shares of these text_decides, right_visual, right_text and right_kept (by the label that CMCSL
         keeps); NaN where no row differs.
     """
-    rules, rows = protocol(rules) if isinstance(rules, str) else rules, []
+    rules, rows = protocol(rules), []
     for name in names:
         features = load_features(corpus, name)
         for budget in budgets:
