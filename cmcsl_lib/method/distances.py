@@ -8,7 +8,6 @@ and ||s||, the distances of the row are calculated again from the differences x 
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from .labeling import Clusters
 
@@ -70,6 +69,8 @@ def _nearest(
     inside : list of ndarray of int64
         The rows of `X` that are seeds of each list themselves; nothing depends on what is found for them.
     """
+    from scipy.spatial.distance import cdist
+
     sizes, seed_sizes = (np.einsum("ij,ij->i", each, each) for each in (X, seeds))
     largest = sizes + seed_sizes.max()
     # ||x - s||**2 - ||x||**2, and how far apart two of these must be for their order to be certain.

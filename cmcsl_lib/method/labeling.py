@@ -7,7 +7,6 @@ PREPROCESS, the one that is missing here, is `preprocessing.preprocessor`. A fun
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from ..files.errors import CmcslError
 
@@ -90,6 +89,8 @@ def clustering(X: np.ndarray, seeds: np.ndarray) -> Clusters:
     seeds : ndarray of shape (c,), dtype int64
         Row numbers of the seeds.
     """
+    from scipy.spatial.distance import cdist
+
     return assign(cdist(X, X[seeds]), seeds)
 
 
