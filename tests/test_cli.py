@@ -196,20 +196,6 @@ def test_reading_and_running_need_no_torch():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["extract", "--help"], ["table", "--help"]])
-def test_help_imports_nothing_that_takes_long(words):
-    code = f"""
-import sys
-from cmcsl_lib.cli import main
-try:
-    main({words})
-except SystemExit:
-    print(sorted({{"numpy", "pandas", "scipy", "sklearn", "pyarrow", "cmcsl_lib.corpora"}} & set(sys.modules)))
-"""
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "[]"
-
-
 def test_the_package_runs_as_a_module():
     command = [sys.executable, "-m", "cmcsl_lib.cli", "table", "X"]
     done = subprocess.run(command, check=False, capture_output=True, text=True)

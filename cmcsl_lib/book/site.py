@@ -29,7 +29,7 @@ import sys
 if "google.colab" in sys.modules:
     !git clone --quiet --depth 1 {url} cmcsl
     %cd cmcsl
-    %pip install --quiet --editable ."""
+    %pip install --quiet --editable .[book]"""
 #: How pandas shows a table in a notebook; its own style and the count of its rows are left out.
 PANDAS_TABLE = re.compile(
     r'<div>\s*<style scoped>.*?</style>\s*(<table [^>]*class="dataframe">.*?</table>)\s*'

@@ -24,7 +24,7 @@ def in_checkout() -> bool:
 
 
 def shipped() -> Path:
-    """Folder of the data that come with the library; in a checkout ``data/``, where only `cmcsl extract --to` writes."""
+    """Folder of the data that come with the library: ``data/`` of a checkout, to which `cmcsl extract --to` may write."""
     return REPOSITORY / "data" if in_checkout() else INSTALLED_DATA
 
 
