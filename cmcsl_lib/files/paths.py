@@ -24,7 +24,7 @@ def in_checkout() -> bool:
 
 
 def shipped() -> Path:
-    """Folder of the data that come with the library: ``data/`` of a checkout, to which `cmcsl extract --to` may write."""
+    """Folder of the data that come with the library, ``data/`` of a checkout; `cmcsl extract --to` may write there."""
     return REPOSITORY / "data" if in_checkout() else INSTALLED_DATA
 
 
