@@ -31,8 +31,9 @@ from .grid import CLASSIFIERS, GRID_VERSION, check_run, experiment, run_fold
 from .protocol import BUDGETS, FOLDS, REPETITIONS, Fold, Protocol
 from .scores import read_scores, scores_paths, write_scores
 
-#: Seconds that further processes must save: they take about as long to start and to import the library.
-START = 5
+#: Seconds that further processes must save: to start and to import the library, two take 3 on an idle machine of two
+#: cores, and up to 10 on a busy one.
+START = 10
 #: Where there is no terminal, progress is told after this many folds.
 LINE_EVERY = 20
 
