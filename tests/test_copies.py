@@ -7,8 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import nbformat
 import pytest
 
+from cmcsl_lib.book import execution, freshness
+from cmcsl_lib.book.pages import Page
 from cmcsl_lib.cli import main
 from cmcsl_lib.experiments.published import published_folder
 from cmcsl_lib.files.paths import REPOSITORY, home
@@ -88,6 +91,49 @@ def test_a_relative_home_is_one_folder_wherever_a_process_stands(tmp_path, monke
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert home() == tmp_path / "cache" and published_folder() == tmp_path / "scores"
     code = "from cmcsl_lib.files.paths import home; print(home())"
-    told = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True,
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY)}).stdout
-    assert told.strip() == str(tmp_path / "cache")
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    command = [sys.executable, "-c", code]
+    printed = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
+    assert printed.strip() == str(tmp_path / "cache")
+
+
+def test_a_page_is_executed_by_this_interpreter_and_library_whatever_kernels_jupyter_knows(tmp_path, monkeypatch):
+    kernel = tmp_path / "other" / "kernels" / "python3" / "kernel.json"
+    kernel.parent.mkdir(parents=True)
+    kernel.write_text(json.dumps({"argv": ["false"], "display_name": "other", "language": "python"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "other"))
+    monkeypatch.setenv("CMCSL_HOME", "cache")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "other"))
+    monkeypatch.chdir(tmp_path)
+    for name in ("RUNNING", "FAILED"):
+        monkeypatch.setattr(execution, name, tmp_path / name.lower())
+    source = """
+import sys, cmcsl_lib
+from cmcsl_lib.files.paths import home
+print(sys.executable, sys.prefix, cmcsl_lib.__file__, home(), sep="\\n")
+print(corpus, budgets)
+"""
+    parameters = nbformat.v4.new_code_cell("corpus = 'mm-imdb'", id="20-00", metadata={"tags": ["parameters"]})
+    notebook = nbformat.v4.new_notebook(cells=[parameters, nbformat.v4.new_code_cell(source, id="20-01")])
+    notebook.metadata["kernelspec"] = {"name": "cluster", "display_name": "Cluster", "language": "python"}
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(notebook, tmp_path / "notebooks" / "20_kernel.ipynb")
+    corpus = '5, "ä" 🎨'
+    page = Page(
+        tmp_path / "notebooks" / "20_kernel.ipynb", tmp_path / "20_kernel.ipynb", {"corpus": corpus, "budgets": [1, 2]}
+    )
+    assert execution.execute(page) is None
+    executed = nbformat.read(page.output, as_version=4)
+    (output,) = (output for cell in executed.cells for output in cell.get("outputs", ()))
+    library = REPOSITORY / "cmcsl_lib" / "__init__.py"
+    assert output.text.splitlines() == [
+        sys.executable,
+        sys.prefix,
+        str(library),
+        str(tmp_path / "cache"),
+        f"{corpus} [1, 2]",
+    ]
+    version = executed.metadata.language_info.version
+    assert executed.metadata[freshness.RECORD]["executed_by"].startswith(f"Python {version}, ")
+    assert f"Python {version}, cmcsl" in executed.cells[-1].source
+    assert freshness.stale(page) == []

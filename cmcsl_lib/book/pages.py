@@ -86,6 +86,12 @@ def check_corpus(corpus: str, names: Sequence[str] | str | None = None) -> None:
         load_features(corpus, name)
 
 
+def page_parameters(datasets: Sequence[str] | None, budgets: Sequence[int] | None) -> dict[str, object]:
+    """Datasets and budgets as parameters of a notebook; without those that are None, so that its own default holds."""
+    parameters: dict[str, object] = {"datasets": " ".join(datasets)} if datasets else {}
+    return parameters | ({"budgets": list(budgets)} if budgets else {})
+
+
 def pages(corpus: str = "openclipart", **parameters: object) -> list[Page]:
     """The book's pages that are notebooks, in reading order.
 
@@ -112,12 +118,8 @@ def pages(corpus: str = "openclipart", **parameters: object) -> list[Page]:
 def check_parameters(notebook: Path) -> None:
     """Raise unless the notebook has a cell tagged "parameters" that declares the corpus."""
     try:
-        tagged = [
-            cell
-            for cell in nbformat.read(notebook, as_version=4).cells
-            if "parameters" in cell.metadata.get("tags", [])
-        ]
-        declared = any("corpus =" in cell.source for cell in tagged)
+        cells = nbformat.read(notebook, as_version=4).cells
+        declared = any("corpus =" in cell.source for cell in cells if "parameters" in cell.metadata.get("tags", ()))
     # nbformat raises whatever the damage leads it to.
     except Exception as error:
         raise CmcslError(

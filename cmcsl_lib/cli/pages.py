@@ -26,16 +26,7 @@ def notebooks(
 
     check_environment()
     outcomes = []
-    for outcome in run_notebooks(
-        names,
-        to,
-        corpora=corpus,
-        protocols=protocol,
-        statistics=statistics,
-        datasets=datasets,
-        budgets=budgets,
-        workers=workers,
-    ):
+    for outcome in run_notebooks(names, to, corpus, protocol, statistics, datasets, budgets, workers):
         print(f"{outcome.state:10} {outcome.page.name}", flush=True)
         outcomes.append(outcome)
     for outcome in outcomes:
@@ -62,7 +53,7 @@ def book(
     from ..book.schedule import build
 
     check_environment()
-    print(build(corpus, workers=workers, names=datasets, budgets=budgets, pdf=pdf))
+    print(build(corpus, datasets, budgets, workers, pdf))
 
 
 def check_environment() -> None:
