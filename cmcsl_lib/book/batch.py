@@ -45,13 +45,7 @@ class Outcome(NamedTuple):
 
 
 def select_notebooks(names: Sequence[str] | None = None) -> list[Path]:
-    """Source notebooks by their numbers or names, for example ``06`` or ``06_experiment_3``; default: all.
-
-    Raises
-    ------
-    CmcslError
-        If there is no such notebook.
-    """
+    """Source notebooks by their numbers or names, for example ``06`` or ``06_experiment_3``; default: all."""
     notebooks = {path.stem: path for path in source_notebooks()}
     numbers = {stem.partition("_")[0]: stem for stem in notebooks}
     stems = [numbers.get(name, name) for name in names or notebooks]
@@ -66,24 +60,10 @@ def batch_pages(
     statistics: Iterable[str],
     **further: object,
 ) -> list[Page]:
-    """Every notebook with every combination of parameters.
+    """Every notebook with every combination of parameters, each in a folder that is named by its parameters.
 
-    Parameters
-    ----------
-    notebooks : iterable of Path
-    to : Path
-        Folder of the executed copies: each combination has a folder of its own in it, named by its parameters.
-    corpora : iterable of str
-        ``published`` goes with the notebooks that can show the authors' scores by themselves.
-    protocols, statistics : iterable of str
-        Those that a notebook does not have among its parameters make no difference to it.
-    **further
-        Parameters with one value: datasets, budgets.
-
-    Returns
-    -------
-    list of Page
-        Combinations that differ only in what a notebook does not have among its parameters are there once.
+    Combinations that differ only in what a notebook does not declare among its parameters are one page. The corpus
+    ``published`` goes with the notebooks that can show the authors' scores by themselves.
     """
     by_output = {}
     for notebook, corpus, protocol_name, variant in product(notebooks, corpora, protocols, statistics):

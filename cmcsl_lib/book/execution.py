@@ -50,17 +50,8 @@ def own_environment(**variables: str) -> dict[str, str]:
 def execute(page: Page) -> TaskFailed | None:
     """Execute one notebook; its output appears only if every cell succeeds, else the failed copy is kept.
 
-    The kernel is the interpreter of this process, whatever kernels Jupyter knows. Where a page needs what is not on
-    this machine, its output is one paragraph that says how to get it.
-
-    Parameters
-    ----------
-    page : Page
-
-    Returns
-    -------
-    TaskFailed or None
-        A failure in the form that doit reports: the cell and its error.
+    Where a page needs what is not on this machine, its output is one paragraph that says how to get it. A failure is
+    in the form that doit reports: the cell and its error.
     """
     # Before the run: what changes meanwhile makes the page stale.
     origin = page_origin(page)
@@ -125,14 +116,6 @@ def write_page(executed: NotebookNode, page: Page, origin: dict[str, object]) ->
     """Write an executed notebook, whole or not at all, with a record of its run: metadata, and a last cell for readers.
 
     Pages of the published scores say so in their title, which they share with those of the corpus.
-
-    Parameters
-    ----------
-    executed : NotebookNode
-        As papermill left it.
-    page : Page
-    origin : dict
-        From `page_origin`, of the time before the run.
     """
     run = executed.metadata["papermill"]
     # papermill writes down the folders of this machine.

@@ -7,7 +7,6 @@ import base64
 import io
 import json
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -90,29 +89,20 @@ def score_data(sources: dict[str, pd.DataFrame]) -> dict:
 
 
 def _source_data(title: str, scores: pd.DataFrame) -> dict:
-    keys = ["dataset", "classifier", "modality", "method", "budget"]
-    means = scores.groupby(keys, sort=False).balanced_accuracy.mean().reset_index()
+    keys = ["classifier", "modality", "method", "budget"]
+    means = scores.groupby(["dataset", *keys], sort=False).balanced_accuracy.mean().reset_index()
+    means = means.sort_values("budget", kind="stable")
     groups = {f"{group} datasets, mean": datasets_of(scores, group) for group in groups_of(scores)}
-    parts = {
-        group: means[means.dataset.isin(names)].groupby(keys[1:], sort=False).balanced_accuracy.mean().reset_index()
-        for group, names in groups.items()
-    }
-    parts |= {name: means[means.dataset == name] for names in groups.values() for name in names}
-    return {
-        "title": title,
-        "budgets": sorted(int(budget) for budget in means.budget.unique() if budget),
-        "datasets": {name: _nested(part) for name, part in parts.items()},
-    }
-
-
-def _nested(means: pd.DataFrame) -> dict:
-    """Classifier, modality and method to values in the order of budgets."""
-    nested: dict = {}
-    grouped = means.sort_values("budget").groupby(["classifier", "modality", "method"], sort=False)
-    for (classifier, modality, method), part in sorted(grouped, key=lambda each: CLASSIFIERS.index(each[0][0])):
-        values = [round(value, 4) for value in part.balanced_accuracy]
-        nested.setdefault(classifier, {}).setdefault(modality, {})[method] = values
-    return nested
+    parts = groups | {name: [name] for names in groups.values() for name in names}
+    by_dataset: dict[str, dict] = {name: {} for name in parts}
+    for name, names in parts.items():
+        part = means[means.dataset.isin(names)].groupby(keys, sort=False).balanced_accuracy.mean()
+        curves = part.groupby(keys[:-1], sort=False)
+        for (classifier, modality, method), curve in sorted(curves, key=lambda each: CLASSIFIERS.index(each[0][0])):
+            methods = by_dataset[name].setdefault(classifier, {}).setdefault(modality, {})
+            methods[method] = [round(accuracy, 4) for accuracy in curve]
+    budgets = sorted(int(budget) for budget in means.budget.unique() if budget)
+    return {"title": title, "budgets": budgets, "datasets": by_dataset}
 
 
 def item_data(
@@ -126,6 +116,8 @@ def item_data(
 
     Parameters
     ----------
+    corpus : Corpus
+    protocol : Protocol
     names : list of str or str, optional
         Datasets; default: all.
     budgets : sequence of int
@@ -179,16 +171,16 @@ def _columns(table: pd.DataFrame, numbers: dict[str, int], classes: Sequence[str
     return lists
 
 
-def _thumbnail(content: bytes | None) -> str:
+def _thumbnail(content: object) -> str:
     """A picture as WebP in base64, made smaller if it is large; empty where the corpus has none."""
-    if pd.isna(content):
+    if not isinstance(content, bytes):
         return ""
     image = decoded(content)
     if max(image.size) > SIDE or content[8:12] != b"WEBP":
         image.thumbnail((SIDE, SIDE))
-        shrunk = io.BytesIO()
-        image.save(shrunk, "WEBP")
-        content = shrunk.getvalue()
+        small = io.BytesIO()
+        image.save(small, "WEBP")
+        content = small.getvalue()
     return base64.b64encode(content).decode()
 
 
@@ -200,17 +192,17 @@ def explorer(kind: str, data: dict) -> HTML:
     kind : {"scores", "items"}
     data : dict
         From `score_data` or `item_data`.
+
+    Returns
+    -------
+    IPython.display.HTML
     """
     name = f"explore-{kind}"
     # "</script>" in a text would end the element that holds the data, "<!--<script>" would keep it from ending.
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    style, script = (Path(__file__).with_suffix(suffix).read_text(encoding="utf-8") for suffix in (".css", ".js"))
     return HTML(
-        f'<style>{_resource("explorer.css")}</style><div class="cmcsl-explorer" id="{name}">'
+        f'<style>{style}</style><div class="cmcsl-explorer" id="{name}">'
         f'<p>This plot needs JavaScript.</p></div><script type="application/json" id="{name}-data">{text}</script>'
-        f'<script>{_resource("explorer.js")}cmcslExplorer.{kind}("{name}");</script>'
+        f'<script>{script}cmcslExplorer.{kind}("{name}");</script>'
     )
-
-
-@cache
-def _resource(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")

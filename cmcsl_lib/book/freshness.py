@@ -39,13 +39,7 @@ NOT_DATA = {".md", ".py"}
 
 
 def page_origin(page: Page) -> dict[str, object]:
-    """What a page would be made from now.
-
-    Returns
-    -------
-    dict
-        ``notebook``, ``library``, ``data`` and ``environment``, each a SHA-256, and ``parameters``.
-    """
+    """What a page would be made from now: its parameters, and the SHA-256 of everything else."""
     modules = library(page.notebook)
     return {
         "notebook": digest([page.notebook]),
@@ -57,13 +51,7 @@ def page_origin(page: Page) -> dict[str, object]:
 
 
 def stale(page: Page) -> list[str]:
-    """Why the executed copy of a page is not up to date; empty if it is.
-
-    Returns
-    -------
-    list of str
-        Of ``missing``, ``damaged`` (it is not what was written) and the names that `page_origin` gives.
-    """
+    """Why the executed copy of a page is not up to date: missing, damaged, or names of `page_origin` that changed."""
     if not page.output.is_file():
         return ["missing"]
     executed = read_executed(page.output)

@@ -27,11 +27,11 @@ class Page(NamedTuple):
     Attributes
     ----------
     notebook, output : Path
-        The source, and the executed copy that the book takes.
+        The source, and its executed copy.
     parameters : dict
         Values for the notebook's cell tagged "parameters".
     folder : Path
-        What names of pages are counted from.
+        Holds the executed copies, and folders of them.
     """
 
     notebook: Path
@@ -62,28 +62,15 @@ def source_notebooks() -> list[Path]:
     return sorted(SOURCES.glob("[0-9]*.ipynb"))
 
 
-def check_corpus(corpus: str, names: Sequence[str] | str | None = None) -> None:
-    """Raise unless the items and features of a corpus are on this machine, before any notebook is executed.
+def check_corpus(corpus: str, names: Sequence[str] | None = None) -> None:
+    """Raise a `CmcslError` unless the items and features of a corpus and these of its datasets are on this machine.
 
-    Parameters
-    ----------
-    corpus : str
-        ``published`` needs nothing: its pages say how to get what they need.
-    names : sequence of str or str, optional
-        Datasets; default: all.
-
-    Raises
-    ------
-    CmcslError
-        If a name is unknown.
-    Absent
-        If something is missing; the message says how to get it.
+    The corpus ``published`` needs nothing: its pages say how to get what they need.
     """
-    if corpus == PUBLISHED:
-        return
-    load(corpus)
-    for name in datasets(corpus, names):
-        load_features(corpus, name)
+    if corpus != PUBLISHED:
+        load(corpus)
+        for name in datasets(corpus, names):
+            load_features(corpus, name)
 
 
 def page_parameters(datasets: Sequence[str] | None, budgets: Sequence[int] | None) -> dict[str, object]:
@@ -93,19 +80,7 @@ def page_parameters(datasets: Sequence[str] | None, budgets: Sequence[int] | Non
 
 
 def pages(corpus: str = "openclipart", **parameters: object) -> list[Page]:
-    """The book's pages that are notebooks, in reading order.
-
-    Parameters
-    ----------
-    corpus : str
-    **parameters
-        Further parameters of the pages that show it.
-
-    Raises
-    ------
-    CmcslError
-        If a notebook has no cell tagged "parameters".
-    """
+    """The book's pages that are notebooks, in reading order; the pages of the corpus have further parameters."""
     book_pages = []
     for notebook in source_notebooks():
         check_parameters(notebook)
