@@ -155,20 +155,21 @@ def item_data(
 def _columns(table: pd.DataFrame, numbers: dict[str, int], classes: Sequence[str]) -> dict:
     hidden = table[~table.seed]
     order = {name: number for number, name in enumerate(classes)}
-    columns = {
-        "item": hidden.id.map(numbers),
-        "true": hidden.true.map(order),
-        "label": hidden.label.map(order),
-        "decided": hidden.decided_by.map(MODALITIES.index),
-    }
-    lists = {name: column.tolist() for name, column in columns.items()}
-    for modality in MODALITIES:
-        lists[modality] = {
+    by_modality = {
+        modality: {
             "label": hidden[f"{modality}_label"].map(order).tolist(),
             "distance": hidden[f"{modality}_distance"].round(3).tolist(),
             "seed": hidden[f"{modality}_seed"].map(numbers).tolist(),
         }
-    return lists
+        for modality in MODALITIES
+    }
+    return {
+        "item": hidden.id.map(numbers).tolist(),
+        "true": hidden.true.map(order).tolist(),
+        "label": hidden.label.map(order).tolist(),
+        "decided": hidden.decided_by.map(MODALITIES.index).tolist(),
+        **by_modality,
+    }
 
 
 def _thumbnail(content: object) -> str:

@@ -15,8 +15,18 @@ from ..files.errors import Absent
 from ..files.paths import REPOSITORY, readable_path, shipped
 
 #: Packages whose versions can change a score, a figure or a page.
-PACKAGES = ("numpy", "scipy", "scikit-learn", "pandas", "pyarrow", "scikit-posthocs", "matplotlib", "seaborn")
-PACKAGES += ("papermill", "jupyter-book")
+PACKAGES = (
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "pandas",
+    "pyarrow",
+    "scikit-posthocs",
+    "matplotlib",
+    "seaborn",
+    "papermill",
+    "jupyter-book",
+)
 
 
 def versions() -> pd.DataFrame:

@@ -35,8 +35,9 @@ def jupyter_book(builder: str) -> TaskFailed | None:
     """Run ``jupyter-book build`` with the builder ``html`` or ``singlehtml``; a failure leaves the last book."""
     with scratch() as folder:
         command = [*JUPYTER_BOOK, "build", str(REPOSITORY), "--builder", builder, "--path-output", str(folder), *STRICT]
-        streams = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
-        done = subprocess.run(command, check=False, text=True, env=own_environment(), **streams)
+        done = subprocess.run(
+            command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=own_environment()
+        )
         if done.returncode:
             return TaskFailed(f"jupyter-book failed:\n{_failure_reason(done.stdout)}")
         shutil.rmtree(BUILD / builder, ignore_errors=True)
