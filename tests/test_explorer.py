@@ -197,7 +197,7 @@ def test_an_item_can_be_clicked_and_tells_its_story(open_page, item_data):
     # By keys: the list of items.
     control(page, "Item").focus()
     page.keyboard.press("ArrowDown" if control(page, "Item").evaluate("s => s.selectedIndex") == 0 else "ArrowUp")
-    assert " ".join(panel.inner_text().split()) != told
+    assert " ".join(panel.inner_text().split()) != story
     name, text = saved(page, "Save as CSV")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert name == "items.csv" and len(rows) == len(differing) and {row["decided_by"] for row in rows} == {"text"}
