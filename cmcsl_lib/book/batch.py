@@ -99,6 +99,7 @@ def run_notebooks(
     to : Path
         Folder of the executed copies.
     corpora, protocols, statistics : sequence of str
+        Names; notebooks are executed with every combination of them.
     datasets : sequence of str, optional
         Of each corpus; None: all.
     budgets : sequence of int, optional

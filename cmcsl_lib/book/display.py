@@ -71,12 +71,14 @@ def show_figure(name: str, data: pd.DataFrame, caption: str, *, alt: str) -> Cap
     data : DataFrame
         The numbers that are drawn.
     caption : str
+        Stands below the image.
     alt : str
         What the image shows, for readers who cannot see it.
 
     Returns
     -------
     CaptionedFigure
+        The last value of a cell; the book makes a numbered figure of it.
     """
     figure = plt.gcf()
     png, svg = io.BytesIO(), io.StringIO()
@@ -110,6 +112,7 @@ def show_table(table: pd.DataFrame) -> HTML:
     Returns
     -------
     IPython.display.HTML
+        The table in a frame that scrolls where the screen is too small for it.
     """
     if table.columns.nlevels > 1:
         table = table.set_axis([", ".join(map(str, names)) for names in table.columns], axis=1)

@@ -35,21 +35,23 @@ MARKS = {"^": "triangle", "s": "square", "o": "circle"}
 def score_sources(
     corpus: str, protocol: str = "strict", *, names: list[str] | str | None = None, budgets: tuple[int, ...] = BUDGETS
 ) -> dict[str, pd.DataFrame]:
-    """Scores of Experiment 3 from every source that is on this machine, by their titles.
+    """Find the scores of Experiment 3 from every source that is on this machine.
 
     Parameters
     ----------
     corpus : str
+        Stands first.
     protocol : {"strict", "paper"}
-        The one that stands first; scores of the corpus with GNB are computed if they are missing.
+        Stands first; its scores of the corpus with GNB are computed if they are missing.
     names : list of str or str, optional
         Datasets of the corpus; default: all.
     budgets : tuple of int
+        Seeds per class, of every source.
 
     Returns
     -------
     dict of str to DataFrame
-        Tidy scores tables: those of the corpus with either protocol, the published ones, and one's own run on MM-IMDb.
+        Tidy scores tables by their titles: the corpus with either protocol, the published ones, one's own of MM-IMDb.
     """
     protocols = sorted(PROTOCOLS, key=lambda name: name != protocol)
     sources = {}
@@ -112,12 +114,14 @@ def item_data(
     budgets: Sequence[int] = ITEM_BUDGETS,
     most: int = MOST_ITEMS,
 ) -> dict:
-    """Items of the first training half of every dataset: their distances, their labels, and which modality decides.
+    """Label the first training half of every dataset, with the distances and the modality that decides each label.
 
     Parameters
     ----------
     corpus : Corpus
+        Has the titles, texts and pictures.
     protocol : Protocol
+        Decides about folds, seeds and labels.
     names : list of str or str, optional
         Datasets; default: all.
     budgets : sequence of int
@@ -197,6 +201,7 @@ def explorer(kind: str, data: dict) -> HTML:
     Returns
     -------
     IPython.display.HTML
+        Needs neither server nor network.
     """
     name = f"explore-{kind}"
     # "</script>" in a text would end the element that holds the data, "<!--<script>" would keep it from ending.

@@ -63,7 +63,7 @@ def source_notebooks() -> list[Path]:
 
 
 def check_corpus(corpus: str, names: Sequence[str] | None = None) -> None:
-    """Raise a `CmcslError` unless the items and features of a corpus and these of its datasets are on this machine.
+    """Raise a `CmcslError` unless a corpus and the features of these datasets of it are on this machine.
 
     The corpus ``published`` needs nothing: its pages say how to get what they need.
     """

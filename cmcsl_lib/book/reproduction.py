@@ -48,6 +48,7 @@ def checksums(corpus: str) -> pd.DataFrame:
     Parameters
     ----------
     corpus : str
+        A name, for example ``openclipart``.
 
     Returns
     -------
@@ -91,6 +92,6 @@ def measured() -> dict[str, object]:
     Returns
     -------
     dict
-        command, cores, machine (what else it did), and figures, a dict of numbers by name.
+        Keys command, cores, machine (what else it did), and figures, a dict of numbers by name.
     """
     return json.loads((REPOSITORY / "benchmarks" / "measured.json").read_text(encoding="utf-8"))
