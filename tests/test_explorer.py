@@ -4,7 +4,6 @@ import base64
 import csv
 import io
 import json
-import shutil
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from own_corpora import HOSTILE
 from PIL import Image
 
-from cmcsl_lib.book import explorer
+from cmcsl_lib.book import explorer, pdf
 from cmcsl_lib.corpora import load
 from cmcsl_lib.corpora.features import load_features
 from cmcsl_lib.experiments.exchange import exchange_table
@@ -20,17 +19,6 @@ from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.sources import source_scores
 
 STRICT = PROTOCOLS["strict"]
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
 
 
 @pytest.fixture(scope="module")
@@ -108,10 +96,11 @@ def test_a_text_can_not_end_the_data():
 @pytest.fixture(scope="module")
 def browser():
     sync_api = pytest.importorskip("playwright.sync_api")
-    if not BROWSER:
+    path = pdf.browser()
+    if path is None:
         pytest.skip("there is no Chromium on this machine")
     with sync_api.sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield playwright.chromium.launch(executable_path=path, args=list(pdf.QUIET))
 
 
 @pytest.fixture
