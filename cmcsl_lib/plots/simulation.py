@@ -3,6 +3,7 @@
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 
@@ -66,24 +67,18 @@ def gain_maps(cells: pd.DataFrame, row: str, column: str, place: pd.DataFrame | 
     bar = figure.colorbar(mesh, cax=figure.add_axes((0.935, 0.3, 0.012, 0.4)), extend="both")
     bar.set_label("Gain of CMCSL", fontsize=12)
     if place is not None:
-        entries = {
-            name: handle for panel in axes.flat for handle, name in zip(*panel.get_legend_handles_labels(), strict=True)
-        }
-        figure.legend(
-            entries.values(),
-            entries,
-            loc="upper center",
-            bbox_to_anchor=(0.5, 0.0),
-            ncols=2,
-            frameon=False,
-            fontsize=11,
-        )
+        entries: dict[str, Artist] = {}
+        for panel in axes.flat:
+            handles, names = panel.get_legend_handles_labels()
+            entries |= zip(names, handles, strict=True)
+        legend = {"loc": "upper center", "bbox_to_anchor": (0.5, 0.0), "ncols": 2, "frameon": False, "fontsize": 11}
+        figure.legend(entries.values(), entries, **legend)
     return pd.concat(drawn, ignore_index=True)[[row, column, "source", "dataset", "visual", "text", "gain", "error"]]
 
 
 def _heading(column: str, value: object) -> str:
     if column == "budget":
-        return f"{value} seed{'s' if value > 1 else ''} per class"
+        return f"{value} seed{'' if value == 1 else 's'} per class"
     return f"{column.capitalize()} {value:g}" if isinstance(value, float) else str(value)
 
 

@@ -3,13 +3,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 
 from ..studies.comparison import BETTER, WORSE
+from .base import COLOURS, MARKS, legend_above
 
 TITLES = {"visual": "visual", "text": "text", "both": "both together"}
-MARKS = "osD^v"
-COLOURS = ("#000000", "#0072B2", "#009E73", "#D55E00", "#CC79A7")
 
 
 def gains_by_method(table: pd.DataFrame, column: str = "method", reference: str = "CMCSL") -> pd.DataFrame:
@@ -59,7 +57,5 @@ def gains_by_method(table: pd.DataFrame, column: str = "method", reference: str 
         panel.grid(axis="y", color="#EEEEEE")
     axes[0, 0].set_yticks(np.arange(len(names)), names)
     axes[0, 0].invert_yaxis()
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="upper center", ncols=len(budgets), frameon=False)
-    figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
-    sns.despine(figure)
+    legend_above(figure, axes[0, 0])
     return drawn

@@ -6,32 +6,26 @@ may miss a class.
 """
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
 from ..corpora.features import MODALITIES
 from ..estimators import CMCSLClassifier, PrelabeledClassifier, UnimodalClassifier
-from .grid import Halves, Scored, Study, accuracy, scored
+from .base import Halves, ScoreRow, Study, accuracy, classifier_scores, score_row
 
 PER_CLASS = "random per class"
 RANDOM = "random"
 
+#: Takes a fold, budgets and k, the number of classes; returns the rows to label for each budget.
+Choice = Callable[[Halves, tuple[int, ...], int], list[np.ndarray]]
+
 
 def farthest_first(X: np.ndarray, count: int) -> np.ndarray:
-    """Rows so that each one is farthest from those before it, the first one nearest to the mean.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d), dtype float64
-    count : int
-        In 1..n.
-
-    Returns
-    -------
-    ndarray of shape (count,), dtype int64
-    """
+    """So many rows, each farthest from those before it, the first one nearest to the mean."""
     rows = [int(cdist(X, X.mean(axis=0, keepdims=True)).argmin())]
     distance = cdist(X, X[rows])[:, 0]
     while len(rows) < count:
@@ -43,26 +37,11 @@ def farthest_first(X: np.ndarray, count: int) -> np.ndarray:
 def cluster_centres(X: np.ndarray, count: int, random_state: int) -> np.ndarray:
     """The row nearest to the mean of each of so many k-means clusters.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n, d), dtype float64
-    count : int
-        In 1..n.
-    random_state : int
-
-    Returns
-    -------
-    ndarray of shape (count,), dtype int64
-        Clusters that k-means leaves empty, as where rows are equal, are made up for by the farthest rows.
+    Clusters that k-means leaves empty, as where rows are equal, are made up for by the farthest rows.
     """
-    fitted = KMeans(count, n_init=1, random_state=random_state).fit(X)
-    own = np.linalg.norm(X - fitted.cluster_centers_[fitted.labels_], axis=1)
-    rows = np.array(
-        [
-            members[own[members].argmin()]
-            for members in (np.flatnonzero(fitted.labels_ == label) for label in np.unique(fitted.labels_))
-        ]
-    )
+    clusters = KMeans(count, n_init=1, random_state=random_state).fit(X)
+    to_mean = np.linalg.norm(X - clusters.cluster_centers_[clusters.labels_], axis=1)
+    rows = pd.Series(to_mean).groupby(clusters.labels_).idxmin().to_numpy()
     while len(rows) < count:
         distance = cdist(X, X[rows]).min(axis=1)
         distance[rows] = -1
@@ -71,20 +50,7 @@ def cluster_centres(X: np.ndarray, count: int, random_state: int) -> np.ndarray:
 
 
 def least_sure(halves: Halves, count: int, step: int) -> np.ndarray:
-    """Cluster centres first; then, again and again, the rows whose CMCSL label has the smallest margin.
-
-    Parameters
-    ----------
-    count : int
-        Rows in all.
-    step : int
-        Rows of a round, the first one included.
-
-    Returns
-    -------
-    ndarray of shape (count,), dtype int64
-        In the order in which they are chosen.
-    """
+    """So many rows: cluster centres first; then, again and again, `step` whose CMCSL label has the smallest margin."""
     X = halves.alone["both"][0]
     rows = cluster_centres(X, step, halves.repetition)
     while len(rows) < count:
@@ -99,43 +65,38 @@ def least_sure(halves: Halves, count: int, step: int) -> np.ndarray:
     return rows
 
 
-def _random(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[np.ndarray]:
-    order = halves.random(3).permutation(len(halves.y))
-    return [order[: budget * classes] for budget in budgets]
+def _in_order(order: Callable[[Halves, int, int], np.ndarray]) -> Choice:
+    """The first rows of one order for every budget; `order` takes a fold, how many rows are wanted, and k."""
+
+    def choose(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[np.ndarray]:
+        rows = order(halves, max(budgets) * classes, classes)
+        return [rows[: budget * classes] for budget in budgets]
+
+    return choose
 
 
-def _farthest(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[np.ndarray]:
-    order = farthest_first(halves.alone["both"][0], max(budgets) * classes)
-    return [order[: budget * classes] for budget in budgets]
-
-
-def _centres(modality: str) -> Callable[[Halves, tuple[int, ...], int], list[np.ndarray]]:
+def _centres(modality: str) -> Choice:
     def choose(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[np.ndarray]:
         return [cluster_centres(halves.alone[modality][0], budget * classes, halves.repetition) for budget in budgets]
 
     return choose
 
 
-def _least_sure(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[np.ndarray]:
-    order = least_sure(halves, max(budgets) * classes, classes)
-    return [order[: budget * classes] for budget in budgets]
-
-
 #: Each choice gives, for every budget, as many rows as there are classes times the budget; the page on the choice of
 #: seeds says what each one is.
-CHOICES = {
+CHOICES: dict[str, Choice] = {
     PER_CLASS: lambda halves, budgets, classes: [halves.seeds(budget) for budget in budgets],
-    RANDOM: _random,
-    "farthest first": _farthest,
+    RANDOM: _in_order(lambda halves, count, classes: halves.random(3).permutation(len(halves.y))),
+    "farthest first": _in_order(lambda halves, count, classes: farthest_first(halves.alone["both"][0], count)),
     "cluster centres": _centres("both"),
     "cluster centres, visual": _centres("visual"),
     "cluster centres, text": _centres("text"),
-    "least sure": _least_sure,
+    "least sure": _in_order(least_sure),
 }
 ESTIMATORS = {"PRE": PrelabeledClassifier, "UNI": UnimodalClassifier, "CMCSL": CMCSLClassifier}
 
 
-def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[Scored]:
+def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
     """Scores of PRE, UNI and CMCSL with each choice of seeds on one fold.
 
     Where all seeds are of one class, there is nothing to learn: this class is predicted for all rows.
@@ -143,23 +104,16 @@ def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[Scored]:
     classes = len(halves.features.classes)
     for choice, choose in CHOICES.items():
         for budget, rows in zip(budgets, choose(halves, budgets, classes), strict=True):
-            known, count = halves.known(rows), len(np.unique(halves.y[rows]))
-            for method, make in ESTIMATORS.items():
-                more = {"choice": choice, "classes_found": count}
-                if count > 1:
-                    fitted = make(**halves.parameters(known)).fit(halves.X, known)
-                    yield from scored(fitted, halves, method, budget, known, **more)
-                    continue
-                constant = accuracy(halves.y_test, np.full(len(halves.test), halves.y[rows[0]]))
-                for modality in (*MODALITIES, "both"):
-                    yield {
-                        "method": method,
-                        "modality": modality,
-                        "budget": budget,
-                        "balanced_accuracy": constant,
-                        "pseudo_label_accuracy": np.nan,
-                        **more,
-                    }
+            known, classes_found = halves.known(rows), len(np.unique(halves.y[rows]))
+            columns: dict[str, Any] = {"choice": choice, "classes_found": classes_found}
+            constant = accuracy(halves.y_test, np.full(len(halves.test), halves.y[rows[0]]))
+            for method, estimator in ESTIMATORS.items():
+                if classes_found > 1:
+                    fitted = estimator(**halves.parameters(known)).fit(halves.X, known)
+                    yield from classifier_scores(fitted, halves, method, budget, known, **columns)
+                else:
+                    for modality in (*MODALITIES, "both"):
+                        yield score_row(method, modality, budget, constant, **columns)
 
 
 SEEDS = Study(score, budgets=(1, 5, 20))
