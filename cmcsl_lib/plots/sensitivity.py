@@ -25,6 +25,7 @@ def forest(table: pd.DataFrame, row: str, series: str, value: str, *, xlabel: st
     value : str
         Column of means.
     xlabel, ylabel : str
+        Labels of the axes.
 
     Returns
     -------
