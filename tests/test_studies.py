@@ -169,7 +169,7 @@ def test_gaps_are_where_they_were_said_to_be(halves):
     none, none_test = np.full(len(fold.y), -1), np.full(len(fold.y_test), -1)
     for X, expected in zip(robustness.with_gaps(fold, none, none_test), (fold.X, fold.X_test), strict=True):
         assert (X == expected).all()
-    for X, expected in zip(robustness.filled(fold, none, none_test), fold.alone["both"], strict=True):
+    for X, expected in zip(robustness.filled(fold, none, none_test), fold.matrices["both"], strict=True):
         assert (X == expected).all()
     lacks = robustness.lacking(none >= 0, 0.5, np.random.default_rng(0))
     X, X_test = robustness.with_gaps(fold, lacks, none_test)

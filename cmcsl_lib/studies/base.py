@@ -50,14 +50,14 @@ class Halves:
         return dict(zip(MODALITIES, (slice(0, visual), slice(visual, visual + text)), strict=True))
 
     @cached_property
-    def alone(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    def matrices(self) -> dict[str, tuple[np.ndarray, np.ndarray]]:
         """Training and test rows of each modality, and of their concatenation under ``both``, as EF sees it.
 
         Modalities are divided by what the protocol scales distances with, which nothing else depends on.
         """
-        matrices = (*self.features.modalities, np.hstack(self.features.modalities))
+        whole = (*self.features.modalities, np.hstack(self.features.modalities))
         pairs = {}
-        for name, matrix in zip((*MODALITIES, "both"), matrices, strict=True):
+        for name, matrix in zip((*MODALITIES, "both"), whole, strict=True):
             X, X_test = self.protocol.preprocess(matrix[self.training], matrix[self.test], PREPROCESSING)
             scale = self.protocol.distance_scale(X)
             pairs[name] = X / scale, X_test / scale
@@ -66,12 +66,12 @@ class Halves:
     @cached_property
     def X(self) -> np.ndarray:
         """Training rows of both modalities side by side, each preprocessed by itself."""
-        return np.hstack([self.alone[name][0] for name in MODALITIES])
+        return np.hstack([self.matrices[name][0] for name in MODALITIES])
 
     @cached_property
     def X_test(self) -> np.ndarray:
         """Test rows of both modalities side by side."""
-        return np.hstack([self.alone[name][1] for name in MODALITIES])
+        return np.hstack([self.matrices[name][1] for name in MODALITIES])
 
     def seeds(self, budget: int) -> np.ndarray:
         """Training rows that Experiment 3 draws, each once."""

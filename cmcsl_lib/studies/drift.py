@@ -72,14 +72,14 @@ def batches(stream: Stream, repetition: int) -> list[Batch]:
     """A stream, batch by batch."""
     random = np.random.default_rng([RANDOM_STATE, stream.classes, repetition])
     setting = Setting(stream.classes, rows=stream.rows)
-    onto = [
+    bases = [
         directions(dimension, width, random)
         for dimension, width in zip(setting.dimensions, WIDTHS.values(), strict=True)
     ]
     y = np.repeat(np.arange(stream.classes), stream.rows)
     drawn: list[Batch] = []
     for angle in np.radians(np.linspace(0, stream.turn, stream.batches)):
-        parts = zip(noises(setting, random, halves=1), stream.separations, onto, strict=True)
+        parts = zip(noises(setting, random, halves=1), stream.separations, bases, strict=True)
         X = np.hstack([features(noise, y, separation, basis, angle) for noise, separation, basis in parts])
         count = stream.later if drawn else stream.first
         labels = np.full(len(y), -1)

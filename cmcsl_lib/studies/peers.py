@@ -92,7 +92,7 @@ def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
         known = halves.known(halves.seeds(budget))
         for method, estimator in multimodal(halves, known).items():
             yield from classifier_scores(estimator.fit(halves.X, known), halves, method, budget, known)
-        for modality, (X, X_test) in halves.alone.items():
+        for modality, (X, X_test) in halves.matrices.items():
             for method, estimator in single(halves, known, modality).items():
                 fitted = estimator.fit(X, known)
                 labels = getattr(fitted, "transduction_", known)
@@ -128,7 +128,7 @@ def ties(corpus: str, dataset: str, protocol: Protocol, budgets: tuple[int, ...]
         known = halves.known(halves.seeds(budget))
         rows, propagator = np.arange(len(known)), propagators(known)["self-training"]
         visual, text = (
-            opinion(propagator, halves.alone[name][0], rows, known, len(features.classes)) for name in MODALITIES
+            opinion(propagator, halves.matrices[name][0], rows, known, len(features.classes)) for name in MODALITIES
         )
         differ = (visual.label != text.label) & (known < 0)
         equal = visual.distance.min(axis=1) == text.distance.min(axis=1)

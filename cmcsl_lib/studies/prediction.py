@@ -4,8 +4,6 @@ Datasets of more than two classes are placed on the map of `MULTICLASS` classes.
 """
 
 from collections.abc import Sequence
-from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -29,12 +27,12 @@ def error_correlations(cells: pd.DataFrame) -> pd.Series:
     return pd.Series([correlations[row] for row in cells[keys].itertuples(index=False, name=None)], cells.index)
 
 
-def latent_dependence(world: pd.DataFrame, place: pd.DataFrame) -> np.ndarray:
+def latent_dependence(gain_map: pd.DataFrame, place: pd.DataFrame) -> np.ndarray:
     """The rho at which errors on the map depend on each other as much as those of datasets do.
 
     Parameters
     ----------
-    world : DataFrame
+    gain_map : DataFrame
         Rows of the map with one geometry, one number of rows, and several dependences.
     place : DataFrame
         From `placement.with_features`.
@@ -44,23 +42,24 @@ def latent_dependence(world: pd.DataFrame, place: pd.DataFrame) -> np.ndarray:
     ndarray of shape (datasets,), dtype float64
         Within the dependences of the map.
     """
-    cells = world[(world.exchange == "distance") & (world.budget == world.budget.min())]
+    cells = gain_map[(gain_map.exchange == "distance") & (gain_map.budget == gain_map.budget.min())]
     cells = cells.assign(errors=error_correlations(cells))
     rho = []
     for row in place.itertuples():
-        by_rho = {value: _at(part, "errors", row)[0] for value, part in _of_classes(cells, row).groupby("dependence")}
+        parts = _of_classes(cells, row.classes).groupby("dependence")
+        by_rho = {dependence: _at(part, "errors", row.visual, row.text)[0] for dependence, part in parts}
         rho.append(np.interp(row.dependence, np.maximum.accumulate(list(by_rho.values())), list(by_rho)))
     return np.array(rho)
 
 
 def predicted(
-    world: pd.DataFrame, place: pd.DataFrame, budgets: Sequence[int], exchange: str = "distance"
+    gain_map: pd.DataFrame, place: pd.DataFrame, budgets: Sequence[int], exchange: str = "distance"
 ) -> pd.DataFrame:
     """Gains that the map predicts, by linear interpolation in strengths, dependence and the logarithm of the budget.
 
     Parameters
     ----------
-    world : DataFrame
+    gain_map : DataFrame
         Rows of the map with one geometry and one number of rows.
     place : DataFrame
         From `placement.positions`; a column rho is heeded where the map has several dependences.
@@ -74,11 +73,13 @@ def predicted(
     DataFrame
         Columns dataset, modality, budget, predicted.
     """
-    world, rows = world[world.exchange == exchange], []
+    gain_map, rows = gain_map[gain_map.exchange == exchange], []
     for row in place.itertuples():
-        by_rho = dict(list(_of_classes(world, row).groupby("dependence")))
+        by_rho = dict(list(_of_classes(gain_map, row.classes).groupby("dependence")))
         for modality in MODALITIES:
-            curves = np.array([_at(cells, f"gain_{modality}", row, BUDGETS) for cells in by_rho.values()])
+            curves = np.array(
+                [_at(cells, f"gain_{modality}", row.visual, row.text, BUDGETS) for cells in by_rho.values()]
+            )
             rho = getattr(row, "rho", min(by_rho))
             curve = [np.interp(rho, list(by_rho), column) for column in curves.T]
             gains = dict(zip(BUDGETS, curve, strict=True)) | {MEAN: np.mean(curve)}
@@ -86,18 +87,20 @@ def predicted(
     return pd.DataFrame(rows, columns=[*KEYS, "predicted"])
 
 
-def _of_classes(world: pd.DataFrame, row: Any) -> pd.DataFrame:
-    """The map for a dataset's number of classes."""
-    return world[world.classes == (2 if row.classes == 2 else MULTICLASS)]
+def _of_classes(gain_map: pd.DataFrame, classes: int) -> pd.DataFrame:
+    """The map for datasets of so many classes."""
+    return gain_map[gain_map.classes == (2 if classes == 2 else MULTICLASS)]
 
 
-def _at(cells: pd.DataFrame, column: str, row: Any, budgets: Sequence[int] | None = None) -> np.ndarray:
-    """A column of the map at a row's strengths, at budgets or those of the map; outside, that of the nearest edge."""
+def _at(
+    cells: pd.DataFrame, column: str, visual: float, text: float, budgets: Sequence[int] | None = None
+) -> np.ndarray:
+    """A column of the map at one place, at budgets or those of the map; outside, that of the nearest edge."""
     cells = cells.sort_values(["visual", "text", "budget"])
     *strengths, known_budgets = (cells[name].unique() for name in ("visual", "text", "budget"))
     values = cells[column].to_numpy(dtype=float).reshape(*map(len, strengths), -1)
-    ends = [np.clip(getattr(row, name), axis[0], axis[-1]) for name, axis in zip(MODALITIES, strengths, strict=True)]
-    curve = RegularGridInterpolator(strengths, values)(ends)[0]
+    inside = [np.clip(value, axis[0], axis[-1]) for value, axis in zip((visual, text), strengths, strict=True)]
+    curve = RegularGridInterpolator(strengths, values)(inside)[0]
     return curve if budgets is None else np.interp(np.log(budgets), np.log(known_budgets), curve)
 
 
@@ -181,12 +184,12 @@ def deciders(corpus: str, names: Sequence[str], rules: Protocol | str, budgets: 
     return pd.DataFrame(rows)
 
 
-def simulated_deciders(world: pd.DataFrame, visual: float, text: float, budgets: Sequence[int]) -> pd.DataFrame:
+def simulated_deciders(gain_map: pd.DataFrame, visual: float, text: float, budgets: Sequence[int]) -> pd.DataFrame:
     """Who decides, and who is right, at one place of the map.
 
     Parameters
     ----------
-    world : DataFrame
+    gain_map : DataFrame
         Rows of the map with one setting.
     visual, text : float
         Strengths.
@@ -200,9 +203,10 @@ def simulated_deciders(world: pd.DataFrame, visual: float, text: float, budgets:
         and right_coin: how often a coin would be right that is thrown among the differing rows and names the text as
         often as it really decides.
     """
-    place, parts = SimpleNamespace(visual=visual, text=text), []
-    for exchange, cells in world.groupby("exchange", sort=False):
-        shares = {name: _at(cells, name, place, budgets) / _at(cells, "differ", place, budgets) for name in SHARES}
+    parts = []
+    for exchange, cells in gain_map.groupby("exchange", sort=False):
+        differ, *counts = (_at(cells, name, visual, text, budgets) for name in ("differ", *SHARES))
+        shares = {name: count / differ for name, count in zip(SHARES, counts, strict=True)}
         parts.append(pd.DataFrame({"exchange": exchange, "budget": budgets, **shares}))
     table = pd.concat(parts, ignore_index=True)
     coin = table.text_decides * table.right_text + (1 - table.text_decides) * table.right_visual

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from itertools import compress
-from typing import Any
 
 import numpy as np
 from sklearn.impute import SimpleImputer
@@ -108,20 +107,17 @@ def missing_modalities(halves: Halves, budget: int) -> Iterator[ScoreRow]:
     for share_training in MISSING_SHARES:
         # What is missing in test alone is tried on the classifiers that were trained on complete rows.
         shares_test = MISSING_SHARES if share_training == 0 else (0.0, share_training)
-        pairs = {
-            make: [make(halves, gaps[share_training], gaps_test[share]) for share in shares_test]
-            for make in (with_gaps, filled)
-        }
         for method, estimator in methods(halves, known).items():
-            matrices = pairs[filled if method == CONCATENATION else with_gaps]
+            prepare = filled if method == CONCATENATION else with_gaps
+            matrices = [prepare(halves, gaps[share_training], gaps_test[share]) for share in shares_test]
             fitted = estimator.fit(matrices[0][0], known)
             for share, (_, X_test) in zip(shares_test, matrices, strict=True):
                 reached = accuracy(halves.y_test, fitted.predict(X_test))
                 # Without gaps all three disturbances are the same.
                 belongs = (share == 0, share_training == 0, share_training == share)
+                larger = max(share_training, share)
                 for disturbance in compress(MISSING, belongs):
-                    columns: dict[str, Any] = {"disturbance": disturbance, "share": max(share_training, share)}
-                    yield score_row(method, "both", budget, reached, **columns)
+                    yield score_row(method, "both", budget, reached, disturbance=disturbance, share=larger)
 
 
 def wrong_seed_labels(halves: Halves, budget: int) -> Iterator[ScoreRow]:
@@ -132,15 +128,14 @@ def wrong_seed_labels(halves: Halves, budget: int) -> Iterator[ScoreRow]:
     known = halves.known(halves.seeds(budget))
     for share in sorted({_whole(share * budget) / budget for share in WRONG_SHARES}):
         labels = wrong_labels(known, len(halves.features.classes), share, halves.random(2))
-        columns: dict[str, Any] = {"disturbance": WRONG, "share": share}
         for method, estimator in methods(halves, labels).items():
             if method == CONCATENATION:
-                X, X_test = halves.alone["both"]
+                X, X_test = halves.matrices["both"]
                 reached = accuracy(halves.y_test, estimator.fit(X, labels).predict(X_test))
-                yield score_row(method, "both", budget, reached, **columns)
+                yield score_row(method, "both", budget, reached, disturbance=WRONG, share=share)
             else:
                 fitted = estimator.fit(halves.X, labels)
-                yield from classifier_scores(fitted, halves, method, budget, labels, **columns)
+                yield from classifier_scores(fitted, halves, method, budget, labels, disturbance=WRONG, share=share)
 
 
 def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:

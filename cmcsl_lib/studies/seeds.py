@@ -6,7 +6,6 @@ may miss a class.
 """
 
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -51,7 +50,7 @@ def cluster_centres(X: np.ndarray, count: int, random_state: int) -> np.ndarray:
 
 def least_sure(halves: Halves, count: int, step: int) -> np.ndarray:
     """So many rows: cluster centres first; then, again and again, `step` whose CMCSL label has the smallest margin."""
-    X = halves.alone["both"][0]
+    X = halves.matrices["both"][0]
     rows = cluster_centres(X, step, halves.repetition)
     while len(rows) < count:
         known = halves.known(rows)
@@ -77,7 +76,9 @@ def _in_order(order: Callable[[Halves, int, int], np.ndarray]) -> Choice:
 
 def _centres(modality: str) -> Choice:
     def choose(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[np.ndarray]:
-        return [cluster_centres(halves.alone[modality][0], budget * classes, halves.repetition) for budget in budgets]
+        return [
+            cluster_centres(halves.matrices[modality][0], budget * classes, halves.repetition) for budget in budgets
+        ]
 
     return choose
 
@@ -87,7 +88,7 @@ def _centres(modality: str) -> Choice:
 CHOICES: dict[str, Choice] = {
     PER_CLASS: lambda halves, budgets, classes: [halves.seeds(budget) for budget in budgets],
     RANDOM: _in_order(lambda halves, count, classes: halves.random(3).permutation(len(halves.y))),
-    "farthest first": _in_order(lambda halves, count, classes: farthest_first(halves.alone["both"][0], count)),
+    "farthest first": _in_order(lambda halves, count, classes: farthest_first(halves.matrices["both"][0], count)),
     "cluster centres": _centres("both"),
     "cluster centres, visual": _centres("visual"),
     "cluster centres, text": _centres("text"),
@@ -104,16 +105,17 @@ def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
     classes = len(halves.features.classes)
     for choice, choose in CHOICES.items():
         for budget, rows in zip(budgets, choose(halves, budgets, classes), strict=True):
-            known, classes_found = halves.known(rows), len(np.unique(halves.y[rows]))
-            columns: dict[str, Any] = {"choice": choice, "classes_found": classes_found}
+            known, count = halves.known(rows), len(np.unique(halves.y[rows]))
             constant = accuracy(halves.y_test, np.full(len(halves.test), halves.y[rows[0]]))
             for method, estimator in ESTIMATORS.items():
-                if classes_found > 1:
+                if count > 1:
                     fitted = estimator(**halves.parameters(known)).fit(halves.X, known)
-                    yield from classifier_scores(fitted, halves, method, budget, known, **columns)
+                    yield from classifier_scores(
+                        fitted, halves, method, budget, known, choice=choice, classes_found=count
+                    )
                 else:
                     for modality in (*MODALITIES, "both"):
-                        yield score_row(method, modality, budget, constant, **columns)
+                        yield score_row(method, modality, budget, constant, choice=choice, classes_found=count)
 
 
 SEEDS = Study(score, budgets=(1, 5, 20))

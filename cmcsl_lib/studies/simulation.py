@@ -91,12 +91,12 @@ def simulated_modality(
 
 def draw(
     setting: Setting,
-    apart: Sequence[Sequence[float]],
+    deltas: Sequence[Sequence[float]],
     repetition: int,
     budgets: Sequence[int] = BUDGETS,
     exchanges: Sequence[str] = tuple(EXCHANGES),
 ) -> tuple[list[np.ndarray], list[list[SimulatedModality]]]:
-    """One repetition: seeds of every budget, and each modality at its separations, `apart`.
+    """One repetition: seeds of every budget, and each modality at its separations, `deltas`.
 
     All strengths share noise, directions and seeds, so that their differences are as sure as can be.
     """
@@ -104,22 +104,22 @@ def draw(
     # As in the strict protocol, equal generators for all budgets nest the seeds.
     seeds = [labeling(y, budget, np.random.default_rng([*start, 0])) for budget in budgets]
     random, modalities = np.random.default_rng([*start, 1]), []
-    for noise, deltas, width in zip(noises(setting, random), apart, WIDTHS.values(), strict=True):
-        onto = directions(noise.shape[1], width, random)
-        raws = [features(noise, np.tile(y, 2), delta, onto) for delta in deltas]
+    for noise, own_deltas, width in zip(noises(setting, random), deltas, WIDTHS.values(), strict=True):
+        basis = directions(noise.shape[1], width, random)
+        raws = [features(noise, np.tile(y, 2), delta, basis) for delta in own_deltas]
         modalities.append([simulated_modality(raw, y, seeds, exchanges) for raw in raws])
     return seeds, modalities
 
 
 def measure(
     setting: Setting,
-    apart: Sequence[Sequence[float]],
+    deltas: Sequence[Sequence[float]],
     repetition: int,
     budgets: Sequence[int] = BUDGETS,
     exchanges: Sequence[str] = tuple(EXCHANGES),
 ) -> dict[str, np.ndarray]:
-    """Outcomes of one repetition at S visual and T text separations, `apart`; each of shape (S, T, E, B)."""
-    seeds, (visuals, texts) = draw(setting, apart, repetition, budgets, exchanges)
+    """Outcomes of one repetition at S visual and T text separations, `deltas`; each of shape (S, T, E, B)."""
+    seeds, (visuals, texts) = draw(setting, deltas, repetition, budgets, exchanges)
     cells = [[outcomes(visual, text, seeds, exchanges) for text in texts] for visual in visuals]
     return {name: np.array([[cell[name] for cell in row] for row in cells]) for name in cells[0][0]}
 
@@ -129,14 +129,7 @@ def outcomes(
 ) -> dict[str, np.ndarray]:
     """Outcomes of one repetition at one pair of strengths, each of shape (E, B).
 
-    Returns
-    -------
-    dict of str to ndarray of shape (E, B), dtype float64
-        Shares of the unlabelled training rows: differ (the modalities' labels do), and of these text_decides; right_M
-        and right_kept (differing rows where the label of M, and the one that CMCSL keeps, is right). Balanced
-        accuracies full_M, uni_M and cmcsl_M of each modality M; lf (mean of the probabilities of UNI's classifiers),
-        fused (the same of CMCSL's), ef (one classifier on both modalities side by side, its labels from the nearest
-        seed there). Shares of test rows whose class FULL misses: missed_M, missed_both.
+    They are the columns of the map from full_M to right_kept that ``data/simulation/README.md`` describes.
     """
     y, shape = visual.y, (len(exchanges), len(seeds))
     unlabelled = np.ones(visual.labels.shape, dtype=bool)
@@ -169,38 +162,30 @@ def outcomes(
     values["lf"] = balanced_accuracies(y, np.sum(uni_support, axis=0).argmax(-1))
     values["fused"] = balanced_accuracies(y, np.sum(cmcsl_support, axis=0).argmax(-1)).reshape(shape)
     joint = simulated_modality(np.hstack([visual.raw, text.raw]), y, seeds, ())
-    values["ef"] = balanced_accuracies(y, predictions(joint.X, joint.X_test, joint.labels)[0])
+    values["ef"] = balanced_accuracies(y, joint.predictions(joint.labels)[0])
     return {name: np.broadcast_to(value, shape) for name, value in values.items()}
 
 
 def simulate(
     setting: Setting,
-    apart: Sequence[Mapping[float, float]],
+    by_strength: Sequence[Mapping[float, float]],
     budgets: Sequence[int] = BUDGETS,
     exchanges: Sequence[str] = tuple(EXCHANGES),
 ) -> pd.DataFrame:
-    """Means over repetitions, one row per pair of strengths, exchange strategy and budget.
+    """Means over repetitions, one row per pair of strengths, exchange strategy and budget, with the map's columns.
 
-    Parameters
-    ----------
-    apart : sequence of two mappings of float to float
-        Separation of the visual, and of the text modality, by the strength that it was chosen for.
-
-    Returns
-    -------
-    DataFrame
-        Columns of the setting; visual, text (strengths), exchange, budget, separation_M; the means of `outcomes`; and
-        gains with their standard errors, gain_N and error_N for each N of `_gains`.
+    `by_strength` holds the separation that gives each strength, of the visual and of the text modality.
     """
+    deltas = [list(separation.values()) for separation in by_strength]
     with threadpool_limits(1):
-        deltas = [list(by_strength.values()) for by_strength in apart]
         runs = [measure(setting, deltas, number, budgets, exchanges) for number in range(setting.repetitions)]
     values = {name: np.stack([run[name] for run in runs]) for name in runs[0]}
-    axes = {"visual": list(apart[0]), "text": list(apart[1]), "exchange": exchanges, "budget": budgets}
-    table = pd.MultiIndex.from_product(axes.values(), names=list(axes)).to_frame(index=False)
+    table = pd.MultiIndex.from_product(
+        [*map(list, by_strength), exchanges, budgets], names=[*MODALITIES, "exchange", "budget"]
+    ).to_frame(index=False)
     columns = {
-        f"separation_{modality}": table[modality].map(by_strength)
-        for modality, by_strength in zip(MODALITIES, apart, strict=True)
+        f"separation_{modality}": table[modality].map(separation)
+        for modality, separation in zip(MODALITIES, by_strength, strict=True)
     }
     columns |= {name: value.mean(axis=0).ravel() for name, value in values.items()}
     for name, gain in _gains(values).items():
@@ -228,11 +213,11 @@ def _gains(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 
 def simulate_strengths(setting: Setting, strengths: tuple[float, ...] = STRENGTHS) -> pd.DataFrame:
     """A setting at all pairs of strengths, as `simulate` gives it, measured columns in single precision."""
-    apart = [
+    by_strength = [
         dict(zip(strengths, separations(setting.classes, setting.rows, dimension, width, strengths), strict=True))
         for dimension, width in zip(setting.dimensions, WIDTHS.values(), strict=True)
     ]
-    table = simulate(setting, apart)
+    table = simulate(setting, by_strength)
     exact = ["dependence", *MODALITIES, *(f"separation_{modality}" for modality in MODALITIES)]
     return table.astype(dict.fromkeys(table.select_dtypes("float").columns.difference(exact), np.float32))
 

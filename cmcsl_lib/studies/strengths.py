@@ -31,9 +31,9 @@ def separations(classes: int, rows: int, dimension: int, width: int, strengths: 
     with threadpool_limits(1):
         for repetition in range(CALIBRATIONS):
             random = np.random.default_rng([RANDOM_STATE, classes, rows, dimension, width, repetition])
-            noise, onto = random.normal(size=(2 * len(y), dimension)), directions(dimension, width, random)
+            noise, basis = random.normal(size=(2 * len(y), dimension)), directions(dimension, width, random)
             for column, separation in enumerate(grid):
-                X, X_test = standardised(features(noise, np.tile(y, 2), separation, onto))
+                X, X_test = standardised(features(noise, np.tile(y, 2), separation, basis))
                 predicted, _ = predictions(X, X_test, y[None])
                 accuracies[repetition, column] = balanced_accuracies(y, predicted).item()
     curve = IsotonicRegression().fit_transform(grid, adjusted(accuracies.mean(axis=0), classes))

@@ -77,7 +77,7 @@ def directions(dimension: int, width: int, random: np.random.Generator) -> np.nd
     return (basis * np.sign(np.diag(triangle))).T
 
 
-def features(noise: np.ndarray, y: np.ndarray, separation: float, onto: np.ndarray, angle: float = 0.0) -> np.ndarray:
+def features(noise: np.ndarray, y: np.ndarray, separation: float, basis: np.ndarray, angle: float = 0.0) -> np.ndarray:
     """Features of one modality, shape (n, width), from latent noise, classes and `directions`.
 
     Class centres are turned away by an angle in radians, as `drift` describes it.
@@ -87,7 +87,7 @@ def features(noise: np.ndarray, y: np.ndarray, separation: float, onto: np.ndarr
     # Not where it is 0: there may be no dimension to turn to.
     if angle:
         latent[rows, k + y] += separation / np.sqrt(2) * np.sin(angle)
-    return latent @ onto / np.sqrt(len(onto))
+    return latent @ basis / np.sqrt(len(basis))
 
 
 def standardised(raw: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
