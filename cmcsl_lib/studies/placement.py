@@ -14,10 +14,10 @@ from ..analysis.effects import gains
 from ..corpora.dataset_classes import datasets as catalogue
 from ..corpora.dataset_classes import kind
 from ..corpora.features import MODALITIES, Features, load_features
+from ..experiments.grid import full_fits, predictions
 from ..experiments.protocol import Protocol, protocol
 from ..experiments.published import load_published, printed_table
 from ..files.errors import Absent
-from ..method import naive_bayes
 from .strengths import adjusted
 
 #: Budget of a gain that is the mean over budgets 1 to 20, all that the paper prints.
@@ -39,10 +39,10 @@ def positions(scores: pd.DataFrame) -> pd.DataFrame:
     """
     full = scores[(scores.method == "FULL") & scores.modality.isin(MODALITIES)]
     means = full.pivot_table(index="dataset", columns="modality", values="balanced_accuracy", sort=False)
-    names = catalogue(full.corpus.iloc[0], list(means.index))
-    k = np.array([len(names[dataset]) for dataset in means.index])
+    classes = catalogue(full.corpus.iloc[0], list(means.index))
+    k = np.array([len(classes[dataset]) for dataset in means.index])
     strengths = {modality: adjusted(means[modality].to_numpy(), k) for modality in MODALITIES}
-    kinds = [kind(names[dataset]) for dataset in means.index]
+    kinds = [kind(classes[dataset]) for dataset in means.index]
     return pd.DataFrame({"dataset": means.index, "kind": kinds, "classes": k, **strengths})
 
 
@@ -76,19 +76,19 @@ def with_features(place: pd.DataFrame, corpus: str, rules: Protocol | str) -> pd
 
 def _measured(features: Features, rules: Protocol) -> list[float]:
     """Dependence and effective dimensions of one dataset."""
-    truth, missed, dimensions = [], [], []
-    for number, fold in enumerate(rules.divide(features)):
-        y, y_test, errors = features.y[fold.training], features.y[fold.test], []
-        weights = rules.weights(y, y)[y]
-        for matrix in features.modalities:
-            X, X_test = rules.preprocess(matrix[fold.training], matrix[fold.test], "L2STD")
-            model = naive_bayes.fit(X, y[None], weights[None], len(features.classes))
-            errors.append(naive_bayes.classify(model, X_test)[0][0] != y_test)
-            if number == 0:
-                dimensions.append(effective_dimension(X, y))
+    truth, missed = [], []
+    dimensions: list[float] = []
+    for fold in rules.divide(features):
+        y, y_test = features.y[fold.training], features.y[fold.test]
+        X = {
+            modality: rules.preprocess(matrix[fold.training], matrix[fold.test], "L2STD")
+            for modality, matrix in zip(MODALITIES, features.modalities, strict=True)
+        }
+        _, predicted = predictions(X, list(full_fits(y, rules, ("FULL",))), "GNB", rules, late_fusion=False)
         truth.append(y_test)
-        missed.append(errors)
-    return [error_dependence(np.concatenate(truth), *np.concatenate(missed, axis=1)), *dimensions]
+        missed.append(predicted != y_test)
+        dimensions = dimensions or [effective_dimension(X[modality][0], y) for modality in MODALITIES]
+    return [error_dependence(np.concatenate(truth), *np.hstack(missed)), *dimensions]
 
 
 def effective_dimension(X: np.ndarray, y: np.ndarray) -> float:
