@@ -90,20 +90,10 @@ def batches(stream: Stream, repetition: int) -> list[Batch]:
 
 
 def learn(learner: str, stream: list[Batch]) -> pd.DataFrame:
-    """Scores of one learner on each batch of a stream, the first left out.
+    """Scores of one of `LEARNERS` on each batch of a stream, the first left out.
 
-    Parameters
-    ----------
-    learner : str
-        One of `LEARNERS`.
-    stream : list of tuple
-        From `batches`.
-
-    Returns
-    -------
-    DataFrame
-        Columns batch (from 1), modality, balanced_accuracy (on the batch, before it is learnt), pseudo_label_accuracy
-        (share of right labels among its unlabelled rows once it is learnt; NaN if it is not).
+    Columns are batch (from 1), modality, balanced_accuracy (on the batch, before it is learnt), pseudo_label_accuracy
+    (share of right labels among its unlabelled rows once it is learnt; NaN if it is not).
     """
     kind = LEARNERS[learner]
     columns = {"visual": slice(0, WIDTHS["visual"]), "text": slice(WIDTHS["visual"], sum(WIDTHS.values()))}

@@ -174,9 +174,9 @@ def load_simulation(name: str) -> pd.DataFrame:
     Absent
         If there are none with today's settings.
     CmcslError
-        If a file is damaged.
+        If the name is unknown, or a file is damaged.
     """
-    simulation, command = SIMULATIONS[name], f"cmcsl study {name}"
+    simulation, command = SIMULATIONS[check_choice(name, SIMULATIONS, "simulation")], f"cmcsl study {name}"
     for path in _paths(simulation.name):
         table = read_keyed(path, simulation.key, "file", f"make it again with `{command}`")
         if table is not None:

@@ -42,18 +42,9 @@ SETTINGS = tuple(
 class SimulatedModality:
     """One modality at one strength in one repetition: n training and n test rows, B budgets, E exchange strategies.
 
-    Parameters
-    ----------
-    y : ndarray of shape (n,), dtype int64
-        Classes of the training rows, and of the test rows.
-    raw : ndarray of shape (2n, d)
-        Features of the training and then of the test rows.
-    X, X_test : ndarray of shape (n, d)
-        The same, preprocessed.
-    labels : ndarray of shape (B, n), dtype int64
-        The modality's own pseudo-labels.
-    distances : ndarray of shape (E, B, n), dtype float64
-        What each strategy makes of the distance to the nearest seed; the modality with the smaller one decides.
+    `y` holds the classes of the training rows, and of the test rows; `raw` the features of both, one half after the
+    other; `labels`, of shape (B, n), the modality's own pseudo-labels; `distances`, of shape (E, B, n), what each
+    strategy makes of the distance to the nearest seed: the modality with the smaller one decides.
     """
 
     y: np.ndarray
