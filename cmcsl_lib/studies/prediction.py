@@ -199,15 +199,12 @@ def simulated_deciders(gain_map: pd.DataFrame, visual: float, text: float, budge
     Returns
     -------
     DataFrame
-        Columns exchange, budget, as shares of the differing rows text_decides, right_visual, right_text and right_kept,
-        and right_coin: how often a coin would be right that is thrown among the differing rows and names the text as
-        often as it really decides.
+        Columns exchange, budget, and as shares of the differing rows text_decides, right_visual, right_text and
+        right_kept.
     """
     parts = []
     for exchange, cells in gain_map.groupby("exchange", sort=False):
         differ, *counts = (_at(cells, name, visual, text, budgets) for name in ("differ", *SHARES))
         shares = {name: count / differ for name, count in zip(SHARES, counts, strict=True)}
         parts.append(pd.DataFrame({"exchange": exchange, "budget": budgets, **shares}))
-    table = pd.concat(parts, ignore_index=True)
-    coin = table.text_decides * table.right_text + (1 - table.text_decides) * table.right_visual
-    return table.assign(right_coin=coin)
+    return pd.concat(parts, ignore_index=True)
