@@ -15,7 +15,7 @@ try:
     from torch import nn
     from torchvision.transforms import v2
 except ModuleNotFoundError:
-    torch = torchvision = nn = v2 = None  # type: ignore[assignment]
+    torch = torchvision = nn = v2 = None
 
 __all__ = ["check_extra", "nn", "torch", "torchvision", "v2", "versions"]
 
