@@ -64,17 +64,14 @@ def variant(statistics: str | Statistics) -> Statistics:
     return VARIANTS[check_choice(statistics, VARIANTS, "statistics")]
 
 
-class TestResult(NamedTuple):
+class FTest(NamedTuple):
     """Statistic and p-value, numbers or arrays of one shape."""
 
     statistic: np.ndarray
     p_value: np.ndarray
 
 
-TestResult.__test__ = False  # pytest would take the name for a test class
-
-
-def combined_f_test(differences: np.ndarray, statistics: str | Statistics = "corrected") -> TestResult:
+def combined_f_test(differences: np.ndarray, statistics: str | Statistics = "corrected") -> FTest:
     """Alpaydin's combined 5x2 CV F test [1]_.
 
     Parameters
@@ -86,7 +83,7 @@ def combined_f_test(differences: np.ndarray, statistics: str | Statistics = "cor
 
     Returns
     -------
-    TestResult
+    FTest
         With d the differences, m[i] their mean in repetition i and s2[i] = (d[i,0]-m[i])^2 + (d[i,1]-m[i])^2, the
         statistic is f = sum d^2 / (2 sum s2), compared with F(10, 5). Without variance (all s2 are 0) f is 0 and p 1
         if all differences are 0, else f is infinite and p 0.
@@ -114,7 +111,7 @@ def combined_f_test(differences: np.ndarray, statistics: str | Statistics = "cor
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(squares == 0, 0.0, squares / ((2 if procedure.full_denominator else 1) * variance))
     # An array of no axes becomes a number.
-    return TestResult(statistic[()], stats.f.sf(statistic, 10, 5)[()])
+    return FTest(statistic[()], stats.f.sf(statistic, 10, 5)[()])
 
 
 def better_by_f_test(scores: np.ndarray, statistics: str | Statistics = "corrected") -> np.ndarray:
@@ -162,9 +159,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(stepped, 1)
-    return adjusted
+    return np.minimum(stepped, 1)[np.argsort(order)]
 
 
 def can_be_significant(rows: int, comparisons: int) -> bool:

@@ -127,36 +127,34 @@ def run_fold(
     repetition, half, training, test = fold
     y, y_test = features.y[training], features.y[test]
     varied = experiment(number)
-    halves = {
-        name: (matrix[training], matrix[test]) for name, matrix in zip(MODALITIES, features.modalities, strict=True)
-    }
+    matrices = dict(zip(MODALITIES, features.modalities, strict=True))
     if "EF" in varied.methods:
-        halves["both"] = tuple(np.hstack(pair) for pair in zip(*halves.values(), strict=True))
-    rows = []
+        matrices["both"] = np.hstack(features.modalities)
+    rows: list[tuple] = []
     for preprocessing in varied.preprocessings:
-        X = {name: protocol.preprocess(*pair, preprocessing) for name, pair in halves.items()}
+        X = {name: protocol.preprocess(each[training], each[test], preprocessing) for name, each in matrices.items()}
         fits = list(full_fits(y, protocol, varied.methods))
         if varied.takes_budgets:
             fits += self_labeled_fits(X, y, protocol, budgets, repetition, half)
         for classifier in classifiers:
             fitted, predicted = predictions(X, fits, classifier, protocol, "LF" in varied.methods)
-            for fit, score in zip(fitted, naive_bayes.balanced_accuracies(y_test, predicted), strict=True):
-                rows.append(
-                    (
-                        features.corpus,
-                        protocol.name,
-                        features.dataset,
-                        fit.modality,
-                        fit.method,
-                        preprocessing,
-                        classifier,
-                        fit.budget,
-                        repetition,
-                        half,
-                        score,
-                        fit.accuracy,
-                    )
+            scores = naive_bayes.balanced_accuracies(y_test, predicted)
+            named = (features.corpus, protocol.name, features.dataset)
+            rows += [
+                (
+                    *named,
+                    fit.modality,
+                    fit.method,
+                    preprocessing,
+                    classifier,
+                    fit.budget,
+                    repetition,
+                    half,
+                    score,
+                    fit.accuracy,
                 )
+                for fit, score in zip(fitted, scores, strict=True)
+            ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -103,11 +103,11 @@ class Job:
 
     def check(self, features: Features) -> list[Fold]:
         """The folds, once it is clear that the work can be done; raises `CmcslError` if it can't."""
-        return check_run(features, self.protocol, self.number, self.budgets)
+        return check_run(features, self.protocol, int(self.number), self.budgets)
 
     def run(self, features: Features, fold: Fold) -> pd.DataFrame:
         """Scores of one fold."""
-        return run_fold(features, self.protocol, self.number, self.classifiers, self.budgets, fold)
+        return run_fold(features, self.protocol, int(self.number), self.classifiers, self.budgets, fold)
 
 
 def find_scores(job: Job) -> dict[str, pd.DataFrame]:
@@ -118,7 +118,7 @@ def find_scores(job: Job) -> dict[str, pd.DataFrame]:
     CmcslError
         If a file is damaged, or stands where that of another dataset belongs.
     """
-    by_classifier = {}
+    by_classifier: dict[str, pd.DataFrame] = {}
     for path in job.paths:
         scores = read_scores(path, job.key)
         if scores is None:

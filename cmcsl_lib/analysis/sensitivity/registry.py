@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
-from ...corpora import Corpus, load
+from ...corpora import load
 from ...experiments.protocol import BUDGETS, PROTOCOLS, Protocol, protocol
 from ...experiments.runs import load_scores
 from ...files.errors import Absent
@@ -43,16 +44,9 @@ CHANGES = (
     Change(STRICT.changed(distances="scaled by width"), True),
     *(
         Change(
-            STRICT.changed(features=f"training seed {seed}"), True, f"--start pooled --precision single --seed {seed}"
+            STRICT.changed(features=f"{what} {seed}"), same_folds, f"--start pooled --precision single {option} {seed}"
         )
-        for seed in (1411, 1412)
-    ),
-    *(
-        Change(
-            STRICT.changed(features=f"split seed {seed}"),
-            False,
-            f"--start pooled --precision single --split-seed {seed}",
-        )
+        for what, option, same_folds in (("training seed", "--seed", True), ("split seed", "--split-seed", False))
         for seed in (1411, 1412)
     ),
 )
@@ -82,12 +76,12 @@ def load_changes(
     CmcslError
         If a name is unknown, or there are no features.
     """
-    options = {"datasets": datasets, "budgets": tuple(budgets)}
-    tables = [load_scores(corpus, protocol(reference), 3, **options)]
+    load_experiment_3 = partial(load_scores, corpus, number=3, datasets=datasets, budgets=tuple(budgets))
+    tables = [load_experiment_3(protocol=protocol(reference))]
     for change in CHANGES:
         if change.protocol.name != reference:
             with suppress(Absent):
-                tables.append(load_scores(corpus, change.protocol, 3, compute=False, **options))
+                tables.append(load_experiment_3(protocol=change.protocol, compute=False))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -109,25 +103,20 @@ def missing_changes(scores: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for change in CHANGES:
         if change.protocol.name not in set(scores.protocol):
-            reason = _obstacle(change, corpus)
-            commands = "" if reason else " && ".join(_commands(change, corpus.name))
-            rows.append((corpus.name, change_label(change.protocol.name), reason or "not computed", commands))
+            label = change_label(change.protocol.name)
+            if change.extraction and not corpus.has_images:
+                rows.append((corpus.name, label, "no pictures", ""))
+            elif change.protocol.folds == "creators apart" and "creator" not in corpus.items:
+                rows.append((corpus.name, label, "no creators", ""))
+            else:
+                rows.append((corpus.name, label, "not computed", _commands(change, corpus.name)))
     return pd.DataFrame(rows, columns=["corpus", "change", "reason", "commands"])
 
 
-def _obstacle(change: Change, corpus: Corpus) -> str:
-    """What a corpus lacks that the change needs."""
-    if change.extraction and not corpus.has_images:
-        return "no pictures"
-    if change.protocol.folds == "creators apart" and "creator" not in corpus.items:
-        return "no creators"
-    return ""
-
-
-def _commands(change: Change, corpus: str) -> list[str]:
+def _commands(change: Change, corpus: str) -> str:
     name = change_label(change.protocol.name)
     option = f"--protocol {name}" if name in PROTOCOLS else f'--change "{name}"'
     run = f"cmcsl run 3 --corpus {corpus} {option}"
     if not change.extraction:
-        return [run]
-    return [f'cmcsl extract {corpus} --name "{change.protocol.features}" {change.extraction}', run]
+        return run
+    return f'cmcsl extract {corpus} --name "{change.protocol.features}" {change.extraction} && {run}'
