@@ -26,6 +26,11 @@ AS_PUBLISHED, REPAIRED = "as published", "all repaired"
 def all_published() -> pd.DataFrame:
     """The authors' scores of all three experiments in one table, with their numbers in a first column, experiment.
 
+    Returns
+    -------
+    DataFrame
+        Columns experiment and `scores.COLUMNS`.
+
     Raises
     ------
     Absent
@@ -74,7 +79,13 @@ def printed_numbers(scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def variants() -> dict[str, Statistics]:
-    """Statistics by title: as published, with one slip repaired, with one slip alone, and all slips repaired."""
+    """Statistics by title: as published, with one slip repaired, with one slip alone, and all slips repaired.
+
+    Returns
+    -------
+    dict of str to Statistics
+        The published variant comes first, the corrected one last.
+    """
     published, corrected = VARIANTS["published"], VARIANTS["corrected"]
     repaired = {f"only repaired: {title}": replace(published, **{field: True}) for field, title in SLIPS.items()}
     alone = {f"only slip: {title}": replace(corrected, **{field: False}) for field, title in SLIPS.items()}

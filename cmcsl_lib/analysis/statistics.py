@@ -54,6 +54,15 @@ VARIANTS = {
 def variant(statistics: str | Statistics) -> Statistics:
     """The variant of that name, ``corrected`` or ``published``; a `Statistics` is returned as it is.
 
+    Parameters
+    ----------
+    statistics : {"corrected", "published"} or Statistics
+        A variant or its name.
+
+    Returns
+    -------
+    Statistics
+
     Raises
     ------
     CmcslError
@@ -65,7 +74,13 @@ def variant(statistics: str | Statistics) -> Statistics:
 
 
 class FTest(NamedTuple):
-    """Statistic and p-value, numbers or arrays of one shape."""
+    """Statistic and p-value, numbers or arrays of one shape.
+
+    Parameters
+    ----------
+    statistic, p_value : float or ndarray
+        The p-value is in [0, 1].
+    """
 
     statistic: np.ndarray
     p_value: np.ndarray
@@ -122,6 +137,7 @@ def better_by_f_test(scores: np.ndarray, statistics: str | Statistics = "correct
     scores : ndarray of shape (..., methods, 5, 2)
         Scores by repetition and fold.
     statistics : str or Statistics
+        As in `combined_f_test`.
 
     Returns
     -------
@@ -140,6 +156,12 @@ def ranks(values: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     values : ndarray of shape (rows, methods)
+        Scores, usually of one dataset a row.
+
+    Returns
+    -------
+    ndarray of shape (rows, methods), dtype float64
+        From 1, the lowest, to the number of methods.
     """
     return stats.rankdata(values, axis=1)
 
@@ -150,6 +172,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     p_values : ndarray of shape (m,)
+        In [0, 1], not corrected.
 
     Returns
     -------
@@ -173,6 +196,10 @@ def can_be_significant(rows: int, comparisons: int) -> bool:
         Usually datasets.
     comparisons : int
         Number of tests in the family that is corrected: for all pairs of m methods, m (m - 1) / 2.
+
+    Returns
+    -------
+    bool
     """
     return comparisons * 2.0 ** (1 - rows) < ALPHA
 
@@ -183,6 +210,7 @@ def wilcoxon_p_values(values: np.ndarray, statistics: str | Statistics = "correc
     Parameters
     ----------
     values : ndarray of shape (rows, methods)
+        Scores, one row per dataset.
     statistics : str or Statistics
         Its fields `two_sided` and `holm` are heeded.
 
@@ -243,7 +271,7 @@ def better_by_wilcoxon(values: np.ndarray, statistics: str | Statistics = "corre
 class RankComparison(NamedTuple):
     """What ``scikit_posthocs.critical_difference_diagram`` takes.
 
-    Attributes
+    Parameters
     ----------
     ranks : Series
         Average rank of each method, higher is better.
@@ -266,6 +294,10 @@ def rank_comparison(values: pd.DataFrame) -> RankComparison:
     values : DataFrame
         One row per dataset of one modality, one column per method.
 
+    Returns
+    -------
+    RankComparison
+
     References
     ----------
     .. [1] A. Benavoli, G. Corani and F. Mangili, "Should we really use post-hoc tests based on mean-ranks?", Journal
@@ -279,7 +311,13 @@ def rank_comparison(values: pd.DataFrame) -> RankComparison:
 
 
 class Posterior(NamedTuple):
-    """Probabilities that the first is better, that the difference does not matter, and that the second is better."""
+    """Probabilities that the first is better, that the difference does not matter, and that the second is better.
+
+    Parameters
+    ----------
+    first, equivalent, second : float
+        In [0, 1]; they sum to 1.
+    """
 
     first: float
     equivalent: float
@@ -301,6 +339,10 @@ def bayesian_signed_rank(
         Seed of the posterior's sample.
     samples : int
         Its size.
+
+    Returns
+    -------
+    Posterior
 
     Raises
     ------

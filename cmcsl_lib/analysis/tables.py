@@ -32,7 +32,7 @@ ROMAN = dict(zip("123456789", ["I", "II", "III", "IV", "V", "VI", "VII", "VIII",
 class Layout(NamedTuple):
     """What one of the Tables II to IX shows.
 
-    Attributes
+    Parameters
     ----------
     experiment : int
         Whose scores it takes.
@@ -240,12 +240,34 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def csv_text(table: pd.DataFrame) -> str:
-    """Comma-separated values with the paper's three decimals."""
+    """Comma-separated values with the paper's three decimals.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A table of this module.
+
+    Returns
+    -------
+    str
+        Without a line break at the end.
+    """
     return table.to_csv(index=False, float_format="%.3f", lineterminator="\n").rstrip("\n")
 
 
 def dataset_rows(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of one of the Tables II to IX that stand for a dataset or a budget, without those of averaged ranks."""
+    """Rows of one of the Tables II to IX that stand for a dataset or a budget, without those of averaged ranks.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One of the Tables II to IX.
+
+    Returns
+    -------
+    DataFrame
+        The same columns.
+    """
     return table[table["budget" if "budget" in table else "dataset"] != AVERAGE_RANK]
 
 
@@ -283,6 +305,11 @@ def count_better(table: pd.DataFrame, column: str, than: str) -> tuple[int, int]
         One of the Tables II to IX; its rows of averaged ranks are not counted.
     column, than : str
         As in `better_rows`.
+
+    Returns
+    -------
+    better, rows : int
+        Rows in which the column is better, and all rows.
     """
     wins = better_rows(dataset_rows(table), column, than)
     return int(wins.sum()), len(wins)
@@ -399,7 +426,18 @@ def _selected(scores: pd.DataFrame, title: str, **values: str) -> pd.DataFrame:
 
 
 def groups_of(scores: pd.DataFrame) -> list[str]:
-    """Those of binary and multiclass that have datasets in the scores."""
+    """Those of binary and multiclass that have datasets in the scores.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table of one corpus.
+
+    Returns
+    -------
+    list of {"binary", "multiclass"}
+        In this order.
+    """
     present = set(scores.dataset)
     kinds = {kind(classes) for name, classes in datasets(scores.corpus.iloc[0]).items() if name in present}
     return [group for group in GROUPS if group in kinds]
@@ -407,6 +445,18 @@ def groups_of(scores: pd.DataFrame) -> list[str]:
 
 def datasets_of(scores: pd.DataFrame, group: str) -> list[str]:
     """Datasets of a group in the scores, in the catalogue's order.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table of one corpus.
+    group : {"binary", "multiclass"}
+        Two classes, or more.
+
+    Returns
+    -------
+    list of str
+        At least one.
 
     Raises
     ------
@@ -433,6 +483,11 @@ def example_datasets(scores: pd.DataFrame, each: int = 2) -> list[str]:
         The tidy scores table of one corpus.
     each : int
         How many of a group, at most.
+
+    Returns
+    -------
+    list of str
+        Names.
     """
     return [name for group in groups_of(scores) for name in datasets_of(scores, group)[:each]]
 

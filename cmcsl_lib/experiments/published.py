@@ -25,7 +25,15 @@ BASE_URL = f"https://raw.githubusercontent.com/w4k2/cmcsl/{COMMIT}/scores/"
 
 
 class Published(NamedTuple):
-    """What one file of the authors must hold."""
+    """What one file of the authors must hold.
+
+    Parameters
+    ----------
+    sha256 : str
+        Its checksum.
+    shape : tuple of int
+        Of its array.
+    """
 
     sha256: str
     shape: tuple[int, ...]
@@ -79,17 +87,32 @@ AVERAGE_RANK = "average_rank"
 
 
 def published_folder() -> Path:
-    """Where the authors' arrays are looked for: CMCSL_PUBLISHED_SCORES, else published-scores in CMCSL_HOME."""
+    """Where the authors' arrays are looked for: CMCSL_PUBLISHED_SCORES, else published-scores in CMCSL_HOME.
+
+    Returns
+    -------
+    Path
+    """
     return Path(os.environ.get("CMCSL_PUBLISHED_SCORES") or home() / "published-scores").expanduser()
 
 
 def published_files() -> list[Path]:
-    """Where each of the authors' arrays should lie."""
+    """Where each of the authors' arrays should lie.
+
+    Returns
+    -------
+    list of Path
+    """
     return [published_folder() / name for name in REGISTRY]
 
 
 def available() -> bool:
-    """Whether all of the authors' arrays are there."""
+    """Whether all of the authors' arrays are there.
+
+    Returns
+    -------
+    bool
+    """
     return all(path.is_file() for path in published_files())
 
 

@@ -61,8 +61,8 @@ def _draw_budgets(place: Axes, means: pd.Series) -> None:
             place.axhline(means[method].item(), color=PALETTE[method], linestyle=style, linewidth=1, label=method)
     for method, marker in CURVES.items():
         if method in methods:
-            style = {"color": PALETTE[method], "marker": marker, "markersize": 3.5, "linewidth": 1.2}
-            place.plot(means[method].sort_index(), label=method, **style)
+            curve = means[method].sort_index()
+            place.plot(curve, marker, linestyle="-", color=PALETTE[method], markersize=3.5, linewidth=1.2, label=method)
     place.locator_params(axis="x", integer=True)
 
 

@@ -22,6 +22,7 @@ class Change:
     Parameters
     ----------
     protocol : Protocol
+        ``strict`` with the change, or ``paper``.
     same_folds : bool
         Whether training and test rows are those of ``strict``, so that scores pair up fold by fold.
     extraction : str
@@ -53,7 +54,17 @@ CHANGES = (
 
 
 def change_label(name: str) -> str:
-    """What rows of tables and figures call a protocol: its change, or its whole name if it has none."""
+    """What rows of tables and figures call a protocol: its change, or its whole name if it has none.
+
+    Parameters
+    ----------
+    name : str
+        Of the protocol.
+
+    Returns
+    -------
+    str
+    """
     return name.removeprefix(f"{STRICT.name}, ")
 
 
@@ -67,9 +78,18 @@ def load_changes(
     Parameters
     ----------
     corpus : str
+        Name of the corpus.
     reference : {"strict", "paper"}
-    datasets, budgets
-        As in `runs.load_scores`.
+        Protocol that the others are compared with.
+    datasets : list of str or str, optional
+        Names; default: all of the corpus.
+    budgets : sequence of int
+        Seeds per class.
+
+    Returns
+    -------
+    DataFrame
+        Columns `scores.COLUMNS`, the reference's rows first.
 
     Raises
     ------
