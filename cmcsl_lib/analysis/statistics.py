@@ -62,6 +62,7 @@ def variant(statistics: str | Statistics) -> Statistics:
     Returns
     -------
     Statistics
+        The variant itself.
 
     Raises
     ------
@@ -200,6 +201,7 @@ def can_be_significant(rows: int, comparisons: int) -> bool:
     Returns
     -------
     bool
+        True if so.
     """
     return comparisons * 2.0 ** (1 - rows) < ALPHA
 
@@ -297,6 +299,7 @@ def rank_comparison(values: pd.DataFrame) -> RankComparison:
     Returns
     -------
     RankComparison
+        Methods in the order of the columns.
 
     References
     ----------
@@ -343,6 +346,7 @@ def bayesian_signed_rank(
     Returns
     -------
     Posterior
+        The probabilities sum to 1.
 
     Raises
     ------

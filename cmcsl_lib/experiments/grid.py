@@ -82,6 +82,7 @@ def experiment(number: int | str) -> Experiment:
     Returns
     -------
     Experiment
+        What it varies.
 
     Raises
     ------
@@ -330,6 +331,7 @@ def check_run(features: Features, protocol: Protocol, number: int, budgets: tupl
     Returns
     -------
     list of Fold
+        All ten.
 
     Raises
     ------

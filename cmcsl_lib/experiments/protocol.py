@@ -196,6 +196,7 @@ def protocol(name: Protocol | str) -> Protocol:
     Returns
     -------
     Protocol
+        The protocol itself.
 
     Raises
     ------

@@ -91,6 +91,7 @@ def published_folder() -> Path:
     Returns
     -------
     Path
+        The file or folder need not exist.
     """
     return folder_from_environment("CMCSL_PUBLISHED_SCORES", home() / "published-scores")
 
@@ -101,6 +102,7 @@ def published_files() -> list[Path]:
     Returns
     -------
     list of Path
+        The files need not exist.
     """
     return [published_folder() / name for name in REGISTRY]
 
@@ -111,6 +113,7 @@ def available() -> bool:
     Returns
     -------
     bool
+        True if so.
     """
     return all(path.is_file() for path in published_files())
 

@@ -218,6 +218,7 @@ def part_path(job: Job, number: int) -> Path:
     Returns
     -------
     Path
+        The file or folder need not exist.
     """
     return job.parts / f"{number}.parquet"
 

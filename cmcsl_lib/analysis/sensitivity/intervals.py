@@ -110,6 +110,7 @@ def mean_interval(values: np.ndarray, correlation: np.ndarray | None = None, lev
     Returns
     -------
     Interval
+        One mean per leading axis.
 
     References
     ----------

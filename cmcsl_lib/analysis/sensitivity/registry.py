@@ -64,6 +64,7 @@ def change_label(name: str) -> str:
     Returns
     -------
     str
+        The change alone.
     """
     return name.removeprefix(f"{STRICT.name}, ")
 
