@@ -1,11 +1,14 @@
 """The paper's reference methods (Section IV-B) as classifiers."""
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..files.errors import CmcslError
 from .base import ModalityClassifier
 from .cmcsl import SelfLabelingClassifier
-from .inputs import ONLY
+from .inputs import ONLY, Features
 
 
 class PrelabeledClassifier(ModalityClassifier):
@@ -31,8 +34,29 @@ class PrelabeledClassifier(ModalityClassifier):
     array([0])
     """
 
-    def _taught(self, views, codes, metadata):
-        return dict.fromkeys(views, codes)
+    def fit(self, X: Features, y: ArrayLike, **params: Any) -> Self:
+        """Train one classifier per modality on the labelled rows.
+
+        Parameters
+        ----------
+        X, y, **params
+            As for `CMCSLClassifier.fit`.
+
+        Returns
+        -------
+        self
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the input is not as described; the message names it.
+        """
+        matrix, codes = self._validate(X, y)
+        modalities = self._preprocess(matrix, fit=True)
+        metadata = self._route(params, "fit", len(codes))
+        self.estimators_ = self._train(modalities, dict.fromkeys(modalities, codes), codes, metadata)
+        return self
 
 
 class FullyLabeledClassifier(PrelabeledClassifier):
@@ -57,14 +81,15 @@ class FullyLabeledClassifier(PrelabeledClassifier):
     cmcsl_lib.files.errors.CmcslError: y must have a label in every row for full labelling, got 1 row without one.
     """
 
-    def _taught(self, views, codes, metadata):
+    def _validate(self, X: Features, y: ArrayLike, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        matrix, codes = super()._validate(X, y, classes)
         missing = np.count_nonzero(codes < 0)
         if missing:
             raise CmcslError(
                 f"y must have a label in every row for full labelling, got {missing} "
                 f"{'row' if missing == 1 else 'rows'} without one."
             )
-        return super()._taught(views, codes, metadata)
+        return matrix, codes
 
 
 class LateFusionClassifier(PrelabeledClassifier):
@@ -101,8 +126,10 @@ class EarlyFusionClassifier(PrelabeledClassifier):
         As in `CMCSLClassifier`, with the one modality "all".
     """
 
-    def _grouped(self, columns):
-        return {ONLY: np.concatenate(list(columns.values()))}
+    def _validate(self, X: Features, y: ArrayLike, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        matrix, codes = super()._validate(X, y, classes)
+        self.modalities_ = {ONLY: np.concatenate(list(self.modalities_.values()))}
+        return matrix, codes
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -136,5 +163,5 @@ class UnimodalClassifier(SelfLabelingClassifier):
     (array([0, 0, 1, 1]), array([0, 1, 0, 1]))
     """
 
-    def _teachers(self, modality):
+    def _teachers(self, modality: str) -> list[str]:
         return [modality]

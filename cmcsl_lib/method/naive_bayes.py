@@ -143,7 +143,7 @@ def classify(fitted: Gaussians, X: np.ndarray, supports: Sequence[int] = ()) -> 
         best = likelihoods.max(axis=1)
         margin = expanded.rounding * (8 * np.abs(best) + expanded.magnitude[:, None])
         label, in_doubt = _only_one(likelihoods >= (best - margin)[:, None])
-        for number in np.flatnonzero(in_doubt.any(axis=1)):
+        for number in np.flatnonzero(in_doubt.any(axis=1)).tolist():
             rows = np.flatnonzero(in_doubt[number])
             label[number, rows] = _plain_likelihoods(fitted, number, X[part][rows]).argmax(axis=0)
         labels[:, part] = label

@@ -123,13 +123,7 @@ def ties(corpus: str, dataset: str, protocol: Protocol, budgets: tuple[int, ...]
     for budget in budgets:
         known = halves.known(halves.seeds(budget))
         visual, text = (
-            opinion(
-                SelfTrainingClassifier(GaussianNB()),
-                halves.alone[name][0],
-                np.arange(len(known)),
-                known,
-                len(features.classes),
-            )
+            opinion(SelfTrainingClassifier(GaussianNB()), halves.alone[name][0], known, len(features.classes))
             for name in MODALITIES
         )
         differ = (visual.label != text.label) & (known < 0)

@@ -281,7 +281,7 @@ def view(raw: np.ndarray, y: np.ndarray, seeds: list[np.ndarray], exchanges: Seq
     for seed_rows in seeds:
         codes = np.full(len(y), -1)
         codes[seed_rows] = y[seed_rows]
-        opinion = around_seeds(X[0], rows, codes, classes)
+        opinion = around_seeds(X[0], codes, classes)
         labels.append(opinion.label)
         sure.append(
             [np.where(codes >= 0, 0.0, EXCHANGES[name](opinion, codes >= 0)[rows, opinion.label]) for name in exchanges]
