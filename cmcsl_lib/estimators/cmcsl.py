@@ -20,43 +20,6 @@ from .strategies import EXCHANGES, Decision, decide
 TRANSFERS = ("exchange", "crosswise")
 
 
-class StreamRows(NamedTuple):
-    """Rows of a stream, c of them.
-
-    Attributes
-    ----------
-    modalities : dict of str to ndarray of shape (c, d of the modality)
-        Preprocessed features; NaN in rows that lack the modality.
-    codes : ndarray of shape (c,), dtype int64
-        Class numbers, -1 where there is no label.
-    numbers : ndarray of shape (c,), dtype int64
-        Row numbers, counted from the start of the stream.
-    """
-
-    modalities: dict[str, np.ndarray]
-    codes: np.ndarray
-    numbers: np.ndarray
-
-    def followed_by(self, batch: "StreamRows") -> "StreamRows":
-        """These rows, and those of a batch after them."""
-        modalities = {
-            # A modality that the whole batch lacks has one column only.
-            name: np.concatenate([X, np.broadcast_to(batch.modalities[name], (len(batch.codes), X.shape[1]))])
-            for name, X in self.modalities.items()
-        }
-        codes, numbers = (np.concatenate(pair) for pair in zip(self[1:], batch[1:], strict=True))
-        return StreamRows(modalities, codes, numbers)
-
-    def newest_seeds(self, count: int | None) -> "StreamRows":
-        """The labelled rows, of each class the last `count`."""
-        seeds = np.flatnonzero(self.codes >= 0)
-        if count is not None:
-            of_class = (seeds[self.codes[seeds] == code] for code in np.unique(self.codes[seeds]))
-            seeds = np.sort(np.concatenate([rows[-count:] for rows in of_class]))
-        modalities = {name: X[seeds] for name, X in self.modalities.items()}
-        return StreamRows(modalities, self.codes[seeds], self.numbers[seeds])
-
-
 class SelfLabelingClassifier(ModalityClassifier):
     """Base of the classifiers that label unlabelled rows; a subclass says which modalities teach which.
 
@@ -113,13 +76,12 @@ class SelfLabelingClassifier(ModalityClassifier):
         matrix, codes = self._validate(X, y)
         modalities = self._preprocess(matrix, fit=True)
         metadata = self._route(params, "fit", len(codes))
-        rows = StreamRows(modalities, codes, np.arange(len(codes)))
-        opinions = self._label_by_modality(rows)
+        opinions = self._label_by_modality(modalities, codes)
         decisions, overall = self._label_across_modalities(opinions, codes)
-        self._record(rows, opinions, decisions, overall)
+        self._record(opinions, decisions, overall)
         labels = {name: decision.label for name, decision in decisions.items()}
         self.estimators_ = self._train(modalities, labels, codes, metadata)
-        self._keep_seeds(rows)
+        self._keep_seeds(modalities, codes)
         return self
 
     def _check_parameters(self) -> None:
@@ -131,15 +93,15 @@ class SelfLabelingClassifier(ModalityClassifier):
         """Modalities whose labels a modality's classifier is trained on; where they differ, the surest decides."""
         raise NotImplementedError
 
-    def _label_by_modality(self, rows: StreamRows) -> dict[str, Opinion]:
+    def _label_by_modality(self, modalities: Mapping[str, np.ndarray], codes: np.ndarray) -> dict[str, Opinion]:
         """CLUSTERING and PROPAGATE, or the propagator, in each modality."""
         opinions = {}
-        for name, X in rows.modalities.items():
-            absent = np.setdiff1d(np.arange(len(self.classes_)), rows.codes[present(X)])
+        for name, X in modalities.items():
+            absent = np.setdiff1d(np.arange(len(self.classes_)), codes[present(X)])
             if len(absent):
                 listed = ", ".join(map(repr, self.classes_[absent].tolist()))
                 warnings.warn(f"Modality {name!r} has no seed of class {listed}: it labels no row so.", stacklevel=3)
-            opinions[name] = opinion(self.propagator, X, rows.codes, len(self.classes_))
+            opinions[name] = opinion(self.propagator, X, codes, len(self.classes_))
         return opinions
 
     def _label_across_modalities(
@@ -155,42 +117,26 @@ class SelfLabelingClassifier(ModalityClassifier):
         }
         return {name: decisions[names] for name, names in teachers.items()}, decisions[everyone]
 
-    def _record(
-        self,
-        rows: StreamRows,
-        opinions: Mapping[str, Opinion],
-        decisions: Mapping[str, Decision],
-        overall: Decision,
-        start: int = 0,
-    ) -> None:
-        """Set the attributes that say where labels come from; rows before `start` are earlier seeds, left out."""
-        self.unimodal_transduction_ = {
-            name: decode(each.label[start:], self.classes_) for name, each in opinions.items()
-        }
+    def _record(self, opinions: Mapping[str, Opinion], decisions: Mapping[str, Decision], overall: Decision) -> None:
+        """Set the attributes that say which labels rows got, and where from."""
+        self.unimodal_transduction_ = {name: decode(each.label, self.classes_) for name, each in opinions.items()}
+        self.transduction_by_modality_ = {name: decode(each.label, self.classes_) for name, each in decisions.items()}
         self.provenance_ = {
-            name: self._provenance(decision, rows.numbers, start) for name, decision in decisions.items()
+            name: pd.DataFrame(
+                {
+                    "label": self.transduction_by_modality_[name],
+                    "deciding_modality": pd.Series(decision.modality, dtype=object),
+                    "distance": decision.distance,
+                    "margin": decision.margin,
+                    "seed_row": decision.seed,
+                }
+            )
+            for name, decision in decisions.items()
         }
-        self.transduction_by_modality_ = {
-            name: decode(decision.label[start:], self.classes_) for name, decision in decisions.items()
-        }
-        table = self._provenance(overall, rows.numbers, start)
-        self.transduction_ = decode(overall.label[start:], self.classes_)
-        self.deciding_modality_, self.distance_ = overall.modality[start:], overall.distance[start:]
-        self.margin_, self.seed_row_ = overall.margin[start:], table.seed_row.to_numpy()
+        self.transduction_ = decode(overall.label, self.classes_)
+        self.deciding_modality_, self.distance_, self.margin_, self.seed_row_ = overall[1:]
 
-    def _provenance(self, decision: Decision, numbers: np.ndarray, start: int) -> pd.DataFrame:
-        """A decision as a table of the rows from `start` on."""
-        return pd.DataFrame(
-            {
-                "label": decode(decision.label[start:], self.classes_),
-                "deciding_modality": pd.Series(decision.modality[start:], dtype=object),
-                "distance": decision.distance[start:],
-                "margin": decision.margin[start:],
-                "seed_row": np.where(decision.seed >= 0, numbers[decision.seed], -1)[start:],
-            }
-        )
-
-    def _keep_seeds(self, rows: StreamRows) -> None:
+    def _keep_seeds(self, modalities: dict[str, np.ndarray], codes: np.ndarray) -> None:
         """Keep what `partial_fit` needs of these rows, in a classifier that has it."""
 
 
@@ -357,22 +303,24 @@ class CMCSLClassifier(SelfLabelingClassifier):
             As `fit`; also if a class has no seed, or is not one of the stream's.
         """
         first = not self.__sklearn_is_fitted__()
-        matrix, codes = (self._validate if first else self._validate_batch)(
-            X, y, None if classes is None else np.unique(classes)
-        )
+        classes = None if classes is None else np.unique(classes)
+        matrix, codes = self._validate(X, y, classes) if first else self._validate_batch(X, y, classes)
         batch = self._preprocess(matrix, fit=first)
         metadata = self._route(params, "partial_fit", len(codes))
-        rows = StreamRows(batch, codes, np.arange(len(codes)) + (0 if first else self._rows_seen))
+        rows = _StreamRows(batch, codes, np.arange(len(codes)))
         if not first:
-            rows = self._seeds.followed_by(rows)
-        start = len(rows.codes) - len(codes)
-        opinions = self._label_by_modality(rows)
+            rows = self._seeds.followed_by(rows._replace(numbers=self._rows_seen + rows.numbers))
+        opinions = self._label_by_modality(rows.modalities, rows.codes)
         decisions, overall = self._label_across_modalities(opinions, rows.codes)
-        self._record(rows, opinions, decisions, overall, start)
-        labels = {name: decision.label[start:] for name, decision in decisions.items()}
+        # Of the seeds of earlier batches, which come first, nothing is recorded.
+        start = len(rows.codes) - len(codes)
+        opinions = {name: each._replace(label=each.label[start:]) for name, each in opinions.items()}
+        decisions = {name: _of_batch(each, start, rows.numbers) for name, each in decisions.items()}
+        self._record(opinions, decisions, _of_batch(overall, start, rows.numbers))
+        labels = {name: decision.label for name, decision in decisions.items()}
         estimators = {} if first else self.estimators_
         self.estimators_ = self._train(batch, labels, rows.codes, metadata, "partial_fit", estimators)
-        self._keep_seeds(rows)
+        self._keep_seeds(*rows)
         return self
 
     def _check_parameters(self) -> None:
@@ -407,5 +355,41 @@ class CMCSLClassifier(SelfLabelingClassifier):
             return every
         return [name for name in every if name != modality] if self.transfer == "crosswise" else [self.transfer]
 
-    def _keep_seeds(self, rows: StreamRows) -> None:
+    def _keep_seeds(
+        self, modalities: dict[str, np.ndarray], codes: np.ndarray, numbers: np.ndarray | None = None
+    ) -> None:
+        rows = _StreamRows(modalities, codes, np.arange(len(codes)) if numbers is None else numbers)
         self._seeds, self._rows_seen = rows.newest_seeds(self.max_seeds), int(rows.numbers[-1]) + 1
+
+
+class _StreamRows(NamedTuple):
+    """Rows of a stream: features as from `_preprocess`, class numbers, row numbers from the start of the stream."""
+
+    modalities: dict[str, np.ndarray]
+    codes: np.ndarray
+    numbers: np.ndarray
+
+    def followed_by(self, batch: "_StreamRows") -> "_StreamRows":
+        """These rows, and those of a batch after them."""
+        modalities = {
+            # A modality that the whole batch lacks has one column only.
+            name: np.concatenate([X, np.broadcast_to(batch.modalities[name], (len(batch.codes), X.shape[1]))])
+            for name, X in self.modalities.items()
+        }
+        codes, numbers = (np.concatenate(pair) for pair in zip(self[1:], batch[1:], strict=True))
+        return _StreamRows(modalities, codes, numbers)
+
+    def newest_seeds(self, count: int | None) -> "_StreamRows":
+        """The labelled rows, of each class the last `count`."""
+        seeds = np.flatnonzero(self.codes >= 0)
+        if count is not None:
+            of_class = (seeds[self.codes[seeds] == code] for code in np.unique(self.codes[seeds]))
+            seeds = np.sort(np.concatenate([rows[-count:] for rows in of_class]))
+        modalities = {name: X[seeds] for name, X in self.modalities.items()}
+        return _StreamRows(modalities, self.codes[seeds], self.numbers[seeds])
+
+
+def _of_batch(decision: Decision, start: int, numbers: np.ndarray) -> Decision:
+    """A decision on the rows from `start` on; seeds by their row numbers in the stream."""
+    decision = decision._replace(seed=np.where(decision.seed >= 0, numbers[decision.seed], -1))
+    return Decision(*(array[start:] for array in decision))
