@@ -36,7 +36,18 @@ FUSIONS = ("mean", "maximum")
 
 
 def base_has(method: str) -> Callable[["ModalityClassifier"], bool]:
-    """Condition for `available_if`: the base estimator has this method."""
+    """Make a condition for `available_if`: the base estimator has a method.
+
+    Parameters
+    ----------
+    method : str
+        Its name.
+
+    Returns
+    -------
+    callable
+        Takes a classifier; returns True or raises AttributeError.
+    """
 
     def check(self: "ModalityClassifier") -> bool:
         if not hasattr(self._base(), method):
@@ -51,8 +62,8 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion
-        As in `CMCSLClassifier`.
+    base_estimator, modalities, preprocessing, class_weight, fusion : optional
+        As for `CMCSLClassifier`.
     """
 
     def __init__(
@@ -80,11 +91,12 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n, d), or dict of str to array-like
-            As in `fit`; a dict may leave out modalities.
+            As for `fit`; a dict may leave out modalities.
 
         Returns
         -------
         ndarray of shape (n,)
+            Classes, as in `classes_`.
 
         Raises
         ------
@@ -109,6 +121,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n, d), or dict of str to array-like
+            As for `predict`.
 
         Returns
         -------
@@ -125,6 +138,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n, d), or dict of str to array-like
+            As for `predict`.
 
         Returns
         -------
@@ -146,6 +160,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n, d), or dict of str to array-like
+            As for `predict`.
 
         Returns
         -------
@@ -171,13 +186,16 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n, d), or dict of str to array-like
+            As for `predict`.
         y : array-like of shape (n,)
-            As in `fit`.
+            As for `fit`.
         sample_weight : array-like of shape (n,), optional
+            Weights of the rows; default all equal.
 
         Returns
         -------
         float
+            In [0, 1].
 
         Raises
         ------
@@ -192,11 +210,12 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         return float(accuracy_score(labels, predicted[labeled], sample_weight=weight))
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Which metadata goes where: what `fit` and `partial_fit` are given, to the base estimator.
+        """Route the metadata of `fit` and `partial_fit` to the base estimator.
 
         Returns
         -------
         MetadataRouter
+            See the metadata routing of scikit-learn.
         """
         mapping = MethodMapping().add(caller="fit", callee="fit").add(caller="partial_fit", callee="partial_fit")
         router = MetadataRouter(owner=type(self).__name__).add_self_request(self)

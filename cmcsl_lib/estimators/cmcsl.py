@@ -25,7 +25,7 @@ class SelfLabelingClassifier(ModalityClassifier):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion, propagator, min_margin
+    base_estimator, modalities, preprocessing, class_weight, fusion, propagator, min_margin : optional
         As for `CMCSLClassifier`.
     """
 
@@ -284,16 +284,17 @@ class CMCSLClassifier(SelfLabelingClassifier):
         X : array-like or DataFrame of shape (n, d), or dict of str to array-like
             The batch.
         y : array-like of shape (n,)
-            As in `fit`; after the first batch all rows may be unlabelled.
+            As for `fit`; after the first batch all rows may be unlabelled.
         classes : array-like of shape (k,), optional
             All classes of the stream; default those that are labelled in the first batch. Each must have a seed
             there. May be left out in later calls.
-        **params
+        **params : dict
             Metadata for the `partial_fit` of the base estimator.
 
         Returns
         -------
         self
+            Fitted.
 
         Raises
         ------

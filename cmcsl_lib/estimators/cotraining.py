@@ -23,8 +23,8 @@ class CoTrainingClassifier(ModalityClassifier):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion
-        As in `CMCSLClassifier`; the base estimator must have `predict_proba`. With one modality this is self-training.
+    base_estimator, modalities, preprocessing, class_weight, fusion : optional
+        As for `CMCSLClassifier`; the base estimator must have `predict_proba`. With one modality this is self-training.
     growth : int, default=1
         Rows of each class that each modality labels in one round. [1]_ takes numbers in proportion to the classes; a
         single one suits seeds that are equally many per class.
@@ -46,7 +46,7 @@ class CoTrainingClassifier(ModalityClassifier):
     n_iter_ : int
         How often the classifiers were trained: once per round, and once on the labels of all rounds.
     classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
-        As in `CMCSLClassifier`. The classifiers are trained on the labels of all rounds.
+        As for `CMCSLClassifier`. The classifiers are trained on the labels of all rounds.
 
     Notes
     -----
@@ -105,8 +105,10 @@ class CoTrainingClassifier(ModalityClassifier):
 
         Parameters
         ----------
-        X, y, **params
+        X, y : array-like
             As for `CMCSLClassifier.fit`.
+        **params : dict
+            Metadata for the `fit` of the base estimator.
 
         Returns
         -------

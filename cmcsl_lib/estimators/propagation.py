@@ -17,7 +17,7 @@ MEMORY = 2**26
 class Opinion(NamedTuple):
     """What one modality says of every row, n rows and k classes.
 
-    Attributes
+    Parameters
     ----------
     label : ndarray of shape (n,), dtype int64
         The modality's own pseudo-label; -1 where it says nothing, because it is missing or has no seeds.
@@ -57,12 +57,12 @@ def opinion(propagator: BaseEstimator | None, X: np.ndarray, codes: np.ndarray, 
     codes : ndarray of shape (n,), dtype int64
         Class of each labelled row, in 0..classes-1, and -1 for the others.
     classes : int
-        k, how many there are.
+        How many there are, k.
 
     Returns
     -------
     Opinion
-        Of all n rows.
+        Of all rows.
     """
     n = len(codes)
     has_modality = present(X)
@@ -90,11 +90,12 @@ def around_seeds(X: np.ndarray, codes: np.ndarray, classes: int) -> Opinion:
     codes : ndarray of shape (n,), dtype int64
         Class of each labelled row, -1 for the others; at least one row is labelled.
     classes : int
-        k, how many there are.
+        How many there are, k.
 
     Returns
     -------
     Opinion
+        Of these rows; its seeds are positions in X.
     """
     # Class by class, as LABELING draws them: of equally near seeds the lower class wins.
     seeds = np.flatnonzero(codes >= 0)
@@ -117,12 +118,13 @@ def by_propagator(propagator: BaseEstimator, X: np.ndarray, codes: np.ndarray, c
     propagator : estimator
         With `predict_proba`. It is first shown all rows, unlabelled ones as -1; if it takes -1 for a class, it knows
         no unlabelled rows and is fitted again, to the labelled ones alone.
-    X, codes, classes
+    X, codes, classes : ndarray, ndarray, int
         As for `around_seeds`.
 
     Returns
     -------
     Opinion
+        Of these rows; clusters have no seeds.
 
     Raises
     ------

@@ -18,13 +18,13 @@ class PrelabeledClassifier(ModalityClassifier):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion
-        As in `CMCSLClassifier`.
+    base_estimator, modalities, preprocessing, class_weight, fusion : optional
+        As for `CMCSLClassifier`.
 
     Attributes
     ----------
     classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
-        As in `CMCSLClassifier`.
+        As for `CMCSLClassifier`.
 
     Examples
     --------
@@ -39,8 +39,10 @@ class PrelabeledClassifier(ModalityClassifier):
 
         Parameters
         ----------
-        X, y, **params
+        X, y : array-like
             As for `CMCSLClassifier.fit`.
+        **params : dict
+            Metadata for the `fit` of the base estimator.
 
         Returns
         -------
@@ -64,16 +66,20 @@ class FullyLabeledClassifier(PrelabeledClassifier):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion
-        As in `CMCSLClassifier`.
+    base_estimator, modalities, preprocessing, class_weight, fusion : optional
+        As for `CMCSLClassifier`.
 
     Attributes
     ----------
     classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
-        As in `CMCSLClassifier`.
+        As for `CMCSLClassifier`.
 
     Examples
     --------
+    >>> X = [[0., 1.], [1., 8.], [9., 2.], [8., 9.]]
+    >>> FullyLabeledClassifier(preprocessing="STD").fit(X, [0, 0, 1, 1]).predict([[2., 5.]])
+    array([0])
+
     All labels are needed:
 
     >>> FullyLabeledClassifier().fit([[0., 1.], [1., 0.], [1., 1.]], [0, 1, -1])
@@ -100,13 +106,23 @@ class LateFusionClassifier(PrelabeledClassifier):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion
-        As in `CMCSLClassifier`.
+    base_estimator, modalities, preprocessing, class_weight, fusion : optional
+        As for `CMCSLClassifier`.
 
     Attributes
     ----------
     classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
-        As in `CMCSLClassifier`.
+        As for `CMCSLClassifier`.
+
+    Examples
+    --------
+    The row is not clear in the first modality, but in the second.
+
+    >>> import numpy as np
+    >>> X = np.array([[0., 0.], [1., 1.], [2., 8.], [3., 9.]])
+    >>> fusion = LateFusionClassifier(modalities={"visual": [0], "text": [1]}, preprocessing="RAW")
+    >>> fusion.fit(X, [0, 0, 1, 1]).predict([[1.5, 7.]])
+    array([1])
     """
 
 
@@ -117,13 +133,21 @@ class EarlyFusionClassifier(PrelabeledClassifier):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion
-        As in `CMCSLClassifier`; there is nothing that `fusion` could combine.
+    base_estimator, modalities, preprocessing, class_weight, fusion : optional
+        As for `CMCSLClassifier`; there is nothing that `fusion` could combine.
 
     Attributes
     ----------
     classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
-        As in `CMCSLClassifier`, with the one modality "all".
+        As for `CMCSLClassifier`, with the one modality "all".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0., 0.], [1., 1.], [2., 8.], [3., 9.]])
+    >>> fusion = EarlyFusionClassifier(modalities={"visual": [0], "text": [1]}, preprocessing="RAW")
+    >>> fusion.fit(X, [0, 0, 1, 1]).predict([[1.5, 7.]])
+    array([1])
     """
 
     def _validate(self, X: Features, y: ArrayLike, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
@@ -142,8 +166,8 @@ class UnimodalClassifier(SelfLabelingClassifier):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion, propagator, min_margin
-        As in `CMCSLClassifier`. A margin is that within the modality.
+    base_estimator, modalities, preprocessing, class_weight, fusion, propagator, min_margin : optional
+        As for `CMCSLClassifier`. A margin is that within the modality.
 
     Attributes
     ----------
@@ -152,7 +176,7 @@ class UnimodalClassifier(SelfLabelingClassifier):
     transduction_, deciding_modality_, distance_, margin_, seed_row_
         The same of the surest modality of each row. With several modalities no classifier was trained on these.
     classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
-        As in `CMCSLClassifier`.
+        As for `CMCSLClassifier`.
 
     Examples
     --------

@@ -89,7 +89,7 @@ EXCHANGES = {"distance": _as_they_are, "rank": _by_rank, "scale": _by_scale, "pr
 class Decision(NamedTuple):
     """Pseudo-labels on which modalities agreed, and where each comes from.
 
-    Attributes
+    Parameters
     ----------
     label : ndarray of shape (n,), dtype int64
         Known or pseudo-label, -1 where no modality says anything or the margin is too small.
@@ -130,6 +130,7 @@ def decide(
     Returns
     -------
     Decision
+        Of all rows.
     """
     rows, labeled = np.arange(len(codes)), codes >= 0
     sure = [

@@ -15,7 +15,7 @@ from ..files.errors import CmcslError
 class Clusters(NamedTuple):
     """One modality divided among the seeds.
 
-    Attributes
+    Parameters
     ----------
     seed : ndarray of shape (n,), dtype int64
         For each row the position, in the list of seeds, of the seed whose cluster it is in.
@@ -30,7 +30,7 @@ class Clusters(NamedTuple):
 class CrossModalLabels(NamedTuple):
     """What the modalities agreed on.
 
-    Attributes
+    Parameters
     ----------
     label : ndarray of shape (n,), dtype int64
         Cross-modal pseudo-label of each row.
@@ -89,12 +89,17 @@ def clustering(X: np.ndarray, seeds: np.ndarray) -> Clusters:
         One preprocessed modality.
     seeds : ndarray of shape (c,), dtype int64
         Row numbers of the seeds.
+
+    Returns
+    -------
+    Clusters
+        One per seed.
     """
     return assign(cdist(X, X[seeds]), seeds)
 
 
 def assign(distances: np.ndarray, seeds: np.ndarray) -> Clusters:
-    """The part of CLUSTERING that follows once distances are known.
+    """Finish CLUSTERING once distances are known.
 
     Parameters
     ----------
@@ -102,6 +107,11 @@ def assign(distances: np.ndarray, seeds: np.ndarray) -> Clusters:
         Euclidean distance of each row to each seed.
     seeds : ndarray of shape (c,), dtype int64
         Row numbers of the seeds.
+
+    Returns
+    -------
+    Clusters
+        One per seed.
 
     Notes
     -----
