@@ -320,21 +320,10 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         method: str = "fit",
         estimators: Mapping[str, BaseEstimator] | None = None,
     ) -> dict[str, BaseEstimator]:
-        """Train the classifier of each modality, a new one where `estimators` has none.
+        """Train the classifier of each modality on its `labels`, rows with -1 left out.
 
-        Parameters
-        ----------
-        modalities : dict of str to ndarray of shape (n, d of the modality)
-            From `_preprocess`.
-        labels : dict of str to ndarray of shape (n,), dtype int64
-            Class numbers that each classifier learns; rows with -1 are left out.
-        codes : ndarray of int64
-            Known class numbers, from which the weights of the classes are taken; -1 where there is no label.
-        metadata : dict
-            From `_route`.
-        method : {"fit", "partial_fit"}
-        estimators : dict of str to estimator, optional
-            Classifiers that learn on.
+        Classes are weighted by the known labels `codes`. `method` is "fit", or "partial_fit" of those `estimators`
+        that there are already.
         """
         weights, trained = self._class_weights(codes), dict(estimators or {})
         for name, X in modalities.items():

@@ -156,13 +156,7 @@ def _per_class(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distance to the nearest seed of each class, and which seed that is; both of shape (m, k).
 
-    Parameters
-    ----------
-    X, seeds : ndarray of shape (m, d) and (c, d), dtype float64
-    seed_label : ndarray of shape (c,), dtype int64
-        In ascending order.
-    own : ndarray of shape (m,), dtype int64, optional
-        Which seed each row is itself; it is not compared with that.
+    `seed_label` is in ascending order. `own` is the seed that each row is itself, with which it is not compared.
     """
     nearest, which = np.full((len(X), classes), np.inf), np.zeros((len(X), classes), dtype=np.int64)
     present, starts = np.unique(seed_label, return_index=True)

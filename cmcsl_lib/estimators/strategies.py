@@ -22,7 +22,7 @@ def _as_they_are(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
 
 def _by_rank(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
     """``rank``: share of the modality's unlabelled rows that lie at most so far from their seeds."""
-    own = np.sort(_own(opinion)[_unlabeled_with_opinion(opinion, labeled)])
+    own = np.sort(opinion.distance[_pseudo_labels(opinion, labeled)])
     shares = np.searchsorted(own, opinion.distance, side="right") / max(len(own), 1)
     return np.where(np.isinf(opinion.distance), np.inf, shares)
 
@@ -32,8 +32,8 @@ def _by_scale(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
 
     A cluster without such rows, or whose rows all lie on the seed, takes the mean of the whole modality.
     """
-    unlabeled = _unlabeled_with_opinion(opinion, labeled)
-    own, clusters = _own(opinion)[unlabeled], opinion.cluster[unlabeled, opinion.label[unlabeled]]
+    pseudo_labels = _pseudo_labels(opinion, labeled)
+    own, clusters = opinion.distance[pseudo_labels], opinion.cluster[pseudo_labels]
     counts = np.bincount(clusters, minlength=len(opinion.seeds))
     means = np.bincount(clusters, own, len(opinion.seeds)) / np.maximum(counts, 1)
     return opinion.distance / np.where(means > 0, means, _mean(own))[opinion.cluster]
@@ -60,16 +60,14 @@ def _by_probability(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
 def _temperature(opinion: Opinion, seed_distance: np.ndarray, labeled: np.ndarray) -> float:
     """Temperature of `_by_probability`, in the unit of the distances.
 
-    Notes
-    -----
-    Few seeds are often told apart without an error, and would be most likely at temperature 0. As in Platt's
+    Few seeds are often separated without an error, and would be most likely at temperature 0. As in Platt's
     calibration, each of N is therefore taken for a member of its class with weight (N + 1) / (N + 2) only.
     """
     own_class = seed_distance[np.arange(len(opinion.seeds)), opinion.seed_label]
     judged = np.isfinite(own_class)
     distances = seed_distance[judged][:, np.unique(opinion.seed_label)]
     if not judged.any() or distances.shape[1] < 2:
-        return _mean(_own(opinion)[_unlabeled_with_opinion(opinion, labeled)])
+        return _mean(opinion.distance[_pseudo_labels(opinion, labeled)])
     unit = _mean(distances)
     right = np.unique(opinion.seed_label) == opinion.seed_label[judged][:, None]
     weight = (judged.sum() + 1) / (judged.sum() + 2)
@@ -165,18 +163,14 @@ def _margin(best: np.ndarray, tables: np.ndarray, label: np.ndarray) -> np.ndarr
     return 1 - np.minimum(ratio, 1)
 
 
-def _own(opinion: Opinion) -> np.ndarray:
-    """Distance of each row to its own label."""
-    return opinion.distance[np.arange(len(opinion.label)), opinion.label]
-
-
-def _unlabeled_with_opinion(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
-    """Unlabelled rows of which the modality says something, as a mask."""
-    return (opinion.label >= 0) & ~labeled
+def _pseudo_labels(opinion: Opinion, labeled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unlabelled rows of which the modality says something, and their labels: an index into arrays of shape (n, k)."""
+    rows = np.flatnonzero((opinion.label >= 0) & ~labeled)
+    return rows, opinion.label[rows]
 
 
 def _mean(distances: np.ndarray) -> float:
-    """Their mean, 1 if it can't divide anything."""
+    """Mean distance as a unit: 1 where all are 0, or there are none."""
     return float(distances.mean()) if distances.any() else 1.0
 
 

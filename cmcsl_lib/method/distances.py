@@ -47,7 +47,7 @@ def clusterings(X: np.ndarray, seeds: list[np.ndarray]) -> list[Clusters]:
         for cluster, nearest in zip(clusters, _nearest(X[part], vectors, columns, fresh, inside), strict=True):
             cluster.seed[part], cluster.distance[part] = nearest
     for cluster, rows in zip(clusters, seeds, strict=True):
-        # As in `labeling.assign`: a seed is in its own cluster, a row that is drawn twice in that of its first place.
+        # As in `labeling.clustering`: a seed is in its own cluster, a row drawn twice in that of its first place.
         cluster.seed[rows[::-1]] = np.arange(len(rows))[::-1]
         cluster.distance[rows] = 0.0
     return clusters
@@ -62,15 +62,8 @@ def _nearest(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Place in each list of the seed that is nearest to each row, and its distance.
 
-    Parameters
-    ----------
-    X : ndarray of shape (m, d)
-    seeds : ndarray of shape (c, d)
-        All that are in any list.
-    columns : list of ndarray of int64
-        The lists, as rows of `seeds`.
-    inside : list of ndarray of int64
-        The rows of `X` that are seeds of each list themselves; their results are overwritten.
+    `columns` are the lists, as rows of `seeds`; `inside` are the rows of X that are themselves seeds in each list: the
+    results for these are overwritten.
     """
     sizes, seed_sizes = (np.einsum("ij,ij->i", each, each) for each in (X, seeds))
     largest = sizes + seed_sizes.max()
@@ -102,13 +95,7 @@ def _two_nearest(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """For each list: smallest and second smallest of its rows of `products`, and which row is the smallest.
 
-    All three are overwritten for the next list.
-
-    Parameters
-    ----------
-    products : ndarray of shape (c, m)
-    fresh : list of (bool, ndarray of int64)
-        Whether the list has all rows of the one before it, and which others.
+    All three are overwritten for the next list; `fresh` is from `_fresh`.
     """
     m = products.shape[1]
     for goes_on, rows in fresh:

@@ -94,30 +94,13 @@ def clustering(X: np.ndarray, seeds: np.ndarray) -> Clusters:
     -------
     Clusters
         One per seed.
-    """
-    return assign(cdist(X, X[seeds]), seeds)
-
-
-def assign(distances: np.ndarray, seeds: np.ndarray) -> Clusters:
-    """Finish CLUSTERING once distances are known.
-
-    Parameters
-    ----------
-    distances : ndarray of shape (n, c), dtype float64
-        Euclidean distance of each row to each seed.
-    seeds : ndarray of shape (c,), dtype int64
-        Row numbers of the seeds.
-
-    Returns
-    -------
-    Clusters
-        One per seed.
 
     Notes
     -----
-    A tie goes to the seed that stands first. A seed is in its own cluster, at distance 0, also where
-    another seed has the same features: else its known label could be lost.
+    A tie goes to the seed that stands first. A seed is in its own cluster, at distance 0, also where another seed has
+    the same features: else its known label could be lost.
     """
+    distances = cdist(X, X[seeds])
     seed = distances.argmin(axis=1)
     distance = distances[np.arange(len(seed)), seed]
     # Backwards, so that a row drawn twice belongs to its first place among the seeds.
