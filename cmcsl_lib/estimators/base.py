@@ -297,8 +297,10 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
                     self.preprocessors_[name] = transformer.fit(X)
                 X = np.asarray(self.preprocessors_[name].transform(X), dtype=np.float64)
             check_gaps(name, rows[np.isnan(X).any(axis=1)])
-            modalities[name] = np.full((len(matrix), X.shape[1]), np.nan)
-            modalities[name][rows] = X
+            modalities[name] = X
+            if len(rows) < len(matrix):
+                modalities[name] = np.full((len(matrix), X.shape[1]), np.nan)
+                modalities[name][rows] = X
         return modalities
 
     def _route(self, params: dict[str, Any], method: str, n: int) -> dict[str, Any]:
