@@ -1,8 +1,14 @@
 # `make book` and `make test` set up what they need in .venv and may be repeated.
 PYTHON ?= python3
 BIN := .venv/bin
+# Scripts of an environment name the folder that they were made in: one that was copied or moved with the checkout is
+# made anew.
+scripts = $(CURDIR)/$(1)/bin/
+named = grep -qF -e '!$(scripts)' -e ' $(scripts)' -e '"$(scripts)' $(1)/bin/pip
+elsewhere = $(shell test ! -x $(1)/bin/pip || $(named) || echo elsewhere)
+venv = $(if $(call elsewhere,$(1)),,test -x $(1)/bin/python ||) $(PYTHON) -m venv --clear $(1)
 
-.PHONY: book pdf scores check test quick weekly test-oldest newest sums clean
+.PHONY: book pdf scores check test quick weekly test-oldest newest sums clean elsewhere
 
 book: .venv/installed-book
 	@$(BIN)/cmcsl book
@@ -24,8 +30,8 @@ check: .venv-check/installed
 	.venv-check/bin/ruff check .
 	PYTHONPATH=. .venv-check/bin/lint-imports --no-cache
 
-.venv-check/installed: requirements/check.txt
-	test -x .venv-check/bin/python || $(PYTHON) -m venv .venv-check
+.venv-check/installed: requirements/check.txt $(call elsewhere,.venv-check)
+	$(call venv,.venv-check)
 	.venv-check/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	@touch $@
 
@@ -41,21 +47,21 @@ weekly: .venv/installed-test
 test-oldest: .venv-oldest/installed
 	.venv-oldest/bin/python -m pytest
 
-.venv-oldest/installed: requirements/oldest.txt
-	test -x .venv-oldest/bin/python || $(PYTHON) -m venv .venv-oldest
+.venv-oldest/installed: requirements/oldest.txt $(call elsewhere,.venv-oldest)
+	$(call venv,.venv-oldest)
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -r $<
 	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 # The newest packages that pyproject.toml allows, instead of the exact ones of requirements/.
 newest:
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(call venv,.venv)
 	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e ".[extract,test,bayes,dask]"
 	@touch .venv/installed-book .venv/installed-test
 
-.venv/installed-book: requirements/book.txt pyproject.toml
+.venv/installed-book: requirements/book.txt pyproject.toml $(call elsewhere,.venv)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cmcsl needs Python 3.11 or newer: make PYTHON=python3.11")'
-	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(call venv,.venv)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/book.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
 	@touch $@

@@ -62,7 +62,7 @@ def test_a_notebook_that_can_not_be_executed_here_is_left_out(small, capsys):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["99"], "Unknown notebook '99': choose from 01_good, 02_bad"),
         (["01", "--corpus", "nowhere"], "Unknown corpus"),
@@ -71,9 +71,9 @@ def test_a_notebook_that_can_not_be_executed_here_is_left_out(small, capsys):
         (["01", "--datasets", "XX"], "Unknown dataset"),
     ],
 )
-def test_wrong_names_are_found_before_anything_is_executed(small, capsys, words, told):
+def test_wrong_names_are_found_before_anything_is_executed(small, capsys, words, message):
     assert main(["notebooks", *words, "--to", str(small)]) == 2
-    assert told in capsys.readouterr().err
+    assert message in capsys.readouterr().err
     assert not small.exists()
 
 

@@ -58,8 +58,8 @@ def test_what_some_packages_put_on_the_path_is_not_the_environment(tmp_path, mon
 
 def test_a_failed_notebook_tells_its_cell_and_error_and_keeps_its_copy(make_page, tmp_path):
     page = make_page("raise RuntimeError('on purpose')")
-    told = execution.execute(page).get_msg()
-    assert "20_made failed in its cell 20-01: RuntimeError: on purpose" in told
+    message = execution.execute(page).get_msg()
+    assert "20_made failed in its cell 20-01: RuntimeError: on purpose" in message
     assert not page.output.exists()
     copy = nbformat.read(tmp_path / "failed" / "20_made.ipynb", as_version=4)
     assert any(output.output_type == "error" for cell in copy.cells for output in cell.get("outputs", ()))
@@ -78,7 +78,7 @@ def test_the_other_notebooks_go_on_and_the_exit_code_tells(make_page, tmp_path, 
 
 
 @pytest.mark.parametrize(
-    ("printed", "told"),
+    ("printed", "reason"),
     [
         (
             "WARNING: a page\nTraceback (most recent call last):\n  File\nThere was an error in building your book.\n",
@@ -91,7 +91,7 @@ def test_the_other_notebooks_go_on_and_the_exit_code_tells(make_page, tmp_path, 
         ),
     ],
 )
-def test_a_book_that_jupyter_book_did_not_finish_leaves_the_last_one(tmp_path, monkeypatch, printed, told):
+def test_a_book_that_jupyter_book_did_not_finish_leaves_the_last_one(tmp_path, monkeypatch, printed, reason):
     monkeypatch.setattr(execution, "RUNNING", tmp_path / "running")
     monkeypatch.setattr(schedule, "BUILD", tmp_path)
     monkeypatch.setattr(schedule, "readable_path", lambda path: "_build")
@@ -107,7 +107,7 @@ def test_a_book_that_jupyter_book_did_not_finish_leaves_the_last_one(tmp_path, m
     assert schedule.jupyter_book("html") is None
     (tmp_path / "html" / "index.html").write_text("old")
     code = 1
-    assert schedule.jupyter_book("html").get_msg() == (told or f"jupyter-book failed:\n{printed.rstrip()}") + "\n"
+    assert schedule.jupyter_book("html").get_msg() == (reason or f"jupyter-book failed:\n{printed.rstrip()}") + "\n"
     assert (tmp_path / "html" / "index.html").read_text() == "old"
     code = 0
     assert schedule.jupyter_book("html") is None
@@ -125,7 +125,7 @@ def test_an_executed_page_tells_what_it_was_run_with_and_when(make_page):
     assert str(REPOSITORY.parent) not in run["input_path"] or not page.notebook.is_relative_to(REPOSITORY)
     last = executed.cells[-1]
     assert last.id == "20-record"
-    for told in (
+    for words in (
         run["start_time"][:10],
         "corpus openclipart",
         "protocol paper",
@@ -133,7 +133,7 @@ def test_an_executed_page_tells_what_it_was_run_with_and_when(make_page):
         record["made_from"]["data"][:12],
         "without the authors' published scores",
     ):
-        assert told in last.source
+        assert words in last.source
 
 
 def test_readers_see_the_record_and_which_pages_show_published_scores(make_page, tmp_path, monkeypatch):
@@ -235,10 +235,10 @@ def test_a_page_depends_on_the_modules_that_it_imports(tmp_path, monkeypatch):
         ]
     )
     nbformat.write(notebook, tmp_path / "notebook.ipynb")
-    found = {
+    modules = {
         path.relative_to(tmp_path / "cmcsl_lib").as_posix() for path in freshness.library(tmp_path / "notebook.ipynb")
     }
-    assert found == set(sources) - {"alone.py"}
+    assert modules == set(sources) - {"alone.py"}
 
 
 @pytest.mark.parametrize(
@@ -260,17 +260,17 @@ def test_a_page_depends_on_the_data_that_its_modules_read(module, folders, make_
 
 
 @pytest.mark.parametrize(
-    ("latex", "told"),
+    ("latex", "expected"),
     [
         (r"n_i < m", "<msub><mi>n</mi><mi>i</mi></msub><mo>&lt;</mo><mi>m</mi>"),
         (r"a &= b \\ c &= d", "<mtable"),
         (r"\begin{align}a &= b\end{align}", "<mtable"),
     ],
 )
-def test_formulas_become_mathml(latex, told):
-    made = mathematics.mathml(latex, display=True)
-    assert told in made and made.startswith('<math display="block"')
-    assert "(1)" not in made
+def test_formulas_become_mathml(latex, expected):
+    formula = mathematics.mathml(latex, display=True)
+    assert expected in formula and formula.startswith('<math display="block"')
+    assert "(1)" not in formula
 
 
 def test_a_formula_that_cannot_be_shown_stops_the_book():
@@ -303,7 +303,7 @@ def test_a_page_whose_source_is_absent_is_one_paragraph_until_it_is_there(make_p
 
 def test_a_corpus_that_is_not_on_this_machine_stops_the_book_before_any_notebook(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
-    monkeypatch.setattr(schedule, "pages", lambda *given, **further: pytest.fail("too late"))
+    monkeypatch.setattr(schedule, "pages", lambda *arguments, **further: pytest.fail("too late"))
     assert main(["book", "--corpus", "mm-imdb"]) == 2
     assert "cmcsl fetch mm-imdb" in capsys.readouterr().err
 

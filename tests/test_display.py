@@ -1,6 +1,7 @@
 import base64
 import io
 import re
+from types import SimpleNamespace
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -8,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cmcsl_lib.book.display import FIGURE, show_figure, show_table
-from cmcsl_lib.book.page_files import take_out
+from cmcsl_lib.book.site import complete_page, take_out
 
 
 @pytest.fixture
@@ -50,7 +51,7 @@ def test_the_files_of_a_figure_lie_beside_its_page_in_the_book(figure, tmp_path)
         outdir = tmp_path
 
     context = {"body": f"<p>before</p>{figure.links()}", "pathto": lambda name, resource: f"../{name}"}
-    take_out(App, "book/page", "page.html", context, None)
+    take_out(App, "book/page", context)
     assert 'download="numbers.svg" href="../_downloads/book/page/numbers.svg"' in context["body"]
     assert "base64," not in context["body"]
     assert (tmp_path / "_downloads/book/page/numbers.csv").read_text() == figure.csv
@@ -58,12 +59,16 @@ def test_the_files_of_a_figure_lie_beside_its_page_in_the_book(figure, tmp_path)
 
 
 def test_pages_without_a_body_are_left_alone(tmp_path):
-    class App:
-        outdir = tmp_path
-
+    app = SimpleNamespace(outdir=tmp_path, config=SimpleNamespace(root_doc="index"))
     context = {}
-    take_out(App, "search", "search.html", context, None)
-    assert not context and not list(tmp_path.iterdir())
+    complete_page(app, "search", "search.html", context, None)
+    assert not context.get("body") and not list(tmp_path.iterdir())
+
+
+def test_dollars_in_tables_are_no_formulas():
+    table = pd.DataFrame({"price": ["$5 or $6"]})
+    for text in (table._repr_html_(), show_table(table).data):
+        assert 'class="dataframe tex2jax_ignore' in text and "$5 or $6" in text
 
 
 def test_tables_are_shown_with_all_of_their_rows():

@@ -4,7 +4,6 @@ import base64
 import csv
 import io
 import json
-import shutil
 import xml.etree.ElementTree as ET
 
 import numpy as np
@@ -12,7 +11,7 @@ import pytest
 from own_corpora import HOSTILE
 from PIL import Image
 
-from cmcsl_lib.book import explorer
+from cmcsl_lib.book import explorer, pdf
 from cmcsl_lib.corpora import load
 from cmcsl_lib.corpora.features import load_features
 from cmcsl_lib.experiments.exchange import exchange_table
@@ -20,17 +19,6 @@ from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.sources import source_scores
 
 STRICT = PROTOCOLS["strict"]
-BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
-FLAGS = [
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-sync",
-    "--disable-background-networking",
-    "--disable-component-update",
-]
 
 
 @pytest.fixture(scope="module")
@@ -53,8 +41,8 @@ def test_scores_are_means_over_folds_and_over_the_datasets_of_a_group(score_data
     strict = score_data["sources"][0]
     assert strict["title"] == "openclipart, strict protocol" and strict["budgets"] == list(range(1, 21))
     assert list(strict["datasets"]) == ["binary datasets, mean", "multiclass datasets, mean", "AF", "PT", "AFP"]
-    its = scores.query("classifier == 'LR' and modality == 'text' and method == 'UNI' and budget == 3")
-    means = its.groupby("dataset").balanced_accuracy.mean()
+    selected = scores.query("classifier == 'LR' and modality == 'text' and method == 'UNI' and budget == 3")
+    means = selected.groupby("dataset").balanced_accuracy.mean()
     assert strict["datasets"]["AFP"]["LR"]["text"]["UNI"][2] == pytest.approx(means["AFP"], abs=5e-5)
     together = strict["datasets"]["binary datasets, mean"]["LR"]["text"]["UNI"][2]
     assert together == pytest.approx((means["AF"] + means["PT"]) / 2, abs=5e-5)
@@ -69,21 +57,21 @@ def test_the_protocol_that_is_asked_for_stands_first():
 def test_items_are_those_of_the_exchange(corpus, item_data):
     table = exchange_table(load_features("openclipart", "AF"), STRICT, 5)
     table = table[~table.seed].reset_index(drop=True)
-    its = item_data["datasets"]["AF"]["budgets"][5]
+    columns = item_data["datasets"]["AF"]["budgets"][5]
     classes = np.array(item_data["datasets"]["AF"]["classes"])
     titles = np.array([title for title, _ in item_data["items"]])
     by_id = corpus.items.set_index("id")
-    assert list(titles[its["item"]]) == by_id.title[table.id].tolist()
-    assert list(titles[its["text"]["seed"]]) == by_id.title[table.text_seed].tolist()
-    assert list(classes[its["label"]]) == table.label.tolist()
-    assert list(classes[its["visual"]["label"]]) == table.visual_label.tolist()
-    assert its["text"]["distance"] == pytest.approx(table.text_distance.tolist(), abs=5e-4)
-    assert [("visual", "text")[number] for number in its["decided"]] == table.decided_by.tolist()
+    assert list(titles[columns["item"]]) == by_id.title[table.id].tolist()
+    assert list(titles[columns["text"]["seed"]]) == by_id.title[table.text_seed].tolist()
+    assert list(classes[columns["label"]]) == table.label.tolist()
+    assert list(classes[columns["visual"]["label"]]) == table.visual_label.tolist()
+    assert columns["text"]["distance"] == pytest.approx(table.text_distance.tolist(), abs=5e-4)
+    assert [("visual", "text")[number] for number in columns["decided"]] == table.decided_by.tolist()
 
 
 def test_budgets_that_were_not_run_are_not_shown(corpus):
-    made = explorer.item_data(corpus, STRICT, "AF", budgets=[2, 3])
-    assert list(made["datasets"]["AF"]["budgets"]) == [2]
+    data = explorer.item_data(corpus, STRICT, "AF", budgets=[2, 3])
+    assert list(data["datasets"]["AF"]["budgets"]) == [2]
     assert list(explorer.item_data(corpus, STRICT, "AF", budgets=[1, 3, 5])["datasets"]["AF"]["budgets"]) == [1, 5]
 
 
@@ -94,8 +82,8 @@ def test_datasets_with_too_many_items_are_left_out(corpus):
 def test_large_pictures_are_made_small():
     content = io.BytesIO()
     Image.new("RGB", (400, 200), "red").save(content, "PNG")
-    made = Image.open(io.BytesIO(base64.b64decode(explorer._thumbnail(content.getvalue()))))
-    assert (made.format, made.size) == ("WEBP", (96, 48))
+    image = Image.open(io.BytesIO(base64.b64decode(explorer._thumbnail(content.getvalue()))))
+    assert (image.format, image.size) == ("WEBP", (96, 48))
 
 
 def test_a_text_can_not_end_the_data():
@@ -108,31 +96,32 @@ def test_a_text_can_not_end_the_data():
 @pytest.fixture(scope="module")
 def browser():
     sync_api = pytest.importorskip("playwright.sync_api")
-    if not BROWSER:
+    path = pdf.browser()
+    if path is None:
         pytest.skip("there is no Chromium on this machine")
     with sync_api.sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=BROWSER, args=FLAGS)
+        yield playwright.chromium.launch(executable_path=path, args=list(pdf.QUIET))
 
 
 @pytest.fixture
 def open_page(browser, tmp_path):
-    """Open the explorer from a local file; afterwards nothing else was asked for and no error was told."""
-    told, asked = [], []
+    """Open the explorer from a local file; afterwards nothing else was asked for and the console stayed silent."""
+    messages, asked = [], []
 
     def opened(kind, data, width=1280):
         path = tmp_path / "page.html"
-        made = explorer.explorer(kind, data).data
-        path.write_text(f"<!doctype html><meta charset=utf-8><body>{made}", encoding="utf-8")
+        html = explorer.explorer(kind, data).data
+        path.write_text(f"<!doctype html><meta charset=utf-8><body>{html}", encoding="utf-8")
         page = browser.new_page(viewport={"width": width, "height": 900})
-        page.on("console", lambda message: told.append(message.text))
-        page.on("pageerror", lambda error: told.append(str(error)))
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
         page.goto(path.as_uri())
         page.wait_for_selector("svg > g")
         return page
 
     yield opened
-    assert not told
+    assert not messages
     assert all(url.startswith(("data:", "blob:")) or url == (tmp_path / "page.html").as_uri() for url in asked)
 
 
@@ -160,8 +149,8 @@ def test_another_dataset_is_drawn_and_saved(open_page, score_data):
     assert reading == f"{values[0]:.3f}"
     name, text = saved(page, "Save as CSV")
     rows = list(csv.DictReader(io.StringIO(text)))
-    its = [float(row["balanced_accuracy"]) for row in rows if row["method"] == "CMCSL"]
-    assert name == "scores.csv" and its == values
+    accuracies = [float(row["balanced_accuracy"]) for row in rows if row["method"] == "CMCSL"]
+    assert name == "scores.csv" and accuracies == values
     assert {row["modality"] for row in rows} == {"text"} and {row["dataset"] for row in rows} == {"AFP"}
     name, text = saved(page, "Save as SVG")
     assert name == "scores.svg" and ET.fromstring(text).tag == "{http://www.w3.org/2000/svg}svg"
@@ -175,29 +164,29 @@ def test_an_item_can_be_clicked_and_tells_its_story(open_page, item_data):
     control(page, "Dataset").select_option("AFP")
     control(page, "Seeds per class").select_option("5")
     control(page, "Show").select_option("labels differ, the text decides")
-    its = item_data["datasets"]["AFP"]["budgets"][5]
+    columns = item_data["datasets"]["AFP"]["budgets"][5]
     differing = [
         i
-        for i in range(len(its["item"]))
-        if its["visual"]["label"][i] != its["text"]["label"][i] and its["decided"][i] == 1
+        for i in range(len(columns["item"]))
+        if columns["visual"]["label"][i] != columns["text"]["label"][i] and columns["decided"][i] == 1
     ]
     assert page.locator("svg [data-item]").count() == len(differing)
     # The outermost mark, which no other one covers.
-    chosen = max(differing, key=lambda i: its["visual"]["distance"][i] - its["text"]["distance"][i])
-    number = its["item"][chosen]
+    outermost = max(differing, key=lambda i: columns["visual"]["distance"][i] - columns["text"]["distance"][i])
+    number = columns["item"][outermost]
     page.locator(f"svg [data-item='{number}']").click()
     panel = page.locator(".item")
     title, text = item_data["items"][number]
     classes = item_data["datasets"]["AFP"]["classes"]
-    told = " ".join(panel.inner_text().split())
-    assert " ".join(title.split()) in told and " ".join(text.split()) in told
-    assert f"the text is closer to its seed, so it decides: {classes[its['label'][chosen]]}." in told
-    assert ("✓ right" in told) == (its["label"][chosen] == its["true"][chosen])
+    story = " ".join(panel.inner_text().split())
+    assert " ".join(title.split()) in story and " ".join(text.split()) in story
+    assert f"the text is closer to its seed, so it decides: {classes[columns['label'][outermost]]}." in story
+    assert ("✓ right" in story) == (columns["label"][outermost] == columns["true"][outermost])
     assert panel.locator("img").first.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
     # By keys: the list of items.
     control(page, "Item").focus()
     page.keyboard.press("ArrowDown" if control(page, "Item").evaluate("s => s.selectedIndex") == 0 else "ArrowUp")
-    assert " ".join(panel.inner_text().split()) != told
+    assert " ".join(panel.inner_text().split()) != story
     name, text = saved(page, "Save as CSV")
     rows = list(csv.DictReader(io.StringIO(text)))
     assert name == "items.csv" and len(rows) == len(differing) and {row["decided_by"] for row in rows} == {"text"}
@@ -211,8 +200,8 @@ def test_hostile_names_are_shown_and_saved_as_they_stand(open_page, item_data):
     datasets = {"AF": item_data["datasets"]["AF"] | {"classes": classes}}
     page = open_page("items", item_data | {"datasets": datasets, "items": [HOSTILE[:2]] * len(item_data["items"])})
     control(page, "Show").select_option("all items")
-    told = control(page, "Item").locator("option").all_inner_texts()
-    assert set(told) == {f"{HOSTILE[0]} ({name})" for name in classes} and page.locator("img[src=x]").count() == 0
+    options = control(page, "Item").locator("option").all_inner_texts()
+    assert set(options) == {f"{HOSTILE[0]} ({name})" for name in classes} and page.locator("img[src=x]").count() == 0
     rows = list(csv.DictReader(io.StringIO(saved(page, "Save as CSV")[1])))
     assert {row["title"] for row in rows} == {f"'{HOSTILE[0]}"}
     assert {row["true_class"] for row in rows} == {classes[0], f"'{classes[1]}"}

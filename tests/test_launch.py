@@ -116,8 +116,8 @@ def test_links_of_the_printed_book_lead_within_it():
         <span id="document-book/a"></span><a href="b/c.html">page</a><a href="b/c.html#place">place</a>
         <span id="document-book/b/c"></span><a href="../a.html">back</a><a href="../data.csv">file</a>
         <a href="https://example.org/">out</a>"""
-    found = {tag.text: tag.get("href") for tag in BeautifulSoup(pdf.links_within(html), "html.parser").find_all("a")}
-    assert found == {
+    targets = {tag.text: tag.get("href") for tag in BeautifulSoup(pdf.links_within(html), "html.parser").find_all("a")}
+    assert targets == {
         "own": "#document-book/b/c",
         "page": "#document-book/b/c",
         "place": "#place",

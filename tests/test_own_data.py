@@ -13,8 +13,8 @@ from joblib import Parallel, delayed
 from own_corpora import CORPORA, HOSTILE, made_up, make_features, make_folder
 
 from cmcsl_lib.book import execution
-from cmcsl_lib.book.page_files import CARRIED
 from cmcsl_lib.book.pages import Page, source_notebooks
+from cmcsl_lib.book.site import CARRIED
 from cmcsl_lib.cli import main
 from cmcsl_lib.corpora import pseudo_labels as own_labels
 from cmcsl_lib.corpora.arrays import read_arrays

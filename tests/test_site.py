@@ -49,8 +49,8 @@ def chromium(built_book):
     """A browser without window; where there is none tests are skipped, but not in continuous integration."""
     path = browser()
     if path is None:
-        told = "Chromium is not installed (Debian: apt-get install chromium)"
-        pytest.fail(told) if os.environ.get("CI") == "true" else pytest.skip(told)
+        reason = "Chromium is not installed (Debian: apt-get install chromium)"
+        pytest.fail(reason) if os.environ.get("CI") == "true" else pytest.skip(reason)
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
@@ -65,9 +65,9 @@ def visits(chromium, built_book) -> dict[str, Visit]:
     from axe_playwright_python.base import AXE_SCRIPT
 
     context = chromium.new_context(viewport={"width": 1280, "height": 800}, color_scheme="light")
-    made = {name: visit(context, built_book / f"{name}.html", AXE_SCRIPT) for name in page_names()}
+    visited = {name: visit(context, built_book / f"{name}.html", AXE_SCRIPT) for name in page_names()}
     context.close()
-    return made
+    return visited
 
 
 def visit(context, path: Path, axe: str) -> Visit:
@@ -77,7 +77,7 @@ def visit(context, path: Path, axe: str) -> Visit:
     page.on("request", lambda request: requests.add(request.url))
     page.on("requestfailed", lambda request: messages.append(f"failed: {request.url}"))
     page.on("pageerror", lambda error: messages.append(f"error: {error}"))
-    page.on("console", lambda told: messages.append(told.text) if told.type == "error" else None)
+    page.on("console", lambda message: messages.append(message.text) if message.type == "error" else None)
     page.goto(path.as_uri())
     page.add_style_tag(content=STILL)
     page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
@@ -86,10 +86,10 @@ def visit(context, path: Path, axe: str) -> Visit:
     for scheme, rules in (("light", "undefined"), ("dark", "['color-contrast']")):
         page.emulate_media(color_scheme=scheme)
         # Files may not be read by scripts, so that axe-core is told not to try.
-        found = page.evaluate(f"axe.run({{runOnly: {rules}, preload: false, resultTypes: ['violations']}})")
+        result = page.evaluate(f"axe.run({{runOnly: {rules}, preload: false, resultTypes: ['violations']}})")
         faults += [
             f"{scheme}: {fault['id']}: {node['html'][:200]}"
-            for fault in found["violations"]
+            for fault in result["violations"]
             if fault["impact"] in FAULTS
             for node in fault["nodes"]
         ]
@@ -103,9 +103,9 @@ def visit(context, path: Path, axe: str) -> Visit:
     return Visit(requests, messages, faults, overflow, images)
 
 
-def found(visits: dict[str, Visit], faults) -> dict[str, object]:
+def faulty(visits: dict[str, Visit], faults) -> dict[str, object]:
     """Faults by page, of those pages that have some."""
-    return {name: told for name, its in visits.items() if (told := faults(its))}
+    return {name: value for name, visited in visits.items() if (value := faults(visited))}
 
 
 def local(url: str) -> Path:
@@ -113,50 +113,52 @@ def local(url: str) -> Path:
 
 
 def test_no_request_leaves_a_page(visits):
-    assert visits and all(its.requests for its in visits.values())
-    assert not found(visits, lambda its: [url for url in its.requests if urlsplit(url).scheme not in ("file", "data")])
+    assert visits and all(visited.requests for visited in visits.values())
+    assert not faulty(
+        visits, lambda visited: [url for url in visited.requests if urlsplit(url).scheme not in ("file", "data")]
+    )
 
 
 def test_every_file_that_a_page_loads_is_part_of_the_book(visits, built_book):
-    def outside(its: Visit) -> list[str]:
-        files = [local(url) for url in its.requests if url.startswith("file:")]
+    def outside(visited: Visit) -> list[str]:
+        files = [local(url) for url in visited.requests if url.startswith("file:")]
         return [str(path) for path in files if not path.is_file() or not path.is_relative_to(built_book)]
 
-    assert not found(visits, outside)
+    assert not faulty(visits, outside)
 
 
 def test_the_console_stays_silent(visits):
-    assert not found(visits, lambda its: its.messages)
+    assert not faulty(visits, lambda visited: visited.messages)
 
 
 def test_axe_finds_no_serious_fault_in_light_and_dark(visits):
-    assert not found(visits, lambda its: its.faults)
+    assert not faulty(visits, lambda visited: visited.faults)
 
 
 def test_no_page_scrolls_sideways_on_a_narrow_screen(visits):
-    assert not found(visits, lambda its: max(its.overflow, 0))
+    assert not faulty(visits, lambda visited: max(visited.overflow, 0))
 
 
 def test_images_have_a_text_alternative_that_says_something(visits):
-    assert sum(len(its.images) for its in visits.values()) > 10
-    assert not found(visits, lambda its: [alt for alt in its.images if len(alt) < 20 or "_images" in alt])
+    assert sum(len(visited.images) for visited in visits.values()) > 10
+    assert not faulty(visits, lambda visited: [alt for alt in visited.images if len(alt) < 20 or "_images" in alt])
 
 
 def test_pages_are_light(visits):
-    def weight(its: Visit) -> int:
-        return sum(local(url).stat().st_size for url in its.requests if url.startswith("file:"))
+    def weight(visited: Visit) -> int:
+        return sum(local(url).stat().st_size for url in visited.requests if url.startswith("file:"))
 
     assert min(map(weight, visits.values())) > 100_000
-    assert not found(
-        {name: its for name, its in visits.items() if not any(part in name for part in EXPLORERS)},
-        lambda its: weight(its) if weight(its) > MAX_WEIGHT else 0,
+    assert not faulty(
+        {name: visited for name, visited in visits.items() if not any(part in name for part in EXPLORERS)},
+        lambda visited: weight(visited) if weight(visited) > MAX_WEIGHT else 0,
     )
 
 
 def test_search_finds_a_page_without_a_server(chromium, built_book):
     page = chromium.new_page()
     messages = []
-    page.on("console", lambda told: messages.append(told.text) if told.type == "error" else None)
+    page.on("console", lambda message: messages.append(message.text) if message.type == "error" else None)
     page.goto((built_book / "book" / "index.html").as_uri())
     page.keyboard.press("Control+k")
     page.keyboard.type("bibliography")
@@ -226,6 +228,6 @@ def test_a_bad_page_would_be_noticed(chromium, tmp_path):
     seen = visit(context, tmp_path / "bad.html", AXE_SCRIPT)
     context.close()
     assert "https://example.invalid/out.png" in seen.requests
-    assert any("undefined_function" in told for told in seen.messages)
-    assert any("color-contrast" in told for told in seen.faults)
+    assert any("undefined_function" in text for text in seen.messages)
+    assert any("color-contrast" in text for text in seen.faults)
     assert seen.overflow > 400 and seen.images == ["out"]

@@ -2,5 +2,5 @@
 
 `display` shows figures and tables, `explorer` plots to look at by hand, `reproduction` what another machine needs to
 agree. `pages`, `freshness`, `execution`, `batch`, `pdf` and `schedule` execute notebooks and build the book, only what
-changed. `mathematics`, `page_files`, `figure_output` and `site` run inside `jupyter-book build`.
+changed. `mathematics`, `figure_output` and `site` run inside `jupyter-book build`.
 """

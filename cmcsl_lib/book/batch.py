@@ -15,7 +15,15 @@ from ..files.errors import check_choice
 from ..files.paths import locked
 from .execution import execute
 from .freshness import stale
-from .pages import ALSO_PUBLISHED, ONLY_PUBLISHED, Page, check_corpus, check_parameters, source_notebooks
+from .pages import (
+    ALSO_PUBLISHED,
+    ONLY_PUBLISHED,
+    Page,
+    check_corpus,
+    check_parameters,
+    page_parameters,
+    source_notebooks,
+)
 
 UP_TO_DATE, EXECUTED, LEFT_OUT, FAILED = STATES = ("up to date", "executed", "left out", "failed")
 
@@ -37,13 +45,7 @@ class Outcome(NamedTuple):
 
 
 def select_notebooks(names: Sequence[str] | None = None) -> list[Path]:
-    """Source notebooks by their numbers or names, for example ``06`` or ``06_experiment_3``; default: all.
-
-    Raises
-    ------
-    CmcslError
-        If there is no such notebook.
-    """
+    """Source notebooks by their numbers or names, for example ``06`` or ``06_experiment_3``; default: all."""
     notebooks = {path.stem: path for path in source_notebooks()}
     numbers = {stem.partition("_")[0]: stem for stem in notebooks}
     stems = [numbers.get(name, name) for name in names or notebooks]
@@ -53,37 +55,23 @@ def select_notebooks(names: Sequence[str] | None = None) -> list[Path]:
 def batch_pages(
     notebooks: Iterable[Path],
     to: Path,
-    corpora: Sequence[str] = ("openclipart",),
-    protocols: Sequence[str] = ("strict",),
-    statistics: Sequence[str] = ("corrected",),
+    corpora: Iterable[str],
+    protocols: Iterable[str],
+    statistics: Iterable[str],
     **further: object,
 ) -> list[Page]:
-    """Every notebook with every combination of parameters.
+    """Every notebook with every combination of parameters, each in a folder that is named by its parameters.
 
-    Parameters
-    ----------
-    notebooks : iterable of Path
-    to : Path
-        Folder of the executed copies: each combination has a folder of its own in it, named by its parameters.
-    corpora : sequence of str
-        ``published`` goes with the notebooks that can show the authors' scores by themselves.
-    protocols, statistics : sequence of str
-        Those that a notebook does not have among its parameters make no difference to it.
-    **further
-        Parameters with one value: datasets, budgets.
-
-    Returns
-    -------
-    list of Page
-        Combinations that differ only in what a notebook does not have among its parameters are there once.
+    Combinations that differ only in what a notebook does not declare among its parameters are one page. The corpus
+    ``published`` goes with the notebooks that can show the authors' scores by themselves.
     """
     by_output = {}
     for notebook, corpus, protocol_name, variant in product(notebooks, corpora, protocols, statistics):
         if corpus == PUBLISHED and notebook.stem not in (*ALSO_PUBLISHED, *ONLY_PUBLISHED):
             continue
+        combination = {"corpus": corpus, "protocol": protocol_name, "statistics": variant}
         declared = papermill.inspect_notebook(str(notebook))
-        varied = {"corpus": corpus, "protocol": protocol_name, "statistics": variant}
-        varied = {name: value for name, value in varied.items() if name in declared}
+        varied = {name: combination[name] for name in combination if name in declared}
         output = to / ", ".join(varied.values()) / notebook.name
         by_output[output] = Page(notebook, output, varied | further, to)
     return list(by_output.values())
@@ -92,30 +80,30 @@ def batch_pages(
 def run_notebooks(
     names: Sequence[str] | None,
     to: Path,
-    *,
-    corpora: Sequence[str] = ("openclipart",),
-    protocols: Sequence[str] = ("strict",),
-    statistics: Sequence[str] = ("corrected",),
-    datasets: Sequence[str] | None = None,
-    budgets: Sequence[int] | None = None,
-    workers: int = 2,
+    corpora: Sequence[str],
+    protocols: Sequence[str],
+    statistics: Sequence[str],
+    datasets: Sequence[str] | None,
+    budgets: Sequence[int] | None,
+    workers: int,
 ) -> Iterable[Outcome]:
     """Execute notebooks over a grid of corpora, protocols and variants of the statistics.
 
-    A copy that is there and was made from the same notebook, parameters, library, data and packages is not made
-    again; one that fails does not keep the others from being executed.
+    A copy that was made from the same notebook, parameters, library, data and packages is not made again; a notebook
+    that fails does not keep the others from being executed.
 
     Parameters
     ----------
-    names : sequence of str or None
+    names : sequence of str, optional
         Numbers or names of notebooks; None: all.
     to : Path
         Folder of the executed copies.
     corpora, protocols, statistics : sequence of str
+        Names; notebooks are executed with every combination of them.
     datasets : sequence of str, optional
-        Of each corpus; default: all.
+        Of each corpus; None: all.
     budgets : sequence of int, optional
-        Seeds per class; default: each notebook's own.
+        Seeds per class; None: each notebook's own.
     workers : int
         Notebooks executed at the same time, each in its own process.
 
@@ -138,11 +126,9 @@ def run_notebooks(
         check_choice(name, VARIANTS, "statistics")
     for corpus in corpora:
         check_corpus(corpus, datasets)
-    further = {"datasets": " ".join(datasets)} if datasets else {}
-    further |= {"budgets": list(budgets)} if budgets else {}
-    work = batch_pages(notebooks, to, corpora, protocols, statistics, **further)
+    grid = batch_pages(notebooks, to, corpora, protocols, statistics, **page_parameters(datasets, budgets))
     with locked(to), ThreadPoolExecutor(workers) as pool:
-        yield from pool.map(_outcome, work)
+        yield from pool.map(_outcome, grid)
 
 
 def _outcome(page: Page) -> Outcome:

@@ -4,6 +4,7 @@ import base64
 import io
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from html import escape
 
 import matplotlib.pyplot as plt
@@ -16,9 +17,12 @@ from PIL import Image
 from ..experiments.published import AVERAGE_RANK
 from ..files.escaping import spreadsheet_safe_table
 
+# In the texts of a corpus, two prices would make a formula of what stands between them.
+pd.options.display.html.use_mathjax = False
+
 #: How the HTML of a figure begins; `book.figure_output` makes a numbered figure of the book of it.
 FIGURE = '<figure class="cmcsl-figure" style="margin: 0">'
-#: Marks for the direction of a difference; mark, sign and colour (book/_static/tables.css) each tell it alone.
+#: Marks for the direction of a difference; mark, sign and colour (book/_static/tables.css) each show it alone.
 MARKS = {"up": "▲", "down": "▼", "same": "="}
 #: Tables with more rows scroll in their frame.
 LONG = 30
@@ -28,29 +32,26 @@ WORDY = 60
 LONG_NAME = re.compile(r"(?<=<td>)[^<\s]{20,}(?=</td>)")
 
 
+@dataclass(frozen=True)
 class CaptionedFigure:
-    """What a notebook shows of a figure: the image, below it the caption and links to its data and drawing.
+    """What a notebook shows of a figure: the image, below it the caption and links to its data and drawing."""
 
-    Parameters
-    ----------
-    name, caption, alt : str
-    png : bytes
-    csv, svg : str
-        Contents of the files that the links save.
-    """
-
-    def __init__(self, name: str, caption: str, alt: str, png: bytes, csv: str, svg: str) -> None:
-        self.name, self.caption, self.alt, self.png, self.csv, self.svg = name, caption, alt, png, csv, svg
+    name: str
+    caption: str
+    alt: str
+    png: bytes
+    csv: str
+    svg: str
 
     def links(self) -> str:
         """Links, as HTML, that carry the files in their addresses and so work without a server."""
-        files = (("csv", "text/csv", self.csv, "Data as CSV"), ("svg", "image/svg+xml", self.svg, "Figure as SVG"))
-        return " · ".join(
-            f'<a download="{self.name}.{ending}" href="data:{kind};base64,{_base64(content.encode())}">{words}</a>'
-            for ending, kind, content, words in files
+        csv, svg = _base64(self.csv.encode()), _base64(self.svg.encode())
+        return (
+            f'<a download="{self.name}.csv" href="data:text/csv;base64,{csv}">Data as CSV</a> · '
+            f'<a download="{self.name}.svg" href="data:image/svg+xml;base64,{svg}">Figure as SVG</a>'
         )
 
-    def _repr_mimebundle_(self, include: object = None, exclude: object = None) -> dict[str, object]:
+    def _repr_mimebundle_(self, **_options: object) -> dict[str, object]:
         html = (
             f'{FIGURE}<img alt="{escape(self.alt)}" src="data:image/png;base64,{_base64(self.png)}">'
             f"<figcaption>{escape(self.caption)}<br><span>{self.links()}</span></figcaption></figure>"
@@ -70,8 +71,14 @@ def show_figure(name: str, data: pd.DataFrame, caption: str, *, alt: str) -> Cap
     data : DataFrame
         The numbers that are drawn.
     caption : str
+        Stands below the image.
     alt : str
         What the image shows, for readers who cannot see it.
+
+    Returns
+    -------
+    CaptionedFigure
+        The last value of a cell; the book makes a numbered figure of it.
     """
     figure = plt.gcf()
     png, svg = io.BytesIO(), io.StringIO()
@@ -101,6 +108,11 @@ def show_table(table: pd.DataFrame) -> HTML:
     table : DataFrame
         Columns that begin with gain or difference hold differences, which get a mark for their direction; those that
         begin with share are shown in percent.
+
+    Returns
+    -------
+    IPython.display.HTML
+        The table in a frame that scrolls where the screen is too small for it.
     """
     if table.columns.nlevels > 1:
         table = table.set_axis([", ".join(map(str, names)) for names in table.columns], axis=1)
@@ -116,7 +128,7 @@ def show_table(table: pd.DataFrame) -> HTML:
         text = table.to_html(index=False, border=0, formatters=formats, na_rep="", justify="left")
     text = re.sub("`(.+?)`", r"<code>\1</code>", text.replace("<th>", '<th scope="col">'))
     # Names of files and checksums may go on in the next line.
-    text = LONG_NAME.sub(lambda found: re.sub("[/_]|[^/_]{16}", r"\g<0><wbr>", found[0]), text)
+    text = LONG_NAME.sub(lambda match: re.sub("[/_]|[^/_]{16}", r"\g<0><wbr>", match[0]), text)
     for direction, mark in MARKS.items():
         marked = rf'<td><span class="cmcsl-{direction}"><span aria-hidden="true">{mark}</span> \1</span></td>'
         text = re.sub(f"<td>{mark} ([^<]*)</td>", marked, text)
@@ -124,18 +136,9 @@ def show_table(table: pd.DataFrame) -> HTML:
 
 
 def framed(table: str, label: str, *, long: bool = False, wordy: bool = False) -> str:
-    """A table in a frame that scrolls where the screen is too small for it, by keys too.
+    """The HTML of a table in a frame that scrolls, by keys too, and has a label for screen readers.
 
-    Parameters
-    ----------
-    table : str
-        HTML.
-    label : str
-        What a screen reader calls it.
-    long : bool
-        Whether the frame is lower than the table.
-    wordy : bool
-        Whether its cells hold sentences.
+    The frame of a long table is lower than the table; the columns of a wordy one are wide enough for sentences.
     """
     kind = "cmcsl-table" + " cmcsl-long" * long + " cmcsl-wordy" * wordy
     return f'<div class="{kind}" role="group" tabindex="0" aria-label="Table: {escape(label)}">{table}</div>'
@@ -146,8 +149,8 @@ def _format(name: str) -> Callable[[float], str]:
         return lambda p: "< 0.001" if p < 0.001 else f"{p:.3f}"
     if name.startswith(("gain", "difference")):
         return _marked
-    written = "{:.1%}" if name.startswith("share") else "{:.3f}"
-    return lambda value: "" if np.isnan(value) else written.format(value)
+    form = "{:.1%}" if name.startswith("share") else "{:.3f}"
+    return lambda value: "" if np.isnan(value) else form.format(value)
 
 
 def _marked(difference: float) -> str:

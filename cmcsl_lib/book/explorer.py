@@ -7,7 +7,6 @@ import base64
 import io
 import json
 from collections.abc import Sequence
-from functools import cache
 from pathlib import Path
 
 import pandas as pd
@@ -36,21 +35,23 @@ MARKS = {"^": "triangle", "s": "square", "o": "circle"}
 def score_sources(
     corpus: str, protocol: str = "strict", *, names: list[str] | str | None = None, budgets: tuple[int, ...] = BUDGETS
 ) -> dict[str, pd.DataFrame]:
-    """Scores of Experiment 3 from every source that is on this machine, by their titles.
+    """Find the scores of Experiment 3 from every source that is on this machine.
 
     Parameters
     ----------
     corpus : str
+        Stands first.
     protocol : {"strict", "paper"}
-        The one that stands first; scores of the corpus with GNB are computed if they are missing.
+        Stands first; its scores of the corpus with GNB are computed if they are missing.
     names : list of str or str, optional
         Datasets of the corpus; default: all.
     budgets : tuple of int
+        Seeds per class, of every source.
 
     Returns
     -------
     dict of str to DataFrame
-        Tidy scores tables: those of the corpus with either protocol, the published ones, and one's own run on MM-IMDb.
+        Tidy scores tables by their titles: the corpus with either protocol, the published ones, one's own of MM-IMDb.
     """
     protocols = sorted(PROTOCOLS, key=lambda name: name != protocol)
     sources = {}
@@ -90,29 +91,20 @@ def score_data(sources: dict[str, pd.DataFrame]) -> dict:
 
 
 def _source_data(title: str, scores: pd.DataFrame) -> dict:
-    keys = ["dataset", "classifier", "modality", "method", "budget"]
-    means = scores.groupby(keys, sort=False).balanced_accuracy.mean().reset_index()
+    keys = ["classifier", "modality", "method", "budget"]
+    means = scores.groupby(["dataset", *keys], sort=False).balanced_accuracy.mean().reset_index()
+    means = means.sort_values("budget", kind="stable")
     groups = {f"{group} datasets, mean": datasets_of(scores, group) for group in groups_of(scores)}
-    parts = {
-        group: means[means.dataset.isin(names)].groupby(keys[1:], sort=False).balanced_accuracy.mean().reset_index()
-        for group, names in groups.items()
-    }
-    parts |= {name: means[means.dataset == name] for names in groups.values() for name in names}
-    return {
-        "title": title,
-        "budgets": sorted(int(budget) for budget in means.budget.unique() if budget),
-        "datasets": {name: _nested(part) for name, part in parts.items()},
-    }
-
-
-def _nested(means: pd.DataFrame) -> dict:
-    """Classifier, modality and method to values in the order of budgets."""
-    nested: dict = {}
-    grouped = means.sort_values("budget").groupby(["classifier", "modality", "method"], sort=False)
-    for (classifier, modality, method), part in sorted(grouped, key=lambda each: CLASSIFIERS.index(each[0][0])):
-        values = [round(value, 4) for value in part.balanced_accuracy]
-        nested.setdefault(classifier, {}).setdefault(modality, {})[method] = values
-    return nested
+    parts = groups | {name: [name] for names in groups.values() for name in names}
+    by_dataset: dict[str, dict] = {name: {} for name in parts}
+    for name, names in parts.items():
+        part = means[means.dataset.isin(names)].groupby(keys, sort=False).balanced_accuracy.mean()
+        curves = part.groupby(keys[:-1], sort=False)
+        for (classifier, modality, method), curve in sorted(curves, key=lambda each: CLASSIFIERS.index(each[0][0])):
+            methods = by_dataset[name].setdefault(classifier, {}).setdefault(modality, {})
+            methods[method] = [round(accuracy, 4) for accuracy in curve]
+    budgets = sorted(int(budget) for budget in means.budget.unique() if budget)
+    return {"title": title, "budgets": budgets, "datasets": by_dataset}
 
 
 def item_data(
@@ -122,10 +114,14 @@ def item_data(
     budgets: Sequence[int] = ITEM_BUDGETS,
     most: int = MOST_ITEMS,
 ) -> dict:
-    """Items of the first training half of every dataset: their distances, their labels, and which modality decides.
+    """Label the first training half of every dataset, with the distances and the modality that decides each label.
 
     Parameters
     ----------
+    corpus : Corpus
+        Has the titles, texts and pictures.
+    protocol : Protocol
+        Decides about folds, seeds and labels.
     names : list of str or str, optional
         Datasets; default: all.
     budgets : sequence of int
@@ -163,32 +159,33 @@ def item_data(
 def _columns(table: pd.DataFrame, numbers: dict[str, int], classes: Sequence[str]) -> dict:
     hidden = table[~table.seed]
     order = {name: number for number, name in enumerate(classes)}
-    columns = {
-        "item": hidden.id.map(numbers),
-        "true": hidden.true.map(order),
-        "label": hidden.label.map(order),
-        "decided": hidden.decided_by.map(MODALITIES.index),
-    }
-    lists = {name: column.tolist() for name, column in columns.items()}
-    for modality in MODALITIES:
-        lists[modality] = {
+    by_modality = {
+        modality: {
             "label": hidden[f"{modality}_label"].map(order).tolist(),
             "distance": hidden[f"{modality}_distance"].round(3).tolist(),
             "seed": hidden[f"{modality}_seed"].map(numbers).tolist(),
         }
-    return lists
+        for modality in MODALITIES
+    }
+    return {
+        "item": hidden.id.map(numbers).tolist(),
+        "true": hidden.true.map(order).tolist(),
+        "label": hidden.label.map(order).tolist(),
+        "decided": hidden.decided_by.map(MODALITIES.index).tolist(),
+        **by_modality,
+    }
 
 
-def _thumbnail(content: bytes | None) -> str:
+def _thumbnail(content: object) -> str:
     """A picture as WebP in base64, made smaller if it is large; empty where the corpus has none."""
-    if pd.isna(content):
+    if not isinstance(content, bytes):
         return ""
     image = decoded(content)
     if max(image.size) > SIDE or content[8:12] != b"WEBP":
         image.thumbnail((SIDE, SIDE))
-        shrunk = io.BytesIO()
-        image.save(shrunk, "WEBP")
-        content = shrunk.getvalue()
+        small = io.BytesIO()
+        image.save(small, "WEBP")
+        content = small.getvalue()
     return base64.b64encode(content).decode()
 
 
@@ -200,17 +197,18 @@ def explorer(kind: str, data: dict) -> HTML:
     kind : {"scores", "items"}
     data : dict
         From `score_data` or `item_data`.
+
+    Returns
+    -------
+    IPython.display.HTML
+        Needs neither server nor network.
     """
     name = f"explore-{kind}"
     # "</script>" in a text would end the element that holds the data, "<!--<script>" would keep it from ending.
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
+    style, script = (Path(__file__).with_suffix(suffix).read_text(encoding="utf-8") for suffix in (".css", ".js"))
     return HTML(
-        f'<style>{_resource("explorer.css")}</style><div class="cmcsl-explorer" id="{name}">'
+        f'<style>{style}</style><div class="cmcsl-explorer" id="{name}">'
         f'<p>This plot needs JavaScript.</p></div><script type="application/json" id="{name}-data">{text}</script>'
-        f'<script>{_resource("explorer.js")}cmcslExplorer.{kind}("{name}");</script>'
+        f'<script>{script}cmcslExplorer.{kind}("{name}");</script>'
     )
-
-
-@cache
-def _resource(name: str) -> str:
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")

@@ -16,9 +16,10 @@ class FigureOutput(MimeRenderPlugin):
         if inline or data.mime_type != "text/html" or not data.string.startswith(FIGURE):
             return None
         html = BeautifulSoup(data.string, "html.parser")
-        png = html.img["src"].removeprefix("data:image/png;base64,")
+        drawing, caption, links = html.select("img, figcaption, figcaption > span")
+        png = str(drawing["src"]).removeprefix("data:image/png;base64,")
         (image,) = renderer.render_image(MimeData("image/png", png, line=data.line))
-        image["alt"] = html.img["alt"]
-        links = html.figcaption.span.extract()
-        figure = nodes.figure("", image, nodes.caption("", html.figcaption.get_text()))
+        image["alt"] = drawing["alt"]
+        links.extract()
+        figure = nodes.figure("", image, nodes.caption("", caption.get_text()))
         return [figure, nodes.raw("", f'<p class="cmcsl-files">{links.decode_contents()}</p>', format="html")]

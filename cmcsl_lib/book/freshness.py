@@ -1,8 +1,8 @@
-"""What an executed page was made from, told by content; and whether that is still what lies there.
+"""What an executed page was made from, by content, and whether that has changed since.
 
-Each executed notebook carries a record of the SHA-256 of its source, its parameters, the modules of the library that
-it imports, the data that these may read, and the installed packages. A page is stale if any of them is another now;
-times decide nothing.
+Each executed notebook carries a record of its parameters and of the SHA-256 of its source, of the modules of the
+library that it imports, of the data that these may read, and of the installed packages. A page is stale if any of them
+has changed; times decide nothing.
 """
 
 import ast
@@ -11,7 +11,7 @@ import json
 import site
 import sys
 import threading
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from functools import cache
 from importlib import metadata, util
 from pathlib import Path
@@ -39,13 +39,7 @@ NOT_DATA = {".md", ".py"}
 
 
 def page_origin(page: Page) -> dict[str, object]:
-    """What a page is made from, as it lies there now.
-
-    Returns
-    -------
-    dict
-        ``notebook``, ``library``, ``data`` and ``environment``, each a SHA-256, and ``parameters``.
-    """
+    """What a page would be made from now: its parameters, and the SHA-256 of everything else."""
     modules = library(page.notebook)
     return {
         "notebook": digest([page.notebook]),
@@ -57,13 +51,7 @@ def page_origin(page: Page) -> dict[str, object]:
 
 
 def stale(page: Page) -> list[str]:
-    """Why the executed copy of a page can't be taken for what it shows; empty if it can.
-
-    Returns
-    -------
-    list of str
-        Of ``missing``, ``damaged`` (it is not what was written) and the names that `made_from` gives.
-    """
+    """Why the executed copy of a page is not up to date: missing, damaged, or names of `page_origin` that changed."""
     if not page.output.is_file():
         return ["missing"]
     executed = read_executed(page.output)
@@ -131,29 +119,22 @@ def module_path(name: str) -> Path | None:
     return next((candidate for candidate in candidates if candidate.is_file()), None)
 
 
-def data_files(modules: Iterable[Path], corpus: str) -> list[Path]:
-    """Data that a page may read which imports these modules.
+def data_files(modules: Collection[Path], corpus: str) -> list[Path]:
+    """Data that a page which imports these modules may read.
 
     Scores in CMCSL_HOME are left out: they are kept under a key of what they were computed from, and found by it.
     """
-
-    def imported(module: str) -> bool:
-        return module_path(f"{LIBRARY}.{module}") in modules
-
-    cache_folder = shipped() / "cache"
-    ours = [
+    imported = {folder for folder, module in READ_BY.items() if module_path(f"{LIBRARY}.{module}") in modules}
+    unread = {"cache", *READ_BY} - imported
+    files = [
         path
         for path in shipped().rglob("*")
-        if path.suffix not in NOT_DATA
-        and cache_folder not in path.parents
-        and all(imported(READ_BY[part]) for part in path.relative_to(shipped()).parts if part in READ_BY)
+        if path.suffix not in NOT_DATA and unread.isdisjoint(path.relative_to(shipped()).parts)
     ]
-    published = published_files() if imported("experiments.published") else []
-    own = [
-        *(home() / "corpora" / corpus).glob("*"),
-        *(path for folder in features_folders(corpus) for path in folder.glob("*.parquet")),
-    ]
-    return sorted(path for path in [*ours, *published, *own] if path.is_file())
+    files += published_files() if "paper" in imported else []
+    files += (home() / "corpora" / corpus).glob("*")
+    files += [path for folder in features_folders(corpus) for path in folder.glob("*.parquet")]
+    return sorted(path for path in files if path.is_file())
 
 
 def digest(paths: Iterable[Path]) -> str:
@@ -167,8 +148,8 @@ def digest(paths: Iterable[Path]) -> str:
 
 def file_digest(path: Path) -> str:
     """SHA-256 of a file's content, which is read again only after the file was written."""
-    written = path.stat()
-    return _file_digest(path, written.st_mtime_ns, written.st_size)
+    status = path.stat()
+    return _file_digest(path, status.st_mtime_ns, status.st_size)
 
 
 @cache

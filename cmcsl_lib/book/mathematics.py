@@ -15,18 +15,9 @@ NUMBERED = re.compile(r"\\(begin|end)\{(align|equation|gather|multline)\}")
 
 
 def mathml(latex: str, display: bool = False) -> str:
-    """A formula as MathML.
+    """A formula as MathML, in a line or displayed by itself.
 
-    Parameters
-    ----------
-    latex : str
-    display : bool
-        Whether it stands by itself. Several lines without an environment are aligned, as Sphinx has it with MathJax.
-
-    Raises
-    ------
-    SphinxError
-        If it is no LaTeX that math-core knows.
+    Several displayed lines without an environment are aligned, as Sphinx does with MathJax.
     """
     formula = NUMBERED.sub(r"\\\1{\2*}", latex.strip())
     if display and r"\\" in formula and r"\begin" not in formula:

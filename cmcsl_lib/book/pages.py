@@ -27,11 +27,11 @@ class Page(NamedTuple):
     Attributes
     ----------
     notebook, output : Path
-        The source, and the executed copy that the book takes.
+        The source, and its executed copy.
     parameters : dict
         Values for the notebook's cell tagged "parameters".
     folder : Path
-        What names of pages are counted from.
+        Holds the executed copies, and folders of them.
     """
 
     notebook: Path
@@ -62,44 +62,25 @@ def source_notebooks() -> list[Path]:
     return sorted(SOURCES.glob("[0-9]*.ipynb"))
 
 
-def check_corpus(corpus: str, names: Sequence[str] | str | None = None) -> None:
-    """Raise unless the items and features of a corpus are on this machine, before any notebook is executed.
+def check_corpus(corpus: str, names: Sequence[str] | None = None) -> None:
+    """Raise a `CmcslError` unless a corpus and the features of these datasets of it are on this machine.
 
-    Parameters
-    ----------
-    corpus : str
-        ``published`` needs nothing: its pages say how to get what they need.
-    names : sequence of str or str, optional
-        Datasets; default: all.
-
-    Raises
-    ------
-    CmcslError
-        If a name is unknown.
-    Absent
-        If something is missing; the message says how to get it.
+    The corpus ``published`` needs nothing: its pages say how to get what they need.
     """
-    if corpus == PUBLISHED:
-        return
-    load(corpus)
-    for name in datasets(corpus, names):
-        load_features(corpus, name)
+    if corpus != PUBLISHED:
+        load(corpus)
+        for name in datasets(corpus, names):
+            load_features(corpus, name)
+
+
+def page_parameters(datasets: Sequence[str] | None, budgets: Sequence[int] | None) -> dict[str, object]:
+    """Datasets and budgets as parameters of a notebook; without those that are None, so that its own default holds."""
+    parameters: dict[str, object] = {"datasets": " ".join(datasets)} if datasets else {}
+    return parameters | ({"budgets": list(budgets)} if budgets else {})
 
 
 def pages(corpus: str = "openclipart", **parameters: object) -> list[Page]:
-    """The book's pages that are notebooks, in reading order.
-
-    Parameters
-    ----------
-    corpus : str
-    **parameters
-        Further parameters of the pages that show it.
-
-    Raises
-    ------
-    CmcslError
-        If a notebook has no cell tagged "parameters".
-    """
+    """The book's pages that are notebooks, in reading order; the pages of the corpus have further parameters."""
     book_pages = []
     for notebook in source_notebooks():
         check_parameters(notebook)
@@ -112,12 +93,8 @@ def pages(corpus: str = "openclipart", **parameters: object) -> list[Page]:
 def check_parameters(notebook: Path) -> None:
     """Raise unless the notebook has a cell tagged "parameters" that declares the corpus."""
     try:
-        tagged = [
-            cell
-            for cell in nbformat.read(notebook, as_version=4).cells
-            if "parameters" in cell.metadata.get("tags", [])
-        ]
-        declared = any("corpus =" in cell.source for cell in tagged)
+        cells = nbformat.read(notebook, as_version=4).cells
+        declared = any("corpus =" in cell.source for cell in cells if "parameters" in cell.metadata.get("tags", ()))
     # nbformat raises whatever the damage leads it to.
     except Exception as error:
         raise CmcslError(

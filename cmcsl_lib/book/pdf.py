@@ -39,22 +39,15 @@ def browser() -> str | None:
 
 
 def print_book() -> TaskFailed | None:
-    """Print the book; doit is told where there is no Chromium, or it fails."""
+    """Print the book; a failure is in the form that doit reports."""
     path = browser()
     if path is None:
         return TaskFailed("The PDF needs Chromium: install it (Debian: apt-get install chromium), or leave --pdf out.")
     PRINTED.write_text(links_within(WHOLE.read_text(encoding="utf-8")), encoding="utf-8")
     with tempfile.TemporaryDirectory() as folder:
         printed = Path(folder) / PDF.name
-        command = [
-            path,
-            *QUIET,
-            f"--user-data-dir={folder}/profile",
-            "--no-pdf-header-footer",
-            f"--print-to-pdf={printed}",
-            PRINTED.as_uri(),
-        ]
-        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        options = (*QUIET, f"--user-data-dir={folder}/profile", "--no-pdf-header-footer", f"--print-to-pdf={printed}")
+        done = subprocess.run([path, *options, PRINTED.as_uri()], check=False, capture_output=True, text=True)
         if not printed.is_file():
             return TaskFailed(f"Chromium printed nothing:\n{done.stderr[-3000:]}")
         shutil.move(printed, PDF)
@@ -68,11 +61,11 @@ def links_within(html: str) -> str:
     they would be paths of this machine.
     """
     soup = BeautifulSoup(html, "html.parser")
-    pages = {tag["id"].removeprefix(PAGE_ID): tag for tag in soup.find_all(id=re.compile(f"^{PAGE_ID}"))}
+    pages = {str(tag["id"]).removeprefix(PAGE_ID) for tag in soup.find_all(id=re.compile(f"^{PAGE_ID}"))}
     for link in soup.find_all("a", href=re.compile(r"^(?!#|https?:|mailto:)")):
-        path, _, anchor = link["href"].partition("#")
+        path, _, anchor = str(link["href"]).partition("#")
         here = link.find_previous(id=re.compile(f"^{PAGE_ID}"))
-        folder = posixpath.dirname(here["id"].removeprefix(PAGE_ID)) if here else ""
+        folder = posixpath.dirname(str(here["id"]).removeprefix(PAGE_ID)) if here else ""
         name = posixpath.normpath(posixpath.join(folder, path)).removesuffix(".html")
         if name in pages:
             link["href"] = f"#{anchor or PAGE_ID + name}"

@@ -3,7 +3,6 @@
 import json
 import platform
 from importlib.metadata import version
-from pathlib import Path
 
 import pandas as pd
 
@@ -31,10 +30,16 @@ PACKAGES = (
 
 
 def versions() -> pd.DataFrame:
-    """Versions of Python, of this library and of the packages that it uses: columns name and version."""
-    rows = [("cmcsl", __version__), ("Python", platform.python_version())]
-    rows += [(name, version(name)) for name in PACKAGES]
-    return pd.DataFrame(rows, columns=["name", "version"])
+    """Versions of this library, of Python and of the packages that can change a result.
+
+    Returns
+    -------
+    DataFrame
+        Columns name and version.
+    """
+    packages = {name: version(name) for name in PACKAGES}
+    rows = {"cmcsl": __version__, "Python": platform.python_version()} | packages
+    return pd.DataFrame(rows.items(), columns=["name", "version"])
 
 
 def checksums(corpus: str) -> pd.DataFrame:
@@ -43,6 +48,7 @@ def checksums(corpus: str) -> pd.DataFrame:
     Parameters
     ----------
     corpus : str
+        A name, for example ``openclipart``.
 
     Returns
     -------
@@ -65,7 +71,13 @@ def checksums(corpus: str) -> pd.DataFrame:
 
 
 def published_checksums() -> pd.DataFrame:
-    """SHA-256 that each of the authors' arrays must have: columns file, sha256, here ("yes", "no", "another file")."""
+    """SHA-256 that each of the authors' arrays must have, and whether it is on this machine.
+
+    Returns
+    -------
+    DataFrame
+        Columns file, sha256 and here: yes, no, or another file, where one by its name has another checksum.
+    """
     rows = []
     for name, known in REGISTRY.items():
         path = published_folder() / name
@@ -74,12 +86,12 @@ def published_checksums() -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["file", "sha256", "here"])
 
 
-def measured(path: Path = REPOSITORY / "benchmarks" / "measured.json") -> dict[str, object]:
-    """The kept run of `benchmarks/grid.py`.
+def measured() -> dict[str, object]:
+    """The recorded run of `benchmarks/grid.py`.
 
     Returns
     -------
     dict
-        command, cores, machine (what else it did), and figures, a dict of numbers by name.
+        Keys command, cores, machine (what else it did), and figures, a dict of numbers by name.
     """
-    return json.loads(path.read_text(encoding="utf-8"))
+    return json.loads((REPOSITORY / "benchmarks" / "measured.json").read_text(encoding="utf-8"))

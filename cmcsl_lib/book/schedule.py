@@ -1,4 +1,4 @@
-"""Bring the book up to date, in parallel and only what changed: doit's work, told here."""
+"""Bring the book up to date, in parallel and only what changed: the tasks that doit runs."""
 
 import errno
 import os
@@ -16,53 +16,37 @@ from doit.tools import config_changed
 
 from ..files.errors import CmcslError
 from ..files.paths import REPOSITORY, locked, readable_path
-from .execution import BUILD, RUNNING, execute, scratch
+from .execution import BUILD, RUNNING, execute, own_environment, scratch
 from .freshness import stale
-from .pages import EXECUTED, Page, check_corpus, pages
+from .pages import EXECUTED, Page, check_corpus, page_parameters, pages
 from .pdf import PDF, print_book
 
 INDEX = BUILD / "html" / "index.html"
 #: What the system says of a full disk.
 NO_ROOM = os.strerror(errno.ENOSPC)
 SETTINGS = (REPOSITORY / "_config.yml", REPOSITORY / "_toc.yml")
-
-
-def is_fresh(task, values, page: Page) -> bool:
-    """Doit's question whether a page may stay; the first two arguments are doit's own."""
-    return not stale(page)
+#: Jupyter Book in this interpreter: its script may be that of another one, whose environment was copied.
+JUPYTER_BOOK = (sys.executable, "-c", "from jupyter_book.cli.main import main; main()")
+#: Every warning is an error.
+STRICT = ("--warningiserror", "--nitpick", "--keep-going", "--all")
 
 
 def jupyter_book(builder: str) -> TaskFailed | None:
-    """Run ``jupyter-book build``; every warning is an error.
-
-    Parameters
-    ----------
-    builder : {"html", "singlehtml"}
-    """
+    """Run ``jupyter-book build`` with the builder ``html`` or ``singlehtml``; a failure leaves the last book."""
     with scratch() as folder:
-        command = [
-            str(Path(sys.executable).with_name("jupyter-book")),
-            "build",
-            str(REPOSITORY),
-            "--builder",
-            builder,
-            "--path-output",
-            str(folder),
-            "--warningiserror",
-            "--nitpick",
-            "--keep-going",
-            "--all",
-        ]
-        done = subprocess.run(command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        command = [*JUPYTER_BOOK, "build", str(REPOSITORY), "--builder", builder, "--path-output", str(folder), *STRICT]
+        done = subprocess.run(
+            command, check=False, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=own_environment()
+        )
         if done.returncode:
-            return TaskFailed(f"jupyter-book failed:\n{failure_reason(done.stdout)}")
+            return TaskFailed(f"jupyter-book failed:\n{_failure_reason(done.stdout)}")
         shutil.rmtree(BUILD / builder, ignore_errors=True)
         (folder / "_build" / builder).replace(BUILD / builder)
     return None
 
 
-def failure_reason(output: str) -> str:
-    """What jupyter-book printed, without the way to the error that it raises at the end of every failure."""
+def _failure_reason(output: str) -> str:
+    """What jupyter-book printed, without the traceback that it ends every failure with."""
     if NO_ROOM in output:
         return f"{readable_path(BUILD)} can't be written ({NO_ROOM}): make room there."
     before, _, after = output.rpartition("Traceback (most recent call last):")
@@ -76,7 +60,7 @@ def tasks(book_pages: list[Page], pdf: bool = False) -> Iterator[dict]:
             "basename": page.name,
             "actions": [(execute, [page])],
             "targets": [page.output],
-            "uptodate": [(is_fresh, [page])],
+            "uptodate": [not stale(page)],
             "title": lambda task: f"Executing {task.name}",
         }
     own = [
@@ -107,10 +91,9 @@ def tasks(book_pages: list[Page], pdf: bool = False) -> Iterator[dict]:
 
 def build(
     corpus: str = "openclipart",
-    workers: int = 2,
-    *,
-    names: Sequence[str] | None = None,
+    datasets: Sequence[str] | None = None,
     budgets: Sequence[int] | None = None,
+    workers: int = 2,
     pdf: bool = False,
 ) -> Path:
     """Bring the book up to date; a second build at the same time waits for the first.
@@ -119,12 +102,12 @@ def build(
     ----------
     corpus : str
         What the pages show beside the published scores.
-    workers : int
-        Notebooks executed at the same time, each in its own process.
-    names : sequence of str, optional
-        Datasets of the corpus; default: what each notebook takes by itself, mostly all.
+    datasets : sequence of str, optional
+        Of the corpus; default: what each notebook takes by itself, mostly all.
     budgets : sequence of int, optional
         Seeds per class; default likewise, mostly 1 to 20.
+    workers : int
+        Notebooks executed at the same time, each in its own process.
     pdf : bool
         Whether the whole book is printed as well, for its front page to link; without it the HTML holds no PDF.
 
@@ -139,35 +122,21 @@ def build(
         If the corpus is unknown or not on this machine, a notebook failed or the HTML could not be built; the other
         notebooks were executed all the same.
     """
-    check_corpus(corpus, names)
-    parameters = {"datasets": " ".join(names)} if names else {}
-    parameters |= {"budgets": list(budgets)} if budgets else {}
+    check_corpus(corpus, datasets)
     check_settings()
-    book_pages = pages(corpus, **parameters)
+    book_pages = pages(corpus, **page_parameters(datasets, budgets))
+    options = {"dep_file": str(BUILD / "doit"), "backend": "sqlite3", "par_type": "thread", "num_process": workers}
     with locked(BUILD):
         # Left by a build that was killed.
         shutil.rmtree(RUNNING, ignore_errors=True)
         if not pdf:
             PDF.unlink(missing_ok=True)
-        loader = ModuleTaskLoader({"task_book": lambda: tasks(book_pages, pdf)})
-        code = DoitMain(loader, config_filenames=()).run(
-            [
-                "run",
-                "--db-file",
-                str(BUILD / "doit"),
-                "--backend",
-                "sqlite3",
-                "--continue",
-                "--parallel-type",
-                "thread",
-                "--process",
-                str(workers),
-                "--verbosity",
-                "1",
-            ]
+        loader = ModuleTaskLoader(
+            {"task_book": lambda: tasks(book_pages, pdf), "DOIT_CONFIG": options | {"continue": True}}
         )
-    if code:
-        raise CmcslError(f"The book was not built: {unfinished(book_pages)} failed, as told above.")
+        if DoitMain(loader, config_filenames=()).run(["run"]):
+            unfinished = [page.name for page in book_pages if stale(page)] or ["jupyter-book or the PDF"]
+            raise CmcslError(f"The book was not built: {', '.join(unfinished)} failed, as told above.")
     return INDEX
 
 
@@ -183,9 +152,3 @@ def check_settings() -> None:
             raise CmcslError(
                 f"{readable_path(path)} can't be read ({reason}): mend it, or take it from the repository again."
             ) from None
-
-
-def unfinished(book_pages: list[Page]) -> str:
-    """What of the book is not there: names of pages, or the HTML."""
-    left = [page.name for page in book_pages if stale(page)]
-    return ", ".join(left) or "jupyter-book or the PDF"

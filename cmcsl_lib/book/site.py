@@ -1,5 +1,6 @@
-"""A Sphinx extension: pages that are not fresh are refused; launching, the PDF, and repairs of the theme's output."""
+"""A Sphinx extension: it refuses pages that are not up to date, completes pages, and adds launching and the PDF."""
 
+import base64
 import re
 import shutil
 from html import unescape
@@ -30,9 +31,11 @@ if "google.colab" in sys.modules:
     !git clone --quiet --depth 1 {url} cmcsl
     %cd cmcsl
     %pip install --quiet --editable ."""
+#: A file that a link carries in its address.
+CARRIED = re.compile(r'download="([\w.-]+)" href="data:(?:image/svg\+xml|text/csv);base64,([A-Za-z0-9+/=]+)"')
 #: How pandas shows a table in a notebook; its own style and the count of its rows are left out.
 PANDAS_TABLE = re.compile(
-    r'<div>\s*<style scoped>.*?</style>\s*(<table [^>]*class="dataframe">.*?</table>)\s*'
+    r'<div>\s*<style scoped>.*?</style>\s*(<table [^>]*class="dataframe[^>]*>.*?</table>)\s*'
     r"(?:<p>[^<]*rows × [^<]*</p>\s*)?</div>",
     re.DOTALL,
 )
@@ -64,33 +67,43 @@ def make_figures_countable(app: Sphinx, doctree: document) -> None:
 
 
 def refuse_stale(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
-    """Raise if a page of the book was not made from what lies there now.
-
-    Raises
-    ------
-    ExtensionError
-        With every such page and what of it changed.
-    """
-    changed = {
-        page.name: reasons for page in map(executed_page, executed_notebooks(env).values()) if (reasons := stale(page))
-    }
-    if changed:
-        listed = "\n".join(f"  {name}: {', '.join(reasons)}" for name, reasons in changed.items())
-        raise ExtensionError(f"These executed notebooks are not what lies there now; run `cmcsl book`:\n{listed}")
+    """Raise an error that lists the pages which are not up to date, each with what of it changed."""
+    pages = map(executed_page, executed_notebooks(env).values())
+    if changed := [f"  {page.name}: {', '.join(reasons)}" for page in pages if (reasons := stale(page))]:
+        raise ExtensionError("\n".join(["These executed notebooks are not up to date; run `cmcsl book`:", *changed]))
 
 
-def frame_table(found: re.Match) -> str:
+def frame_table(match: re.Match[str]) -> str:
     """A table as pandas shows it, in the frame of the book's other tables."""
-    table = found[1].replace("<th>", '<th scope="col">')
+    table = match[1].replace("<th>", '<th scope="col">')
     heads = [text for text in re.findall("<th[^>]*>([^<]*)</th>", table) if text]
     return framed(table, ", ".join(map(unescape, heads[:3])), long=table.count("<tr") > LONG)
 
 
+def take_out(app: Sphinx, pagename: str, context: dict) -> None:
+    """Write the files that a page carries in its links into ``_downloads/PAGE/``, and lead the links there.
+
+    In an executed notebook the links of a figure hold its SVG and CSV, so that it works alone. In the book they would
+    load with the page; files load only for readers who ask for them.
+    """
+
+    def beside(match: re.Match[str]) -> str:
+        name, content = match.groups()
+        below = f"_downloads/{pagename}/{name}"
+        path = Path(app.outdir, below)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(base64.b64decode(content))
+        return f'download="{name}" href="{context["pathto"](below, resource=True)}"'
+
+    context["body"] = CARRIED.sub(beside, context["body"])
+
+
 def complete_page(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: document | None) -> None:
-    """Repair a page's HTML; give the front page its badges and the link to the PDF."""
+    """Repair a page's HTML and take out files; give the front page its badges and the link to the PDF."""
     for wrong, right in REPAIRS.items():
         context["body"] = context.get("body", "").replace(wrong, right)
     context["body"] = PANDAS_TABLE.sub(frame_table, context["body"])
+    take_out(app, pagename, context)
     navigation = context.get("generate_toctree_html")
     if navigation:
         context["generate_toctree_html"] = lambda *arguments, **options: re.sub(

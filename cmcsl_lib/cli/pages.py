@@ -1,5 +1,6 @@
 """Commands that execute notebooks, and build the book from them."""
 
+import sys
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
@@ -23,17 +24,9 @@ def notebooks(
     from ..book.batch import FAILED, LEFT_OUT, STATES, run_notebooks
     from ..files.paths import readable_path
 
+    check_environment()
     outcomes = []
-    for outcome in run_notebooks(
-        names,
-        to,
-        corpora=corpus,
-        protocols=protocol,
-        statistics=statistics,
-        datasets=datasets,
-        budgets=budgets,
-        workers=workers,
-    ):
+    for outcome in run_notebooks(names, to, corpus, protocol, statistics, datasets, budgets, workers):
         print(f"{outcome.state:10} {outcome.page.name}", flush=True)
         outcomes.append(outcome)
     for outcome in outcomes:
@@ -59,7 +52,19 @@ def book(
     """Execute the notebooks that changed and build the HTML book."""
     from ..book.schedule import build
 
-    print(build(corpus, workers=workers, names=datasets, budgets=budgets, pdf=pdf))
+    check_environment()
+    print(build(corpus, datasets, budgets, workers, pdf))
+
+
+def check_environment() -> None:
+    """Raise a `CmcslError` if the command stands in an environment that was copied: it runs that one's original."""
+    folder = Path(sys.argv[0]).resolve().parents[1]
+    original = Path(sys.prefix).resolve()
+    if (folder / "pyvenv.cfg").is_file() and folder != original:
+        raise CmcslError(
+            f"The environment {folder} is a copy whose commands run what is installed in {original}: "
+            "`make book` in its checkout makes it anew."
+        )
 
 
 def add_commands(commands: Commands) -> None:

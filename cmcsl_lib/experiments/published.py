@@ -1,7 +1,6 @@
 """The paper's own numbers: its printed tables, and the authors' score arrays as the same tidy table as every other."""
 
 import io
-import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,7 +12,7 @@ from ..corpora.dataset_classes import MM_IMDB
 from ..corpora.download import only_https
 from ..files.checksums import file_sha256, read_checked
 from ..files.errors import Absent, CmcslError, check_choice
-from ..files.paths import explain_write_errors, home, readable_path, remove_stale, shipped
+from ..files.paths import explain_write_errors, folder_from_environment, home, readable_path, remove_stale, shipped
 from ..files.tables import reading
 from .scores import COLUMNS
 
@@ -79,7 +78,7 @@ AVERAGE_RANK = "average_rank"
 
 def published_folder() -> Path:
     """Where the authors' arrays are looked for: CMCSL_PUBLISHED_SCORES, else published-scores in CMCSL_HOME."""
-    return Path(os.environ.get("CMCSL_PUBLISHED_SCORES") or home() / "published-scores").expanduser()
+    return folder_from_environment("CMCSL_PUBLISHED_SCORES", home() / "published-scores")
 
 
 def published_files() -> list[Path]:

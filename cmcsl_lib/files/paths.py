@@ -27,12 +27,25 @@ def is_shipped(path: Path) -> bool:
     return path.is_relative_to(shipped()) and not path.is_relative_to(shipped() / "cache")
 
 
+def folder_from_environment(variable: str, default: Path) -> Path:
+    """The folder that an environment variable names.
+
+    A relative one is counted from where this process stands when it first asks; from then on the variable holds it as
+    absolute, so that it is the same folder for kernels and workers, which may stand elsewhere.
+    """
+    folder = Path(os.environ.get(variable) or default).expanduser()
+    if not folder.is_absolute():
+        folder = folder.absolute()
+        os.environ[variable] = str(folder)
+    return folder
+
+
 def home() -> Path:
     """Folder for downloads, features and scores that are not shipped.
 
     The environment variable CMCSL_HOME names it; the default is ``data/cache``, which git ignores.
     """
-    return Path(os.environ.get("CMCSL_HOME") or shipped() / "cache").expanduser()
+    return folder_from_environment("CMCSL_HOME", shipped() / "cache")
 
 
 def features_folder(corpus: str, name: str = "default") -> Path:
