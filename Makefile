@@ -1,6 +1,7 @@
 # `make book` and `make test` set up what they need in .venv and may be repeated.
 PYTHON ?= python3
 BIN := .venv/bin
+VERSION = $(shell sed -n 's/^__version__ = "\(.*\)"$$/\1/p' cmcsl_lib/__init__.py)
 # Scripts of an environment name the folder that they were made in: one that was copied or moved with the checkout is
 # made anew.
 scripts = $(CURDIR)/$(1)/bin/
@@ -8,7 +9,7 @@ named = grep -qF -e '!$(scripts)' -e ' $(scripts)' -e '"$(scripts)' $(1)/bin/pip
 elsewhere = $(shell test ! -x $(1)/bin/pip || $(named) || echo elsewhere)
 venv = $(if $(call elsewhere,$(1)),,test -x $(1)/bin/python ||) $(PYTHON) -m venv --clear $(1)
 
-.PHONY: book pdf scores check test quick weekly test-oldest newest sums clean elsewhere
+.PHONY: book pdf scores check test quick weekly test-oldest newest dist tag sums clean elsewhere
 
 book: .venv/installed-book
 	@$(BIN)/cmcsl book
@@ -24,11 +25,13 @@ scores: .venv/installed-book
 test: .venv/installed-test
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
-# Rules of style, and the direction of imports.
-check: .venv-check/installed
+# Rules of style, the direction of imports, types, and the docstrings of what is public.
+check: .venv-check/installed .venv/installed-test
 	.venv-check/bin/ruff format --check .
 	.venv-check/bin/ruff check .
 	PYTHONPATH=. .venv-check/bin/lint-imports --no-cache
+	.venv-check/bin/mypy --python-executable $(BIN)/python cmcsl_lib
+	$(BIN)/python -m pytest --quiet tests/test_api.py
 
 .venv-check/installed: requirements/check.txt $(call elsewhere,.venv-check)
 	$(call venv,.venv-check)
@@ -70,9 +73,25 @@ newest:
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/test.txt
 	@touch $@
 
+# Wheel and sdist of this commit, checked.
+dist: .venv-release/installed
+	rm -rf dist build
+	.venv-release/bin/python -m build --no-isolation
+	.venv-release/bin/python -m twine check --strict dist/*
+	.venv-release/bin/check-wheel-contents dist
+
+.venv-release/installed: requirements/release.txt $(call elsewhere,.venv-release)
+	$(call venv,.venv-release)
+	.venv-release/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+# The tag of a release, from which .github/workflows/release.yml publishes it.
+tag: check
+	git tag --annotate --message "cmcsl $(VERSION)" v$(VERSION)
+
 # The list that shipped files are checked against: write it anew after a change of them that is meant.
 sums:
 	cd data && find openclipart paper simulation -name '*.csv' -print0 -o -name '*.parquet' -print0 | LC_ALL=C sort -z | xargs -0 sha256sum > SHA256SUMS
 
 clean:
-	rm -rf .venv .venv-check .venv-oldest _build book/notebooks .doit.db*
+	rm -rf .venv .venv-check .venv-oldest .venv-release _build build dist book/notebooks .doit.db*

@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -56,11 +57,14 @@ def test_run_keeps_scores_and_prints_their_means(capsys, tmp_path, monkeypatch, 
 
 
 def test_study_simulation_makes_the_map(capsys, tmp_path, monkeypatch):
-    from cmcsl_lib.studies import simulation
+    from cmcsl_lib.studies import results, simulation, strengths
 
-    monkeypatch.setattr(simulation, "STRENGTHS", (0.0, 0.5))
-    monkeypatch.setattr(simulation, "CALIBRATIONS", 2)
-    monkeypatch.setattr(simulation, "SETTINGS", (simulation.Setting(2, rows=30, repetitions=2),))
+    monkeypatch.setattr(strengths, "CALIBRATIONS", 2)
+    small = simulation.MAP._replace(
+        settings=(simulation.Setting(2, rows=30, repetitions=2),),
+        simulate=partial(simulation.simulate_strengths, strengths=(0.0, 0.5)),
+    )
+    monkeypatch.setitem(results.SIMULATIONS, "simulation", small)
     code, out, _ = run(capsys, "study", "simulation", "--to", str(tmp_path / "map.parquet"))
     assert code == 0
     assert out.strip() == str(tmp_path / "map.parquet")

@@ -44,27 +44,27 @@ def made_up(datasets=12, modalities=("visual", "text", "both"), budgets=(1, 5), 
 
 def test_verdicts_beside_the_reference():
     scores = made_up()
-    made = comparison.compared(scores)
-    assert made.groupby(["modality", "budget"], sort=False).size().to_dict() == {
+    table = comparison.compared(scores)
+    assert table.groupby(["modality", "budget"], sort=False).size().to_dict() == {
         (modality, budget): 4 for modality in ("visual", "text", "both") for budget in (1, 5)
     }
-    assert set(made.verdict[made.method == "PRE"]) == {"worse"}
-    assert set(made.verdict[made.method == "co-training"]) == {"better"}
-    assert set(made.verdict[made.method == "UNI"]) == {"no difference"}
-    assert set(made.verdict[made.method == "CMCSL"]) == {""}
-    assert (made.gain[made.method == "CMCSL"] == 0).all()
-    assert (made.above[made.method == "co-training"] == 12).all() and (made.datasets == 12).all()
+    assert set(table.verdict[table.method == "PRE"]) == {"worse"}
+    assert set(table.verdict[table.method == "co-training"]) == {"better"}
+    assert set(table.verdict[table.method == "UNI"]) == {"no difference"}
+    assert set(table.verdict[table.method == "CMCSL"]) == {""}
+    assert (table.gain[table.method == "CMCSL"] == 0).all()
+    assert (table.above[table.method == "co-training"] == 12).all() and (table.datasets == 12).all()
 
 
 def test_p_values_are_corrected_over_the_comparisons_made():
     scores = made_up(
         levels={"CMCSL": 0, "a": 0.006, "b": 0.003, "c": 0}, modalities=("text",), budgets=(1,), noise=0.01
     )
-    made = comparison.compared(scores).set_index("method")
+    table = comparison.compared(scores).set_index("method")
     means = scores.pivot_table(index="dataset", columns="method", values="balanced_accuracy")
     alone = [wilcoxon_p_values(means[["CMCSL", name]].to_numpy())[0, 1] for name in "abc"]
-    assert made.p_value[list("abc")].tolist() == pytest.approx(holm(np.array(alone)))
-    assert made.average_rank.sum() == pytest.approx(10)
+    assert table.p_value[list("abc")].tolist() == pytest.approx(holm(np.array(alone)))
+    assert table.average_rank.sum() == pytest.approx(10)
 
 
 def test_too_few_datasets_are_a_verdict():
@@ -76,12 +76,12 @@ def test_too_few_datasets_are_a_verdict():
 
 def test_the_table_for_reading_marks_verdicts():
     table = comparison.compared(made_up())
-    made = comparison.marked(table)
-    assert made.index.tolist() == list(LEVELS)
-    assert made.columns.tolist() == [(m, b) for m in ("visual", "text", "both") for b in (1, 5)]
-    assert made.loc["co-training"].str.endswith("▲").all() and made.loc["PRE"].str.endswith("▼").all()
-    assert not made.loc["CMCSL"].str.contains("[▲▼]").any()
-    assert made.loc["CMCSL"].tolist() == ["0.600"] * 6
+    text = comparison.marked(table)
+    assert text.index.tolist() == list(LEVELS)
+    assert text.columns.tolist() == [(m, b) for m in ("visual", "text", "both") for b in (1, 5)]
+    assert text.loc["co-training"].str.endswith("▲").all() and text.loc["PRE"].str.endswith("▼").all()
+    assert not text.loc["CMCSL"].str.contains("[▲▼]").any()
+    assert text.loc["CMCSL"].tolist() == ["0.600"] * 6
     gains = comparison.marked(table[table.budget == 5], ["modality", "method"], ["budget"], "gain")
     assert gains.columns.tolist() == [5] and gains.loc[("text", "co-training"), 5] == "+0.050 ▲"
     few = comparison.marked(table[(table.method != "PRE") | (table.modality == "text")])
@@ -90,9 +90,9 @@ def test_the_table_for_reading_marks_verdicts():
 
 def test_the_exchange_on_each_propagator():
     levels = {"UNI on k-NN": 0.1, "CMCSL on k-NN": 0.0}
-    made = comparison.compared(made_up(levels=levels), "UNI on k-NN", by=["modality"]).set_index("method")
-    assert made.verdict["CMCSL on k-NN"].tolist() == ["worse"] * 3
-    assert made.gain["CMCSL on k-NN"].tolist() == pytest.approx([-0.1] * 3, abs=1e-4)
+    table = comparison.compared(made_up(levels=levels), "UNI on k-NN", by=["modality"]).set_index("method")
+    assert table.verdict["CMCSL on k-NN"].tolist() == ["worse"] * 3
+    assert table.gain["CMCSL on k-NN"].tolist() == pytest.approx([-0.1] * 3, abs=1e-4)
 
 
 def test_modalities_are_compared_as_methods_are():
@@ -102,9 +102,9 @@ def test_modalities_are_compared_as_methods_are():
             made_up(modalities=("text",), levels={"CMCSL": 0.2}),
         ]
     )
-    made = comparison.compared(scores, "both", column="modality", by=["budget"]).set_index("modality")
-    assert made.verdict["text"].tolist() == ["better"] * 2 and made.above["text"].tolist() == [12, 12]
-    assert made.verdict["visual"].tolist() == ["no difference"] * 2 and made.p_value["visual"].tolist() == [1, 1]
+    table = comparison.compared(scores, "both", column="modality", by=["budget"]).set_index("modality")
+    assert table.verdict["text"].tolist() == ["better"] * 2 and table.above["text"].tolist() == [12, 12]
+    assert table.verdict["visual"].tolist() == ["no difference"] * 2 and table.p_value["visual"].tolist() == [1, 1]
 
 
 def disturbed():

@@ -4,15 +4,16 @@ import numpy as np
 import pytest
 
 from cmcsl_lib.estimators import CMCSLClassifier
-from cmcsl_lib.studies import drift, simulation
+from cmcsl_lib.studies import drift, synthetic
 from cmcsl_lib.studies.drift import LEARNERS, NEWEST, Stream
+from cmcsl_lib.studies.results import load_simulation
 
 SMALL = Stream(180.0, batches=4, rows=20, repetitions=2)
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    return drift.load_streams()
+    return load_simulation("drift")
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +24,7 @@ def averaged(shipped):
 def test_centres_turn_and_stay_apart():
     """Class means of many rows without noise are the centres themselves."""
     y, onto, still = np.array([0, 1]), np.eye(6), np.zeros((2, 6))
-    start, quarter, half = (simulation.features(still, y, 2.0, onto, angle) for angle in np.radians([0, 90, 180]))
+    start, quarter, half = (synthetic.features(still, y, 2.0, onto, angle) for angle in np.radians([0, 90, 180]))
     distances = [np.linalg.norm(each[0] - each[1]) * np.sqrt(6) for each in (start, quarter, half)]
     assert distances == pytest.approx([2, 2, 2])
     assert (start[0] - start[1]) @ (quarter[0] - quarter[1]) == pytest.approx(0)
@@ -31,10 +32,10 @@ def test_centres_turn_and_stay_apart():
 
 
 def test_batches_have_their_seeds():
-    made = drift.batches(SMALL, 0)
-    assert [np.bincount(given[given >= 0]).tolist() for _, _, given in made] == [[5, 5], *[[1, 1]] * 3]
-    assert all(np.array_equal(given[given >= 0], y[given >= 0]) for _, y, given in made)
-    assert made[0][0].shape == (40, 512 + 384)
+    stream = drift.batches(SMALL, 0)
+    assert [np.bincount(labels[labels >= 0]).tolist() for _, _, labels in stream] == [[5, 5], *[[1, 1]] * 3]
+    assert all(np.array_equal(labels[labels >= 0], y[labels >= 0]) for _, y, labels in stream)
+    assert stream[0][0].shape == (40, 512 + 384)
 
 
 def test_batches_are_the_same_again_and_differ_from_each_other():
@@ -44,27 +45,27 @@ def test_batches_are_the_same_again_and_differ_from_each_other():
 
 
 def test_newest_are_the_last_labelled_rows_of_each_class():
-    given = np.array([0, 1, -1, *[0] * NEWEST, 1])
-    X, labels = drift.newest(np.arange(len(given))[:, None], given)
+    labels = np.array([0, 1, -1, *[0] * NEWEST, 1])
+    X, newest = drift.newest(np.arange(len(labels))[:, None], labels)
     assert X[:, 0].tolist() == [1, *range(3, 4 + NEWEST)]
-    assert labels.tolist() == [1, *[0] * NEWEST, 1]
+    assert newest.tolist() == [1, *[0] * NEWEST, 1]
 
 
 def test_a_streams_last_score_is_that_of_partial_fit():
-    made = drift.batches(SMALL, 0)
-    found = drift.learn(f"stream, newest {NEWEST} seeds", made)
+    stream = drift.batches(SMALL, 0)
+    scores = drift.learn(f"stream, newest {NEWEST} seeds", stream)
     model = CMCSLClassifier(modalities={"visual": slice(0, 512), "text": slice(512, 896)}, max_seeds=NEWEST)
-    for X, _, given in made[:-1]:
-        model.partial_fit(X, given)
-    X, y, _ = made[-1]
+    for X, _, labels in stream[:-1]:
+        model.partial_fit(X, labels)
+    X, y, _ = stream[-1]
     right = model.predict_by_modality(X)["text"] == y
-    row = found[(found.batch == 3) & (found.modality == "text")]
+    row = scores[(scores.batch == 3) & (scores.modality == "text")]
     assert row.balanced_accuracy.item() == pytest.approx(np.mean([right[y == label].mean() for label in (0, 1)]))
 
 
 def test_memory_reaches_back_to_earlier_batches():
-    made = drift.batches(SMALL, 0)
-    with_memory, without = (drift.learn(name, made) for name in LEARNERS if name.startswith("last batch"))
+    stream = drift.batches(SMALL, 0)
+    with_memory, without = (drift.learn(name, stream) for name in LEARNERS if name.startswith("last batch"))
     assert with_memory[with_memory.batch == 1].balanced_accuracy.tolist() == (
         without[without.batch == 1].balanced_accuracy.tolist()
     )
@@ -72,25 +73,27 @@ def test_memory_reaches_back_to_earlier_batches():
 
 
 def test_without_drift_a_stream_learns(averaged):
-    its = averaged[(averaged.turn == 0) & (averaged.learner == "stream, all seeds")].set_index(["modality", "batch"])
+    rows = averaged[(averaged.turn == 0) & (averaged.learner == "stream, all seeds")].set_index(["modality", "batch"])
     for modality in ("visual", "text"):
-        first, last = its.loc[(modality, 1)], its.loc[(modality, its.index.levels[1].max())]
+        first, last = rows.loc[(modality, 1)], rows.loc[(modality, rows.index.levels[1].max())]
         assert last.balanced_accuracy > first.balanced_accuracy + 2 * np.hypot(first.error, last.error)
 
 
 def test_after_half_a_turn_old_knowledge_misleads(averaged):
-    its = averaged[(averaged.turn == 180) & (averaged.batch == averaged.batch.max())].set_index(["learner", "modality"])
-    assert (its.loc["first batch only"].balanced_accuracy < 0.5).all()
-    assert (its.loc[f"last batch, newest {NEWEST} seeds"].balanced_accuracy > 0.5).all()
+    rows = averaged[(averaged.turn == 180) & (averaged.batch == averaged.batch.max())].set_index(
+        ["learner", "modality"]
+    )
+    assert (rows.loc["first batch only"].balanced_accuracy < 0.5).all()
+    assert (rows.loc[f"last batch, newest {NEWEST} seeds"].balanced_accuracy > 0.5).all()
 
 
 def test_the_shipped_scores_come_from_this_code(shipped):
-    made = drift.batches(drift.STREAMS[1], 3)
-    its = shipped[(shipped.turn == drift.STREAMS[1].turn) & (shipped.repetition == 3)]
+    stream = drift.batches(drift.STREAMS[1], 3)
+    rows = shipped[(shipped.turn == drift.STREAMS[1].turn) & (shipped.repetition == 3)]
     for learner in (f"stream, newest {NEWEST} seeds", "last batch, its own seeds"):
-        kept, again = its[its.learner == learner], drift.learn(learner, made)
+        shipped_rows, again = rows[rows.learner == learner], drift.learn(learner, stream)
         for column in ("balanced_accuracy", "pseudo_label_accuracy"):
-            assert kept[column].to_numpy() == pytest.approx(again[column].to_numpy())
+            assert shipped_rows[column].to_numpy() == pytest.approx(again[column].to_numpy())
 
 
 def test_the_shipped_scores_are_whole(shipped):
@@ -101,6 +104,7 @@ def test_the_shipped_scores_are_whole(shipped):
 
 def test_means_are_over_repetitions(shipped):
     row = drift.means(shipped).query("turn == 90 and batch == 7 and modality == 'text'").iloc[0]
-    its = shipped.query("turn == 90 and batch == 7 and modality == 'text'")
-    its = its[its.learner == row.learner].balanced_accuracy
-    assert (row.balanced_accuracy, row.error) == pytest.approx((its.mean(), its.std(ddof=1) / np.sqrt(len(its))))
+    scores = shipped.query("turn == 90 and batch == 7 and modality == 'text'")
+    scores = scores[scores.learner == row.learner].balanced_accuracy
+    error = scores.std(ddof=1) / np.sqrt(len(scores))
+    assert (row.balanced_accuracy, row.error) == pytest.approx((scores.mean(), error))

@@ -12,14 +12,15 @@ from cmcsl_lib.experiments.exchange import exchange_table
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.sources import source_scores
 from cmcsl_lib.plots import simulation as simulation_figures
-from cmcsl_lib.studies import placement, simulation, simulation_map
+from cmcsl_lib.studies import placement, prediction, simulation_map, synthetic
+from cmcsl_lib.studies.results import load_simulation
 
 STRICT = PROTOCOLS["strict"]
 
 
 @pytest.fixture(scope="module")
 def table():
-    return simulation.load_map()
+    return load_simulation("simulation")
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +38,9 @@ def own():
 def known_map(gain=lambda visual, text, rho, budget: visual + 10 * text + 100 * rho + 1000 * np.log(budget)):
     """A map with two strengths, dependences and budgets whose gains are linear in all that is interpolated."""
     axes = {"classes": (2, 4), "dependence": (0.0, 0.5), "visual": (0.0, 1.0), "text": (0.0, 1.0), "budget": (1, 20)}
-    made = pd.MultiIndex.from_product(axes.values(), names=list(axes)).to_frame(index=False)
-    value = gain(made.visual, made.text, made.dependence, made.budget)
-    return made.assign(exchange="distance", gain_visual=value, gain_text=-value, geometry="openclipart", rows=100)
+    cells = pd.MultiIndex.from_product(axes.values(), names=list(axes)).to_frame(index=False)
+    value = gain(cells.visual, cells.text, cells.dependence, cells.budget)
+    return cells.assign(exchange="distance", gain_visual=value, gain_text=-value, geometry="openclipart", rows=100)
 
 
 def test_positions_are_full_adjusted_for_chance():
@@ -54,7 +55,7 @@ def test_positions_are_full_adjusted_for_chance():
 @pytest.mark.parametrize("exact", [True, False])
 def test_interpolation_is_exact_where_the_map_is_linear(exact):
     place = pd.DataFrame({"dataset": ["A"], "classes": [3], "visual": [0.25], "text": [0.5], "rho": [0.1]})
-    gained = placement.predicted(known_map(), place, (1, 4) if exact else (placement.MEAN,))
+    gained = prediction.predicted(known_map(), place, (1, 4) if exact else (placement.MEAN,))
     own = gained[gained.modality == "visual"].predicted.to_numpy()
     expected = 0.25 + 5 + 10 + 1000 * np.log([1, 4] if exact else np.arange(1, 21))
     assert own == pytest.approx(expected if exact else [expected.mean()])
@@ -63,7 +64,7 @@ def test_interpolation_is_exact_where_the_map_is_linear(exact):
 
 def test_outside_the_map_its_edge_is_taken():
     place = pd.DataFrame({"dataset": ["A"], "classes": [2], "visual": [-0.1], "text": [1.2], "rho": [0.9]})
-    assert placement.predicted(known_map(), place, (1,)).predicted.iloc[0] == pytest.approx(0 + 10 + 50)
+    assert prediction.predicted(known_map(), place, (1,)).predicted.iloc[0] == pytest.approx(0 + 10 + 50)
 
 
 def test_error_dependence_finds_what_is_there():
@@ -84,7 +85,7 @@ def test_error_dependence_of_an_empty_cell_is_no_certainty():
 
 
 def test_latent_dependence_finds_the_maps_own(table):
-    its = table[
+    cells = table[
         (table.exchange == "distance")
         & (table.budget == 1)
         & (table.classes == 2)
@@ -98,21 +99,21 @@ def test_latent_dependence_finds_the_maps_own(table):
             "classes": 2,
             "visual": 0.6,
             "text": 0.75,
-            "dependence": placement.error_correlations(its),
+            "dependence": prediction.error_correlations(cells),
         }
     )
-    assert placement.latent_dependence(table.query("geometry == 'openclipart'"), place) == pytest.approx([0, 0.4, 0.8])
+    assert prediction.latent_dependence(table.query("geometry == 'openclipart'"), place) == pytest.approx([0, 0.4, 0.8])
 
 
 def test_agreement_counts_signs():
     compared = pd.DataFrame({"modality": "text", "gain": [1.0, 2.0, -1.0, 3.0], "predicted": [1.0, -1.0, -1.0, 2.0]})
-    row = placement.agreement(compared).iloc[0]
+    row = prediction.agreement(compared).iloc[0]
     assert (row.compared, row.share_agreeing, row.share_commoner) == (4, 0.75, 0.75)
     assert row.gain_measured == 1.25
 
 
 def test_deciders_count_rows_that_differ():
-    row = placement.deciders("openclipart", ["AF"], STRICT, (3,)).iloc[0]
+    row = prediction.deciders("openclipart", ["AF"], STRICT, (3,)).iloc[0]
     table = exchange_table(load_features("openclipart", "AF"), STRICT, 3)
     assert row.differ == (table.visual_label != table.text_label)[~table.seed].sum()
     assert 0 < row.text_decides < 1
@@ -122,13 +123,13 @@ def test_deciders_count_rows_that_differ():
 
 
 def test_deciders_take_a_protocol_or_its_name():
-    assert placement.deciders("openclipart", ["AF"], "paper", (3,)).equals(
-        placement.deciders("openclipart", ["AF"], PROTOCOLS["paper"], (3,))
+    assert prediction.deciders("openclipart", ["AF"], "paper", (3,)).equals(
+        prediction.deciders("openclipart", ["AF"], PROTOCOLS["paper"], (3,))
     )
 
 
 def test_simulated_deciders_are_shares_of_the_differing(usual):
-    shares = placement.simulated_deciders(usual, 0.45, 0.75, (1, 20))
+    shares = prediction.simulated_deciders(usual, 0.45, 0.75, (1, 20))
     cell = usual.query("exchange == 'distance' and visual == 0.45 and text == 0.75 and budget == 20").iloc[0]
     row = shares[(shares.exchange == "distance") & (shares.budget == 20)].iloc[0]
     assert row.text_decides == pytest.approx(cell.text_decides / cell.differ)
@@ -137,7 +138,7 @@ def test_simulated_deciders_are_shares_of_the_differing(usual):
 
 def test_the_corpus_geometry_is_that_of_the_map(own):
     """The two datasets' own dimensions differ from the corpus's mean by less than a fifth."""
-    visual, text = simulation.GEOMETRIES["openclipart"]
+    visual, text = synthetic.GEOMETRIES["openclipart"]
     assert own.dimension_visual.mean() == pytest.approx(visual, rel=0.2)
     assert own.dimension_text.mean() == pytest.approx(text, rel=0.2)
 
@@ -145,9 +146,9 @@ def test_the_corpus_geometry_is_that_of_the_map(own):
 def test_all_datasets_and_budgets_are_compared(table, own):
     scores = source_scores("openclipart", 3, "strict", datasets="PT AFP", budgets=(1, 3, 5), compute=False)
     world = table.query("geometry == 'openclipart'")
-    place = own.assign(rho=placement.latent_dependence(world, own))
-    predicted = placement.predicted(world, place, (1, 3, 5))
-    assert len(gains(scores, ["budget"]).merge(predicted, on=placement.KEYS)) == 2 * 2 * 3
+    place = own.assign(rho=prediction.latent_dependence(world, own))
+    predicted = prediction.predicted(world, place, (1, 3, 5))
+    assert len(gains(scores, ["budget"]).merge(predicted, on=prediction.KEYS)) == 2 * 2 * 3
 
 
 def test_without_the_authors_arrays_the_printed_table_stands_in(table, monkeypatch, tmp_path):
@@ -159,11 +160,11 @@ def test_without_the_authors_arrays_the_printed_table_stands_in(table, monkeypat
     assert row.gain.item() == pytest.approx(0.653 - 0.598)
     assert place.set_index("dataset").text["HM"] == pytest.approx(2 * 0.924 - 1)
     world = table.query("geometry == 'openclipart' and dependence == 0.4")
-    compared = gained.merge(placement.predicted(world, place, [placement.MEAN]), on=placement.KEYS)
-    assert placement.agreement(compared).compared.tolist() == [10, 10]
+    compared = gained.merge(prediction.predicted(world, place, [placement.MEAN]), on=prediction.KEYS)
+    assert prediction.agreement(compared).compared.tolist() == [10, 10]
 
 
-def made_cells():
+def four_cells():
     """Four cells of a map with known gains, in the last of which the text is the stronger modality."""
     cells = pd.DataFrame(
         {
@@ -184,13 +185,13 @@ def made_cells():
 
 
 def test_cell_shares_leave_out_chance():
-    row = simulation_map.cell_shares(made_cells()).set_index("outcome").loc["over UNI, visual"]
+    row = simulation_map.cell_shares(four_cells()).set_index("outcome").loc["over UNI, visual"]
     assert (row.share_gaining, row.share_losing) == pytest.approx((1 / 3, 1 / 3))
     assert (row.gain, row.gain_worst, row.gain_best) == pytest.approx((0.01, -0.03, 0.05))
 
 
 def test_sides_are_the_weaker_and_the_stronger_modality():
-    sides = simulation_map.sides(made_cells()).set_index("side")
+    sides = simulation_map.sides(four_cells()).set_index("side")
     assert sides.gain.to_dict() == pytest.approx({"weaker": 0.045, "stronger": -0.01})
     assert (sides.share_gaining["weaker"], sides.share_losing["stronger"]) == (1, 0.5)
 

@@ -1,6 +1,7 @@
 """The simulation: what is asked for comes out, known limits hold, and the fast way is the estimator's."""
 
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -9,16 +10,18 @@ from cmcsl_lib.corpora.features import MODALITIES
 from cmcsl_lib.estimators import CMCSLClassifier, UnimodalClassifier
 from cmcsl_lib.estimators.strategies import EXCHANGES
 from cmcsl_lib.files.errors import Absent, CmcslError
-from cmcsl_lib.method import naive_bayes
-from cmcsl_lib.studies import simulation
-from cmcsl_lib.studies.simulation import GEOMETRIES, SETTINGS, WIDTHS, Setting
+from cmcsl_lib.method.naive_bayes import balanced_accuracies
+from cmcsl_lib.studies import placement, results, simulation, strengths, synthetic
+from cmcsl_lib.studies.results import load_simulation, make_simulation
+from cmcsl_lib.studies.simulation import SETTINGS
+from cmcsl_lib.studies.synthetic import GEOMETRIES, WIDTHS, Setting
 
 SMALL = Setting(2, rows=30, repetitions=2)
 
 
 @pytest.fixture(scope="module")
 def shipped():
-    return simulation.load_map()
+    return load_simulation("simulation")
 
 
 def means(setting, visual, text, budgets=simulation.BUDGETS):
@@ -32,29 +35,27 @@ def test_strength_comes_out_as_asked_for(shipped):
     A balanced accuracy varies between repetitions by its sampling error over the test rows and by the luck of the
     training half; the variance of a mean of so many repetitions is estimated from the repetitions themselves.
     """
-    setting = Setting(2, rows=100)
     y = np.repeat(np.arange(2), 100)
     for modality, width, dimension in zip(MODALITIES, WIDTHS.values(), GEOMETRIES["openclipart"], strict=True):
-        its = shipped[(shipped.classes == 2) & (shipped.geometry == "openclipart") & (shipped.dependence == 0)]
-        apart = its.drop_duplicates(modality).set_index(modality)[f"separation_{modality}"]
+        cells = shipped[(shipped.classes == 2) & (shipped.geometry == "openclipart") & (shipped.dependence == 0)]
+        apart = cells.drop_duplicates(modality).set_index(modality)[f"separation_{modality}"]
         for strength in (0.3, 0.6, 0.9):
-            found = []
+            reached = []
             for repetition in range(40):
                 random = np.random.default_rng([7, repetition])
                 noise = random.normal(size=(400, dimension))
-                raw = simulation.features(
-                    noise, np.tile(y, 2), apart[strength], simulation.directions(dimension, width, random)
-                )
-                X = simulation.standardised(np.split(raw, 2))
-                found.append(naive_bayes.balanced_accuracies(y, simulation.fitted(X, y[None], setting.classes)[0])[0])
-            found = simulation.adjusted(np.array(found), 2)
-            error = found.std(ddof=1) * np.sqrt(1 / len(found) + 1 / simulation.CALIBRATIONS)
-            assert abs(found.mean() - strength) < 4 * error
+                onto = synthetic.directions(dimension, width, random)
+                X, X_test = synthetic.standardised(synthetic.features(noise, np.tile(y, 2), apart[strength], onto))
+                predicted, _ = synthetic.predictions(X, X_test, y[None])
+                reached.append(balanced_accuracies(y, predicted)[0])
+            reached = strengths.adjusted(np.array(reached), 2)
+            error = reached.std(ddof=1) * np.sqrt(1 / len(reached) + 1 / strengths.CALIBRATIONS)
+            assert abs(reached.mean() - strength) < 4 * error
 
 
 def test_separations_grow_with_strength_and_start_at_none(monkeypatch):
-    monkeypatch.setattr(simulation, "CALIBRATIONS", 4)
-    apart = simulation.separations(2, 31, 18, 512, (0.0, 0.3, 0.6))
+    monkeypatch.setattr(strengths, "CALIBRATIONS", 4)
+    apart = strengths.separations(2, 31, 18, 512, (0.0, 0.3, 0.6))
     assert apart[0] == 0
     assert np.all(np.diff(apart) > 0)
 
@@ -63,11 +64,11 @@ def test_separations_grow_with_strength_and_start_at_none(monkeypatch):
 def test_noises_depend_as_asked_for(rho):
     """Fisher's z of a sample correlation of n pairs has standard error 1 / sqrt(n - 3)."""
     setting = Setting(2, "openclipart", rho, rows=5000)
-    visual, text = simulation.noises(setting, np.random.default_rng(0))
+    visual, text = synthetic.noises(setting, np.random.default_rng(0))
     assert text.std(axis=0) == pytest.approx(np.ones(90), abs=4 / np.sqrt(2 * len(text)))
     for place in (0, 17):
-        told = np.corrcoef(visual[:, place], text[:, place])[0, 1]
-        assert abs(np.arctanh(told) - np.arctanh(rho)) < 4 / np.sqrt(len(visual) - 3)
+        correlation = np.corrcoef(visual[:, place], text[:, place])[0, 1]
+        assert abs(np.arctanh(correlation) - np.arctanh(rho)) < 4 / np.sqrt(len(visual) - 3)
     others = [np.corrcoef(visual[:, 0], text[:, place])[0, 1] for place in (1, 17, 18, 89)]
     assert np.abs(others).max() < 4 / np.sqrt(len(visual))
 
@@ -77,37 +78,34 @@ def test_errors_depend_by_rho_where_classifiers_know_the_truth():
     setting = Setting(2, "equal", 0.6, rows=20000)
     y = np.tile(np.repeat([0, 1], setting.rows), 2)
     missed = []
-    for noise, separation in zip(simulation.noises(setting, np.random.default_rng(0)), (1.0, 2.0), strict=True):
-        latent = simulation.features(noise, y, separation, np.eye(40))
+    for noise, separation in zip(synthetic.noises(setting, np.random.default_rng(0)), (1.0, 2.0), strict=True):
+        latent = synthetic.features(noise, y, separation, np.eye(40))
         missed.append((latent[:, 1] > latent[:, 0]) != y)
-    told = simulation.tetrachoric((missed[0] & missed[1]).mean(), missed[0].mean(), missed[1].mean())
-    assert told == pytest.approx(0.6, abs=0.03)
+    correlation = placement.tetrachoric((missed[0] & missed[1]).mean(), missed[0].mean(), missed[1].mean())
+    assert correlation == pytest.approx(0.6, abs=0.03)
 
 
 def test_tetrachoric_of_known_cases():
-    assert simulation.tetrachoric(0.06, 0.2, 0.3) == pytest.approx(0, abs=1e-4)
+    assert placement.tetrachoric(0.06, 0.2, 0.3) == pytest.approx(0, abs=1e-4)
     # Of two halves, both are above with probability 1/4 + arcsin(rho) / (2 pi).
-    assert simulation.tetrachoric(0.25 + np.arcsin(0.5) / (2 * np.pi), 0.5, 0.5) == pytest.approx(0.5, abs=1e-4)
-    assert simulation.tetrachoric(0.2, 0.2, 0.3) == 0.999
-    assert simulation.tetrachoric(0.0, 0.2, 0.3) == -0.999
+    assert placement.tetrachoric(0.25 + np.arcsin(0.5) / (2 * np.pi), 0.5, 0.5) == pytest.approx(0.5, abs=1e-4)
+    assert placement.tetrachoric(0.2, 0.2, 0.3) == 0.999
+    assert placement.tetrachoric(0.0, 0.2, 0.3) == -0.999
 
 
 def test_effective_dimension_is_that_of_the_noise():
     random = np.random.default_rng(0)
     y = np.repeat([0, 1, 2], 50)
-    found = []
+    dimensions = []
     for _ in range(20):
         noise = random.normal(size=(150, 90))
-        found.append(
-            simulation.effective_dimension(
-                simulation.features(noise, y, 4.0, simulation.directions(90, 384, random)), y
-            )
-        )
-    assert abs(np.mean(found) - 90) < 4 * np.std(found, ddof=1) / np.sqrt(len(found))
+        X = synthetic.features(noise, y, 4.0, synthetic.directions(90, 384, random))
+        dimensions.append(placement.effective_dimension(X, y))
+    assert abs(np.mean(dimensions) - 90) < 4 * np.std(dimensions, ddof=1) / np.sqrt(len(dimensions))
 
 
 def test_directions_are_orthonormal():
-    onto = simulation.directions(18, 512, np.random.default_rng(0))
+    onto = synthetic.directions(18, 512, np.random.default_rng(0))
     assert onto @ onto.T == pytest.approx(np.eye(18), abs=1e-12)
 
 
@@ -115,54 +113,55 @@ def test_directions_are_orthonormal():
 @pytest.mark.parametrize("classes", [2, 3])
 def test_the_fast_way_is_the_estimators(exchange, classes):
     setting, apart = replace(SMALL, classes=classes), ([1.0, 2.0], [0.0, 2.5])
-    found = simulation.measure(setting, apart, 0, (1, 5), (exchange,))
-    y, seeds, views = simulation.draw(setting, apart, 0, (1, 5), (exchange,))
+    measured = simulation.measure(setting, apart, 0, (1, 5), (exchange,))
+    seeds, (visuals, texts) = simulation.draw(setting, apart, 0, (1, 5), (exchange,))
+    y = visuals[0].y
     columns = {"visual": slice(0, 512), "text": slice(512, 896)}
     for v, t, b in np.ndindex(2, 2, 2):
-        training, test = (np.hstack([views[0][v].raw[half], views[1][t].raw[half]]) for half in (0, 1))
-        given = np.full(len(y), -1)
-        given[seeds[b]] = y[seeds[b]]
-        cmcsl = CMCSLClassifier(modalities=columns, exchange=exchange).fit(training, given)
-        uni = UnimodalClassifier(modalities=columns).fit(training, given)
-        joint = UnimodalClassifier().fit(training, given)
+        training, test = np.split(np.hstack([visuals[v].raw, texts[t].raw]), 2)
+        known = np.full(len(y), -1)
+        known[seeds[b]] = y[seeds[b]]
+        cmcsl = CMCSLClassifier(modalities=columns, exchange=exchange).fit(training, known)
+        uni = UnimodalClassifier(modalities=columns).fit(training, known)
+        joint = UnimodalClassifier().fit(training, known)
 
         def score(predicted, truth=y):
             return np.mean([(predicted[truth == label] == label).mean() for label in range(classes)])
 
         place = (v, t, 0, b)
         for modality in MODALITIES:
-            assert found[f"uni_{modality}"][place] == score(uni.predict_by_modality(test)[modality])
-            assert found[f"cmcsl_{modality}"][place] == score(cmcsl.predict_by_modality(test)[modality])
-        assert found["lf"][place] == score(uni.predict(test))
-        assert found["fused"][place] == score(cmcsl.predict(test))
-        assert found["ef"][place] == score(joint.predict(test))
-        unlabelled = given < 0
-        told = [cmcsl.unimodal_transduction_[modality] for modality in MODALITIES]
-        differ = (told[0] != told[1]) & unlabelled
-        assert found["differ"][place] == differ.sum() / unlabelled.sum()
-        assert found["text_decides"][place] * unlabelled.sum() == pytest.approx(
+            assert measured[f"uni_{modality}"][place] == score(uni.predict_by_modality(test)[modality])
+            assert measured[f"cmcsl_{modality}"][place] == score(cmcsl.predict_by_modality(test)[modality])
+        assert measured["lf"][place] == score(uni.predict(test))
+        assert measured["fused"][place] == score(cmcsl.predict(test))
+        assert measured["ef"][place] == score(joint.predict(test))
+        unlabelled = known < 0
+        visual, text = (cmcsl.unimodal_transduction_[modality] for modality in MODALITIES)
+        differ = (visual != text) & unlabelled
+        assert measured["differ"][place] == differ.sum() / unlabelled.sum()
+        assert measured["text_decides"][place] * unlabelled.sum() == pytest.approx(
             (differ & (cmcsl.deciding_modality_ == "text")).sum()
         )
-        assert found["right_kept"][place] * unlabelled.sum() == pytest.approx(
+        assert measured["right_kept"][place] * unlabelled.sum() == pytest.approx(
             (differ & (cmcsl.transduction_ == y)).sum()
         )
 
 
 def test_equal_and_independent_modalities_help_each_other():
     """Where the modalities differ neither is right more often, but the labels that both give are righter for both."""
-    found = means(Setting(2, "equal", 0.0, rows=200, repetitions=20), 2.5, 2.5, (1,))
-    assert (found.gain_visual > 2 * found.error_visual).all()
+    gained = means(Setting(2, "equal", 0.0, rows=200, repetitions=20), 2.5, 2.5, (1,))
+    assert (gained.gain_visual > 2 * gained.error_visual).all()
     # The text is closer in the narrower space and decides nearly all: it can't gain much, and must not lose.
-    assert (found.text_decides / found.differ > 0.8).all()
-    assert (found.gain_text > -2 * found.error_text).all()
+    assert (gained.text_decides / gained.differ > 0.8).all()
+    assert (gained.gain_text > -2 * gained.error_text).all()
 
 
 def test_a_modality_of_noise_hurts_a_good_one_that_it_overrules():
     """The text says nothing, is closer to its seeds, and decides."""
-    found = means(Setting(2, "swapped", 0.0, repetitions=16), 3.0, 0.0, (3, 10))
-    assert (found.text_decides / found.differ > 0.8).all()
-    assert (found.gain_visual < -4 * found.error_visual).all()
-    assert (found.gain_text.abs() < 4 * found.error_text + 1e-9).all()
+    gained = means(Setting(2, "swapped", 0.0, repetitions=16), 3.0, 0.0, (3, 10))
+    assert (gained.text_decides / gained.differ > 0.8).all()
+    assert (gained.gain_visual < -4 * gained.error_visual).all()
+    assert (gained.gain_text.abs() < 4 * gained.error_text + 1e-9).all()
 
 
 def test_full_dependence_leaves_nothing_to_gain(monkeypatch):
@@ -182,26 +181,27 @@ def test_repetitions_are_the_same_again_and_differ_from_each_other():
 
 
 def test_seeds_are_nested():
-    _, seeds, _ = simulation.draw(SMALL, ([1.0], [1.0]), 0, (1, 3, 10))
+    seeds, _ = simulation.draw(SMALL, ([1.0], [1.0]), 0, (1, 3, 10))
     assert set(seeds[0]) < set(seeds[1]) < set(seeds[2])
 
 
 def test_the_shipped_map_comes_from_this_code(shipped):
     """A few of its cells computed again: every repetition shares its noise between all strengths."""
     setting = SETTINGS[1]
-    its = shipped[
+    cells = shipped[
         (shipped.classes == setting.classes)
         & (shipped.geometry == setting.geometry)
         & (shipped.dependence == setting.dependence)
         & (shipped.rows == setting.rows)
     ]
-    its = its[its.visual.isin([0.3, 0.75]) & (its.text == 0.6) & (its.budget == 10)]
+    cells = cells[cells.visual.isin([0.3, 0.75]) & (cells.text == 0.6) & (cells.budget == 10)]
     apart = tuple(
-        its.drop_duplicates(modality).set_index(modality)[f"separation_{modality}"].to_dict() for modality in MODALITIES
+        cells.drop_duplicates(modality).set_index(modality)[f"separation_{modality}"].to_dict()
+        for modality in MODALITIES
     )
     again = simulation.simulate(setting, apart, (10,))
     for column in again.select_dtypes("number"):
-        assert again[column].to_numpy() == pytest.approx(its[column].to_numpy(), rel=1e-5, abs=1e-6), column
+        assert again[column].to_numpy() == pytest.approx(cells[column].to_numpy(), rel=1e-5, abs=1e-6), column
 
 
 def test_the_shipped_map_is_whole(shipped):
@@ -211,14 +211,20 @@ def test_the_shipped_map_is_whole(shipped):
 
 def test_a_map_is_kept_and_found_again(tmp_path, monkeypatch):
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
-    monkeypatch.setattr(simulation, "SETTINGS", (SMALL,))
-    monkeypatch.setattr(simulation, "STRENGTHS", (0.0, 0.5))
-    monkeypatch.setattr(simulation, "CALIBRATIONS", 2)
+    monkeypatch.setattr(strengths, "CALIBRATIONS", 2)
+    small = simulation.MAP._replace(
+        settings=(SMALL, replace(SMALL, dependence=0.8)),
+        simulate=partial(simulation.simulate_strengths, strengths=(0.0, 0.5)),
+        key={"version": 1, "settings": (1, 2)},
+    )
+    monkeypatch.setitem(results.SIMULATIONS, "simulation", small)
     with pytest.raises(Absent, match="cmcsl study simulation"):
-        simulation.load_map()
-    path = simulation.make_map()
+        load_simulation("simulation")
+    path = make_simulation("simulation")
     assert path.is_relative_to(tmp_path)
-    assert len(simulation.load_map()) == 4 * len(simulation.BUDGETS) * len(EXCHANGES)
+    gain_map = load_simulation("simulation")
+    assert len(gain_map) == 2 * 4 * len(simulation.BUDGETS) * len(EXCHANGES)
+    assert gain_map.dependence.unique().tolist() == [0.4, 0.8]
     path.write_bytes(b"nothing")
     with pytest.raises(CmcslError, match="can't be read"):
-        simulation.load_map()
+        load_simulation("simulation")

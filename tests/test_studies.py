@@ -15,8 +15,8 @@ from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import REPOSITORY
-from cmcsl_lib.studies import grid, peers, robustness, seeds
-from cmcsl_lib.studies.catalogue import STUDIES, load_study
+from cmcsl_lib.studies import base, peers, robustness, seeds
+from cmcsl_lib.studies.results import STUDIES, StudyJob, load_study
 
 STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
 
@@ -25,7 +25,7 @@ STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
 def halves(make_features):
     def make(protocol=STRICT, number=3, **options):
         features = make_features(**options)
-        return grid.Halves(features, protocol, *protocol.divide(features)[number])
+        return base.Halves(features, protocol, *protocol.divide(features)[number])
 
     return make
 
@@ -48,39 +48,41 @@ def test_scores_are_those_of_experiment_3():
     features = load_features("openclipart", "AFP")
     fold = STRICT.divide(features)[3]
     expected = run_fold(features, STRICT, 3, ("GNB",), (1, 5), fold).set_index(["method", "modality", "budget"])
-    own = table(peers.score(grid.Halves(features, STRICT, *fold), (1, 5)))
+    own = table(peers.score(base.Halves(features, STRICT, *fold), (1, 5)))
     compared = own[own.method.isin(["PRE", "UNI", "CMCSL"]) & (own.modality != "both")]
     assert len(compared) == 3 * 2 * 2
     for row in compared.itertuples():
-        told = expected.loc[(row.method, row.modality, row.budget)]
-        assert row.balanced_accuracy == pytest.approx(told.balanced_accuracy, abs=1e-12)
-        assert row.pseudo_label_accuracy == pytest.approx(told.pseudo_label_accuracy, nan_ok=True)
+        reference = expected.loc[(row.method, row.modality, row.budget)]
+        assert row.balanced_accuracy == pytest.approx(reference.balanced_accuracy, abs=1e-12)
+        assert row.pseudo_label_accuracy == pytest.approx(reference.pseudo_label_accuracy, nan_ok=True)
 
 
 @pytest.mark.parametrize(
     "protocol", [STRICT, PAPER, STRICT.changed(distances="scaled by width")], ids=lambda protocol: protocol.name
 )
 def test_pseudo_labels_follow_the_protocol(protocol, halves):
-    made = halves(protocol, classes=("a", "b", "c"), rows=30)
-    told = run_fold(made.features, protocol, 3, ("GNB",), (4,), (made.repetition, made.fold, made.training, made.test))
-    expected = told[(told.method == "CMCSL") & (told.modality == "text")].pseudo_label_accuracy.item()
-    known = made.known(made.seeds(4))
-    labels = CMCSLClassifier(**made.parameters(known)).fit(made.X, known).transduction_
-    assert grid.pseudo_label_accuracy(made.y, labels, known) == pytest.approx(expected)
+    fold = halves(protocol, classes=("a", "b", "c"), rows=30)
+    scores = run_fold(
+        fold.features, protocol, 3, ("GNB",), (4,), (fold.repetition, fold.fold, fold.training, fold.test)
+    )
+    expected = scores[(scores.method == "CMCSL") & (scores.modality == "text")].pseudo_label_accuracy.item()
+    known = fold.known(fold.seeds(4))
+    labels = CMCSLClassifier(**fold.parameters(known)).fit(fold.X, known).transduction_
+    assert base.pseudo_label_accuracy(fold.y, labels, known) == pytest.approx(expected)
 
 
 def test_each_drawn_row_is_a_seed_once(halves):
-    made = halves(PAPER)
-    drawn = PAPER.draw_seeds(made.y, 15, made.repetition, made.fold)
+    fold = halves(PAPER)
+    drawn = PAPER.draw_seeds(fold.y, 15, fold.repetition, fold.fold)
     assert len(np.unique(drawn)) < len(drawn)
-    assert sorted(made.seeds(15)) == sorted(set(drawn.tolist()))
+    assert sorted(fold.seeds(15)) == sorted(set(drawn.tolist()))
 
 
 def test_class_weights_of_the_paper_protocol_are_the_hidden_shares(halves):
-    made = halves(PAPER)
-    weight = made.parameters(made.known(made.seeds(2)))["class_weight"]
+    fold = halves(PAPER)
+    weight = fold.parameters(fold.known(fold.seeds(2)))["class_weight"]
     assert weight == {0: 0.5, 1: 0.5}
-    assert halves(STRICT).parameters(made.y)["class_weight"] == "share"
+    assert halves(STRICT).parameters(fold.y)["class_weight"] == "share"
 
 
 # Peers
@@ -98,17 +100,17 @@ def test_every_method_is_scored(halves):
 
 
 def test_one_way_transfer_is_that_of_both_directions(halves):
-    made = halves()
-    known = made.known(made.seeds(3))
-    both = CMCSLClassifier(**made.parameters(known), transfer="crosswise").fit(made.X, known)
+    fold = halves()
+    known = fold.known(fold.seeds(3))
+    both = CMCSLClassifier(**fold.parameters(known), transfer="crosswise").fit(fold.X, known)
     for pupil, teacher in (("visual", "text"), ("text", "visual")):
-        one = CMCSLClassifier(**made.parameters(known), transfer=teacher).fit(made.X, known)
-        assert (one.predict_by_modality(made.X_test)[pupil] == both.predict_by_modality(made.X_test)[pupil]).all()
+        one = CMCSLClassifier(**fold.parameters(known), transfer=teacher).fit(fold.X, known)
+        assert (one.predict_by_modality(fold.X_test)[pupil] == both.predict_by_modality(fold.X_test)[pupil]).all()
 
 
 def test_ties_of_self_training_are_rows_without_a_margin():
     features = load_features("openclipart", "AF")
-    halves = grid.Halves(features, STRICT, *STRICT.divide(features)[0])
+    halves = base.Halves(features, STRICT, *STRICT.divide(features)[0])
     known = halves.known(halves.seeds(5))
     fitted = peers.multimodal(halves, known)["CMCSL on self-training"].fit(halves.X, known)
     differ = fitted.unimodal_transduction_["visual"] != fitted.unimodal_transduction_["text"]
@@ -121,8 +123,8 @@ def test_ties_of_self_training_are_rows_without_a_margin():
 
 def test_pseudo_labels_that_were_not_given_do_not_count():
     true, known = np.array([0, 1, 1, 0]), np.array([0, -1, -1, -1])
-    assert grid.pseudo_label_accuracy(true, np.array([0, 1, 0, -1]), known) == 0.5
-    assert np.isnan(grid.pseudo_label_accuracy(true, known, known))
+    assert base.pseudo_label_accuracy(true, np.array([0, 1, 0, -1]), known) == 0.5
+    assert np.isnan(base.pseudo_label_accuracy(true, known, known))
 
 
 # Missing modalities and wrong labels
@@ -143,12 +145,12 @@ def test_so_many_rows_lack_a_modality_and_larger_shares_hold_smaller_ones():
 def test_a_given_share_of_every_class_is_wrong(share):
     known = np.full(200, -1)
     known[:80] = np.arange(80) % 4
-    told = robustness.wrong_labels(known, 4, share, np.random.default_rng(1))
-    assert (told[80:] == -1).all() and (told[:80] >= 0).all()
+    labels = robustness.wrong_labels(known, 4, share, np.random.default_rng(1))
+    assert (labels[80:] == -1).all() and (labels[:80] >= 0).all()
     for label in range(4):
-        assert (told[known == label] != label).sum() == round(20 * share)
+        assert (labels[known == label] != label).sum() == round(20 * share)
     less = robustness.wrong_labels(known, 4, share / 2, np.random.default_rng(1))
-    assert (told[less != known] == less[less != known]).all()
+    assert (labels[less != known] == less[less != known]).all()
 
 
 def test_no_class_loses_its_only_seed():
@@ -158,44 +160,44 @@ def test_no_class_loses_its_only_seed():
 
 def test_all_other_classes_are_equally_likely_to_be_taken_for_a_seeds():
     known = np.zeros(3000, dtype=int)
-    told = robustness.wrong_labels(known, 4, 0.5, np.random.default_rng(0))
-    assert np.bincount(told)[1:] == pytest.approx(500, rel=0.2)
+    labels = robustness.wrong_labels(known, 4, 0.5, np.random.default_rng(0))
+    assert np.bincount(labels)[1:] == pytest.approx(500, rel=0.2)
 
 
 def test_gaps_are_where_they_were_said_to_be(halves):
-    made = halves()
-    none, none_test = np.full(len(made.y), -1), np.full(len(made.y_test), -1)
-    for X, expected in zip(robustness.with_gaps(made, none, none_test), (made.X, made.X_test), strict=True):
+    fold = halves()
+    none, none_test = np.full(len(fold.y), -1), np.full(len(fold.y_test), -1)
+    for X, expected in zip(robustness.with_gaps(fold, none, none_test), (fold.X, fold.X_test), strict=True):
         assert (X == expected).all()
-    for X, expected in zip(robustness.filled(made, none, none_test), made.alone["both"], strict=True):
+    for X, expected in zip(robustness.filled(fold, none, none_test), fold.matrices["both"], strict=True):
         assert (X == expected).all()
     lacks = robustness.lacking(none >= 0, 0.5, np.random.default_rng(0))
-    X, X_test = robustness.with_gaps(made, lacks, none_test)
+    X, X_test = robustness.with_gaps(fold, lacks, none_test)
     for place, name in enumerate(MODALITIES):
-        assert (np.isnan(X[:, made.columns[name]]).all(axis=1) == (lacks == place)).all()
+        assert (np.isnan(X[:, fold.columns[name]]).all(axis=1) == (lacks == place)).all()
         # Standardised by the rows that are there.
-        assert np.nanmean(X[:, made.columns[name]], axis=0) == pytest.approx(0, abs=1e-9)
+        assert np.nanmean(X[:, fold.columns[name]], axis=0) == pytest.approx(0, abs=1e-9)
     assert np.isfinite(X_test).all()
-    assert all(np.isfinite(part).all() for part in robustness.filled(made, lacks, none_test))
+    assert all(np.isfinite(part).all() for part in robustness.filled(fold, lacks, none_test))
 
 
 def test_gaps_are_filled_with_the_mean_of_the_training_rows(halves):
-    made = halves()
-    lacks, lacks_test = np.full(len(made.y), -1), np.full(len(made.y_test), -1)
+    fold = halves()
+    lacks, lacks_test = np.full(len(fold.y), -1), np.full(len(fold.y_test), -1)
     lacks[0] = lacks_test[0] = MODALITIES.index("text")
-    raw = np.hstack(made.features.modalities)
-    training, test = raw[made.training], raw[made.test]
+    raw = np.hstack(fold.features.modalities)
+    training, test = raw[fold.training], raw[fold.test]
     training[0, 512:] = test[0, 512:] = training[1:, 512:].mean(axis=0)
-    for row, told in ((training, 0), (test, 1)):
-        unit = robustness.filled(made, lacks, lacks_test)[told]
+    for row, half in ((training, 0), (test, 1)):
+        unit = robustness.filled(fold, lacks, lacks_test)[half]
         scaled = training / np.linalg.norm(training, axis=1, keepdims=True)
         own = row / np.linalg.norm(row, axis=1, keepdims=True)
         assert unit == pytest.approx((own - scaled.mean(axis=0)) / scaled.std(axis=0))
 
 
 def test_robustness_without_a_disturbance_is_the_plain_method(halves):
-    made = halves(classes=("a", "b", "c"))
-    own, plain = (table(study(made, (5,))) for study in (robustness.score, peers.score))
+    fold = halves(classes=("a", "b", "c"))
+    own, plain = (table(study(fold, (5,))) for study in (robustness.score, peers.score))
     shares = own.groupby("disturbance").share.agg(lambda values: sorted(set(values))).to_dict()
     assert shares == {
         **{where: list(robustness.MISSING_SHARES) for where in robustness.MISSING},
@@ -245,25 +247,25 @@ def test_cluster_centres_among_equal_rows_are_distinct():
 
 @pytest.mark.parametrize("choice", seeds.CHOICES)
 def test_choices_give_so_many_distinct_rows(choice, halves):
-    made = halves(classes=("a", "b", "c"))
-    for budget, rows in zip((1, 4), seeds.CHOICES[choice](made, (1, 4), 3), strict=True):
+    fold = halves(classes=("a", "b", "c"))
+    for budget, rows in zip((1, 4), seeds.CHOICES[choice](fold, (1, 4), 3), strict=True):
         assert len(rows) == len(set(rows)) == 3 * budget
 
 
 def test_the_least_sure_rows_are_asked_for(halves):
-    made = halves(rows=60)
-    first, more = seeds.least_sure(made, 2, 2), seeds.least_sure(made, 4, 2)
-    assert (more[:2] == first).all() and len(set(made.y[first])) == 2
-    known = made.known(first)
-    margins = CMCSLClassifier(**made.parameters(known)).fit(made.X, known).margin_
-    others = np.setdiff1d(np.arange(len(made.y)), more)
+    fold = halves(rows=60)
+    first, more = seeds.least_sure(fold, 2, 2), seeds.least_sure(fold, 4, 2)
+    assert (more[:2] == first).all() and len(set(fold.y[first])) == 2
+    known = fold.known(first)
+    margins = CMCSLClassifier(**fold.parameters(known)).fit(fold.X, known).margin_
+    others = np.setdiff1d(np.arange(len(fold.y)), more)
     assert margins[more[2:]].max() <= margins[others].min()
 
 
 def test_seeds_of_one_class_predict_that_class(halves, monkeypatch):
-    made = halves()
-    monkeypatch.setattr(seeds, "CHOICES", {"one": lambda *_: [np.flatnonzero(made.y == 1)[:2]]})
-    own = table(seeds.score(made, (1,)))
+    fold = halves()
+    monkeypatch.setattr(seeds, "CHOICES", {"one": lambda *_: [np.flatnonzero(fold.y == 1)[:2]]})
+    own = table(seeds.score(fold, (1,)))
     assert (own.balanced_accuracy == 0.5).all() and (own.classes_found == 1).all() and len(own) == 9
 
 
@@ -297,7 +299,7 @@ def quick(kept_features, monkeypatch):
                 "choice": "random",
             }
 
-    monkeypatch.setitem(STUDIES, "seeds", grid.Study(score, (1, 3)))
+    monkeypatch.setitem(STUDIES, "seeds", base.Study(score, (1, 3)))
     return kept_features / "scores" / "openclipart" / "strict" / "study_seeds" / "AF.parquet"
 
 
@@ -328,7 +330,7 @@ def test_a_study_goes_on_where_it_stopped(quick, monkeypatch):
     load()
     unbroken = quick.read_bytes()
     quick.unlink()
-    run, done = grid.StudyJob.run, []
+    run, done = StudyJob.run, []
 
     def stop_after_four(*arguments):
         if len(done) == 4:
@@ -336,13 +338,13 @@ def test_a_study_goes_on_where_it_stopped(quick, monkeypatch):
         done.append(arguments)
         return run(*arguments)
 
-    monkeypatch.setattr(grid.StudyJob, "run", stop_after_four)
+    monkeypatch.setattr(StudyJob, "run", stop_after_four)
     with pytest.raises(KeyboardInterrupt):
         load()
     kept = len(list(quick.with_suffix(".parts").rglob("*.parquet")))
     assert kept >= 3
     done.clear()
-    monkeypatch.setattr(grid.StudyJob, "run", lambda *arguments: done.append(arguments) or run(*arguments))
+    monkeypatch.setattr(StudyJob, "run", lambda *arguments: done.append(arguments) or run(*arguments))
     load()
     assert len(done) == 10 - kept and quick.read_bytes() == unbroken
 
@@ -367,7 +369,7 @@ def test_shipped_scores_of_studies_are_those_of_the_shipped_features(name, tmp_p
     if name == "peers":
         features = load_features("openclipart", "OT")
         own = scores[(scores.dataset == "OT") & (scores.repetition == 1) & (scores.fold == 0)]
-        again = table(peers.score(grid.Halves(features, STRICT, *STRICT.divide(features)[2]), (5,)))
+        again = table(peers.score(base.Halves(features, STRICT, *STRICT.divide(features)[2]), (5,)))
         both = own.merge(again, on=["method", "modality", "budget"])
         assert len(both) == len(again)
         # On another machine rounding may move single rows from one class to the other.

@@ -65,13 +65,11 @@ def study(
 ) -> None:
     """Compute a study beyond the paper."""
     from ..files.paths import readable_path
-    from ..studies import drift, simulation
-    from ..studies.catalogue import STUDIES, load_study
+    from ..studies.results import SIMULATIONS, STUDIES, load_study, make_simulation
 
-    simulations = {"simulation": simulation.make_map, "drift": drift.make_streams}
-    check_choice(what, (*STUDIES, *simulations), "study")
-    if what in simulations:
-        print(readable_path(simulations[what](to, workers=workers)))
+    check_choice(what, (*STUDIES, *SIMULATIONS), "study")
+    if what in SIMULATIONS:
+        print(readable_path(make_simulation(what, to, workers)))
         return
     scores = load_study(
         what,

@@ -45,7 +45,7 @@ class Job:
     corpus, dataset : str
     protocol : Protocol
     number : int or str
-        The experiment, or the name of a study (`studies.grid.StudyJob`).
+        The experiment, or the name of a study (`studies.results.StudyJob`).
     classifiers : tuple of str
     budgets : tuple of int
     """
@@ -81,15 +81,26 @@ class Job:
         return self.paths[0].with_suffix(".parts") / hashlib.sha256(work.encode()).hexdigest()[:16]
 
     @property
+    def subcommand(self) -> str:
+        """The part of the command that names the experiment."""
+        return f"run {self.number}"
+
+    @property
+    def options(self) -> list[object]:
+        """Options of the command beside those that name corpus, dataset and protocol."""
+        default = experiment(self.number)
+        options: list[object] = []
+        options += ["--classifier", *self.classifiers] if self.classifiers != default.classifiers else []
+        options += ["--budgets", *self.budgets] if default.takes_budgets and self.budgets != BUDGETS else []
+        return options
+
+    @property
     def command(self) -> str:
         """The command that computes the scores."""
         name, *changes = self.protocol.name.split(", ")
-        words = ["cmcsl run", self.number, "--corpus", self.corpus, "--datasets", self.dataset, "--protocol", name]
+        words = ["cmcsl", self.subcommand, "--corpus", self.corpus, "--datasets", self.dataset, "--protocol", name]
         words += ["--change", *(f'"{change}"' for change in changes)] if changes else []
-        default = experiment(self.number)
-        words += ["--classifier", *self.classifiers] if self.classifiers != default.classifiers else []
-        words += ["--budgets", *self.budgets] if default.takes_budgets and self.budgets != BUDGETS else []
-        return " ".join(map(str, words))
+        return " ".join(map(str, [*words, *self.options]))
 
     @property
     def title(self) -> str:

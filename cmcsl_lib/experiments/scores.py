@@ -5,9 +5,8 @@ from pathlib import Path
 import pandas as pd
 import pyarrow as pa
 
-from ..files.checksums import read_checked
 from ..files.paths import home, shipped
-from ..files.tables import read_table, reading, write_table
+from ..files.tables import read_keyed, write_table
 
 #: Columns of the tidy table, one row per fitted classifier. FULL, EF and LF have budget 0; EF and LF, one
 #: classifier for both modalities, have modality "both"; pseudo_label_accuracy is the share of right labels
@@ -52,7 +51,8 @@ def write_scores(scores: pd.DataFrame, path: Path, key: dict) -> None:
     key : dict
         JSON values; `read_scores` gives the table only to who asks with an equal one.
     """
-    write_table(pa.Table.from_pandas(_ordered(scores), preserve_index=False), path, key)
+    ordered = scores[[*COLUMNS, *(column for column in scores if column not in COLUMNS)]]
+    write_table(pa.Table.from_pandas(ordered, preserve_index=False), path, key)
 
 
 def read_scores(path: Path, key: dict | None = None) -> pd.DataFrame | None:
@@ -69,14 +69,4 @@ def read_scores(path: Path, key: dict | None = None) -> pd.DataFrame | None:
     CmcslError
         If the file is damaged.
     """
-    if not path.is_file():
-        return None
-    with reading(path, "scores file", "delete it and run `cmcsl run` again"):
-        table, written = read_table(read_checked(path))
-        scores = _ordered(table.to_pandas())
-    return scores if all(written.get(name) == value for name, value in (key or {}).items()) else None
-
-
-def _ordered(scores: pd.DataFrame) -> pd.DataFrame:
-    """The same scores, `COLUMNS` first."""
-    return scores[[*COLUMNS, *(column for column in scores if column not in COLUMNS)]]
+    return read_keyed(path, key or {}, "scores file", "delete it and run `cmcsl run` again", COLUMNS)

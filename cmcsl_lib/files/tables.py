@@ -1,15 +1,16 @@
 """Tables in sealed Parquet files, with metadata that say what they were made from."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from .checksums import SEAL, written_sealed
+from .checksums import SEAL, read_checked, written_sealed
 from .errors import CmcslError
 from .paths import readable_path
 
@@ -38,6 +39,40 @@ def read_table(content: bytes) -> tuple[pa.Table, dict]:
     """The table and the metadata that `write_table` wrote, from the checked content of its file."""
     table = pq.read_table(pa.BufferReader(content))
     return table.replace_schema_metadata(), json.loads(table.schema.metadata[METADATA_KEY])
+
+
+def read_keyed(
+    path: Path, key: Mapping[str, object], kind: str, remedy: str, columns: Sequence[str] = ()
+) -> pd.DataFrame | None:
+    """The table of a file, or None where there is no file or its metadata do not agree with the key.
+
+    Parameters
+    ----------
+    path : Path
+    key : mapping of str to JSON values
+        Metadata that the file must have been written with, among others.
+    kind, remedy : str
+        As in `reading`.
+    columns : sequence of str
+        Columns that the table must have; they are put first.
+
+    Returns
+    -------
+    DataFrame or None
+
+    Raises
+    ------
+    CmcslError
+        If the file is damaged.
+    """
+    if not path.is_file():
+        return None
+    with reading(path, kind, remedy):
+        table, written = read_table(read_checked(path))
+        # As the key comes back from a file, where tuples are lists.
+        agrees = json.loads(json.dumps(key)).items() <= written.items()
+        table = table.select(list(dict.fromkeys([*columns, *table.column_names])))
+        return table.to_pandas() if agrees else None
 
 
 @contextmanager

@@ -8,6 +8,9 @@ from matplotlib.figure import Figure
 PALETTE = {"PRE": "#D55E00", "UNI": "#0072B2", "CMCSL": "#009E73", "FULL": "#000000", "EF": "#CC79A7", "LF": "#E69F00"}
 MODALITY_COLOURS = {"visual": "#0072B2", "text": "#E69F00"}
 CURVES = {"PRE": "^", "UNI": "s", "CMCSL": "o"}
+#: Marks and colours of series that are no methods, in their order.
+MARKS = "osD^v"
+COLOURS = ("#000000", "#0072B2", "#009E73", "#D55E00", "#CC79A7")
 LINES = {"FULL": "-", "EF": "--", "LF": ":"}
 
 

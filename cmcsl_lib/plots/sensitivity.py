@@ -5,13 +5,9 @@ from itertools import cycle
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 
 from ..corpora.features import MODALITIES
-from .base import PALETTE
-
-MARKS = "osD^v"
-COLOURS = ("#000000", "#0072B2", "#009E73", "#D55E00", "#CC79A7")
+from .base import COLOURS, MARKS, PALETTE, legend_above
 
 
 def forest(table: pd.DataFrame, row: str, series: str, value: str, *, xlabel: str, ylabel: str = "") -> pd.DataFrame:
@@ -29,6 +25,7 @@ def forest(table: pd.DataFrame, row: str, series: str, value: str, *, xlabel: st
     value : str
         Column of means.
     xlabel, ylabel : str
+        Labels of the axes.
 
     Returns
     -------
@@ -50,7 +47,5 @@ def forest(table: pd.DataFrame, row: str, series: str, value: str, *, xlabel: st
         axis.xaxis.get_major_locator().set_params(nbins=6)
     axes[0].set_yticks(np.arange(len(lines)), [str(line) for line in lines])
     axes[0].set(ylabel=ylabel, ylim=(max(1, len(lines)) - 0.5, -0.5))
-    figure.legend(*axes[0].get_legend_handles_labels(), loc="upper center", ncols=max(1, len(names)), frameon=False)
-    figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
-    sns.despine(figure)
+    legend_above(figure, axes[0])
     return drawn

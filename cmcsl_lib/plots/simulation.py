@@ -1,14 +1,17 @@
 """Figures of the simulation's page: maps of gains with datasets on them, and where the datasets lie, by name."""
 
+from itertools import product
+from typing import Any
+
 import matplotlib.pyplot as plt
 import pandas as pd
 import seaborn as sns
+from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.collections import QuadMesh
 
 from ..experiments.sources import PUBLISHED
 from ..files.escaping import figure_safe
-from ..studies.simulation_map import SURE
 
 #: Marks and colours of the paper's datasets, and of those of a corpus.
 PAPER_MARK, CORPUS_MARK = ("^", "#56B4E9"), ("o", "#F0E442")
@@ -21,7 +24,7 @@ MARK, LETTER, LINE = 0.012, 0.018, 0.018
 def gain_maps(cells: pd.DataFrame, row: str, column: str, place: pd.DataFrame | None = None) -> pd.DataFrame:
     """Heat maps of gains over the strengths of both modalities, one panel per value of two columns.
 
-    A cell bears + or - where the gain is more than `simulation_map.SURE` standard errors from zero. The figure is
+    A cell bears + or - where it gains or loses by more than `simulation_map.SURE` standard errors. The figure is
     Matplotlib's current one.
 
     Parameters
@@ -41,14 +44,8 @@ def gain_maps(cells: pd.DataFrame, row: str, column: str, place: pd.DataFrame | 
         cell), dataset, visual, text, gain, error.
     """
     lines, columns = cells[row].unique(), cells[column].unique()
-    figure, axes = plt.subplots(
-        len(lines),
-        len(columns),
-        sharex=True,
-        sharey=True,
-        squeeze=False,
-        figsize=(2.5 * len(columns) + 1.2, 2.45 * len(lines) + 0.6),
-    )
+    size = 2.5 * len(columns) + 1.2, 2.45 * len(lines) + 0.6
+    figure, axes = plt.subplots(len(lines), len(columns), sharex=True, sharey=True, squeeze=False, figsize=size)
     drawn = [cells[[row, column, "visual", "text", "gain", "error"]].assign(source="map", dataset="")]
     for panels, line in zip(axes, lines, strict=True):
         for panel, other in zip(panels, columns, strict=True):
@@ -66,41 +63,27 @@ def gain_maps(cells: pd.DataFrame, row: str, column: str, place: pd.DataFrame | 
     bar = figure.colorbar(mesh, cax=figure.add_axes((0.935, 0.3, 0.012, 0.4)), extend="both")
     bar.set_label("Gain of CMCSL", fontsize=12)
     if place is not None:
-        entries = {
-            name: handle for panel in axes.flat for handle, name in zip(*panel.get_legend_handles_labels(), strict=True)
-        }
-        figure.legend(
-            entries.values(),
-            entries,
-            loc="upper center",
-            bbox_to_anchor=(0.5, 0.0),
-            ncols=2,
-            frameon=False,
-            fontsize=11,
-        )
+        entries: dict[str, Artist] = {}
+        for panel in axes.flat:
+            handles, names = panel.get_legend_handles_labels()
+            entries |= zip(names, handles, strict=True)
+        below = {"bbox_to_anchor": (0.5, 0.0), "ncols": 2, "frameon": False, "fontsize": 11}
+        figure.legend(entries.values(), entries, loc="upper center", **below)
     return pd.concat(drawn, ignore_index=True)[[row, column, "source", "dataset", "visual", "text", "gain", "error"]]
 
 
 def _heading(column: str, value: object) -> str:
     if column == "budget":
-        return f"{value} seed{'s' if value > 1 else ''} per class"
+        return f"{value} seed{'' if value == 1 else 's'} per class"
     return f"{column.capitalize()} {value:g}" if isinstance(value, float) else str(value)
 
 
 def _draw_map(panel: Axes, cells: pd.DataFrame) -> QuadMesh:
-    gains, errors = (cells.pivot(index="text", columns="visual", values=name) for name in ("gain", "error"))
+    gains = cells.pivot(index="text", columns="visual", values="gain")
     mesh = panel.pcolormesh(gains.columns, gains.index, gains, cmap="PuOr", vmin=-LIMIT, vmax=LIMIT, shading="nearest")
-    for (text, visual), gain in gains.stack().items():
-        if abs(gain) > SURE * errors.loc[text, visual]:
-            panel.text(
-                visual,
-                text,
-                "+" if gain > 0 else "\N{MINUS SIGN}",
-                ha="center",
-                va="center",
-                fontsize=10,
-                color="white" if abs(gain) > 0.75 * LIMIT else "black",
-            )
+    for cell in cells[cells.gaining | cells.losing].itertuples():
+        sign, colour = "+" if cell.gaining else "\N{MINUS SIGN}", "white" if abs(cell.gain) > 0.75 * LIMIT else "black"
+        panel.text(cell.visual, cell.text, sign, ha="center", va="center", fontsize=10, color=colour)
     panel.set_aspect("equal")
     panel.tick_params(labelsize=9)
     return mesh
@@ -109,17 +92,9 @@ def _draw_map(panel: Axes, cells: pd.DataFrame) -> QuadMesh:
 def _mark(panel: Axes, place: pd.DataFrame) -> None:
     for source, datasets in place.groupby("source", sort=False):
         mark, colour = PAPER_MARK if source == PUBLISHED else CORPUS_MARK
-        panel.scatter(
-            datasets.visual,
-            datasets.text,
-            marker=mark,
-            s=18,
-            color=colour,
-            edgecolor="black",
-            linewidth=0.6,
-            zorder=3,
-            label="datasets of the paper" if source == PUBLISHED else f"datasets of {figure_safe(source)}",
-        )
+        label = "datasets of the paper" if source == PUBLISHED else f"datasets of {figure_safe(source)}"
+        style: dict[str, Any] = {"marker": mark, "color": colour, "s": 18, "edgecolor": "black", "linewidth": 0.6}
+        panel.scatter(datasets.visual, datasets.text, label=label, zorder=3, **style)
 
 
 def places(place: pd.DataFrame) -> pd.DataFrame:
@@ -160,20 +135,14 @@ def places(place: pd.DataFrame) -> pd.DataFrame:
 def _name(panel: Axes, place: pd.DataFrame) -> None:
     """Write names beside marks, as near as other names and marks let them be, with a line to the mark."""
     taken = [(row.visual - MARK, row.visual + MARK, row.text) for row in place.itertuples()]
+    arrow = {"arrowstyle": "-", "linewidth": 0.4, "color": "#888888", "shrinkA": 0, "shrinkB": 3}
     for row in place.sort_values("text").itertuples():
-        shifts = (sign * step * LINE / 6 for step in range(200) for sign in (1, -1))
-        for y, side in ((row.text + shift, side) for shift in shifts for side in (1, -1)):
+        for step, sign, side in product(range(200), (1, -1), (1, -1)):
+            y = row.text + sign * step * LINE / 6
             near, far = row.visual + side * MARK, row.visual + side * (MARK + LETTER * len(row.dataset))
             left, right = sorted((near, far))
             if not any(start < right and left < end and abs(y - other) < LINE for start, end, other in taken):
                 break
         taken.append((left, right, y))
-        panel.annotate(
-            figure_safe(row.dataset),
-            (row.visual, row.text),
-            xytext=(near, y),
-            fontsize=8.5,
-            va="center",
-            ha="left" if side > 0 else "right",
-            arrowprops={"arrowstyle": "-", "linewidth": 0.4, "color": "#888888", "shrinkA": 0, "shrinkB": 3},
-        )
+        text: dict[str, Any] = {"fontsize": 8.5, "va": "center", "ha": "left" if side > 0 else "right"}
+        panel.annotate(figure_safe(row.dataset), (row.visual, row.text), (near, y), arrowprops=arrow, **text)

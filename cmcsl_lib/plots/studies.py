@@ -1,28 +1,29 @@
 """The figure that the pages on peers and on the choice of seeds share."""
 
+from itertools import cycle
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
-import seaborn as sns
 
 from ..studies.comparison import BETTER, WORSE
+from .base import COLOURS, MARKS, legend_above
 
 TITLES = {"visual": "visual", "text": "text", "both": "both together"}
-MARKS = "osD^v"
-COLOURS = ("#000000", "#0072B2", "#009E73", "#D55E00", "#CC79A7")
 
 
 def gains_by_method(table: pd.DataFrame, column: str = "method", reference: str = "CMCSL") -> pd.DataFrame:
-    """Draw how far every method is above or below the reference: a line each, a panel per modality, a mark per budget.
+    """Draw how far every method is above or below the reference, one line each.
 
-    Filled marks are significantly better or worse. The figure is pyplot's current one.
+    There is a panel per modality and a mark per budget; filled ones are significantly better or worse. The figure is
+    pyplot's current one.
 
     Parameters
     ----------
     table : DataFrame
         From `studies.comparison.compared`.
     column, reference : str
-        As there.
+        What is compared, and the value of this column that stands at zero; as in `compared`.
 
     Returns
     -------
@@ -31,35 +32,22 @@ def gains_by_method(table: pd.DataFrame, column: str = "method", reference: str 
     """
     drawn = table[table[column] != reference]
     names, budgets, modalities = (list(drawn[name].unique()) for name in (column, "budget", "modality"))
-    figure, axes = plt.subplots(
-        1, len(modalities), figsize=(3 * len(modalities) + 1, 1.4 + 0.3 * len(names)), sharey=True, squeeze=False
-    )
+    size = 3 * len(modalities) + 1, 1.4 + 0.3 * len(names)
+    figure, axes = plt.subplots(1, len(modalities), figsize=size, sharey=True, squeeze=False)
     offsets = 0.22 * (np.arange(len(budgets)) - (len(budgets) - 1) / 2)
     for panel, modality in zip(axes[0], modalities, strict=True):
         panel.axvline(0, color="#888888", linewidth=0.8)
-        for number, (budget, offset) in enumerate(zip(budgets, offsets, strict=True)):
+        for budget, offset, mark, colour in zip(budgets, offsets, cycle(MARKS), cycle(COLOURS), strict=False):
             rows = drawn[(drawn.modality == modality) & (drawn.budget == budget)].set_index(column).reindex(names)
             significant = rows.verdict.isin([BETTER, WORSE]).to_numpy()
-            colour, y = COLOURS[number % len(COLOURS)], np.arange(len(names)) + offset
-            label = f"{budget} seed{'s' if budget > 1 else ''} per class"
-            for which, face, text in ((significant, colour, label), (~significant, "white", None)):
-                panel.scatter(
-                    rows.gain[which],
-                    y[which],
-                    marker=MARKS[number % len(MARKS)],
-                    s=24,
-                    c=face,
-                    edgecolors=colour,
-                    linewidths=1.1,
-                    label=text,
-                    zorder=3,
-                )
+            y, label = np.arange(len(names)) + offset, f"{budget} seed{'s' if budget > 1 else ''} per class"
+            style = {"marker": mark, "s": 24, "edgecolors": colour, "linewidths": 1.1, "zorder": 3}
+            panel.scatter(rows.gain[significant], y[significant], c=colour, label=label, **style)
+            panel.scatter(rows.gain[~significant], y[~significant], c="white", **style)
         panel.set(title=TITLES[modality], xlabel=f"Gain over {reference}")
         panel.xaxis.get_major_locator().set_params(nbins=5)
         panel.grid(axis="y", color="#EEEEEE")
     axes[0, 0].set_yticks(np.arange(len(names)), names)
     axes[0, 0].invert_yaxis()
-    figure.legend(*axes[0, 0].get_legend_handles_labels(), loc="upper center", ncols=len(budgets), frameon=False)
-    figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))
-    sns.despine(figure)
+    legend_above(figure, axes[0, 0])
     return drawn

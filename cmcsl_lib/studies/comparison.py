@@ -1,6 +1,6 @@
 """Statistics of the studies across datasets: every method beside a reference, with a verdict."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,6 @@ from ..analysis.statistics import (
 )
 from ..corpora.features import MODALITIES
 
-REFERENCE = "CMCSL"
 BETTER, WORSE, NEITHER, TOO_FEW = "better", "worse", "no difference", "too few datasets"
 MARKS = {BETTER: " ▲", WORSE: " ▼"}
 #: Two-sided tests; Holm's correction follows, over the comparisons with the reference alone.
@@ -24,15 +23,34 @@ UNCORRECTED = Statistics(holm=False)
 
 
 def ordered(scores: pd.DataFrame, **columns: Iterable[str]) -> pd.DataFrame:
-    """The scores in the order of the studies rather than of the alphabet: modalities, then the given columns."""
-    wanted = {"modality": (*MODALITIES, "both"), **{name: tuple(values) for name, values in columns.items()}}
-    return scores.sort_values(
-        list(wanted), key=lambda column: column.map(wanted[column.name].index), kind="stable", ignore_index=True
+    """The scores in the order of the studies rather than of the alphabet: modalities, then other columns.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `results.load_study`.
+    **columns : iterable of str
+        All values of a column of that name, in their order.
+
+    Returns
+    -------
+    DataFrame
+        The same rows.
+    """
+    return _sorted(
+        scores, {"modality": [*MODALITIES, "both"], **{name: list(values) for name, values in columns.items()}}
+    )
+
+
+def _sorted(table: pd.DataFrame, orders: Mapping[str, Sequence[object]]) -> pd.DataFrame:
+    """The rows sorted by columns, each by a list of its values."""
+    return table.sort_values(
+        list(orders), key=lambda column: column.map(orders[column.name].index), kind="stable", ignore_index=True
     )
 
 
 def compared(
-    scores: pd.DataFrame, reference: str = REFERENCE, column: str = "method", by: Sequence[str] = ("modality", "budget")
+    scores: pd.DataFrame, reference: str = "CMCSL", column: str = "method", by: Sequence[str] = ("modality", "budget")
 ) -> pd.DataFrame:
     """Every method beside one of them, over datasets.
 
@@ -43,7 +61,7 @@ def compared(
     reference : str
         A value of `column`.
     column : str
-        What is compared: methods, or choices of seeds.
+        What is compared: methods, modalities, or choices of seeds.
     by : sequence of str
         Columns whose values are compared apart.
 
@@ -56,26 +74,18 @@ def compared(
         Holm's correction over all comparisons with the reference under the same values of `by`) and verdict on the
         method: "better" or "worse" than the reference, "no difference", "too few datasets", or "" for the reference.
     """
-    order = {name: list(scores[name].unique()) for name in (*by, column)}
-    parts = []
+    orders = {name: list(scores[name].unique()) for name in (*by, column)}
+    parts = {}
     for values, part in scores.groupby(list(by), sort=False):
         means = part.pivot_table(index="dataset", columns=column, values="balanced_accuracy", sort=False)
-        names = [name for name in order[column] if name in means]
-        if reference in names:
-            rows = _beside(means[names], names.index(reference)).rename_axis(column).reset_index()
-            parts.append(rows.assign(**dict(zip(by, values, strict=True))))
-    table = pd.concat(parts)[[*by, column, *(name for name in parts[0] if name not in (*by, column))]]
-    return table.sort_values(
-        list(by),
-        key=lambda values: values.map({v: i for i, v in enumerate(order[values.name])}),
-        kind="stable",
-        ignore_index=True,
-    )
+        if reference in means:
+            parts[values] = _beside(means[[name for name in orders[column] if name in means]], reference)
+    return _sorted(pd.concat(parts, names=list(orders)).reset_index(), {name: orders[name] for name in by})
 
 
-def _beside(means: pd.DataFrame, place: int) -> pd.DataFrame:
-    """One row per method: what `compared` says of it."""
-    values = means.to_numpy()
+def _beside(means: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """One row per method, as `compared` describes it, from one column per method and one row per dataset."""
+    values, place = means.to_numpy(), means.columns.get_loc(reference)
     others = np.delete(np.arange(values.shape[1]), place)
     p_values, better = np.ones(values.shape[1]), better_by_wilcoxon(values, UNCORRECTED)
     p_values[others] = holm(wilcoxon_p_values(values, UNCORRECTED)[others, place])
@@ -124,17 +134,18 @@ def marked(
     """
     number = "{:+.3f}" if value == "gain" else "{:.3f}"
     # Adding zero makes -0.0 of a small loss 0.0.
-    text = (table[value].round(3) + 0.0).map(number.format)
-    cells = table.assign(cell=text + table.verdict.map(MARKS).fillna(""))
-    cells = cells.pivot(index=list(index), columns=list(columns), values="cell")
-    for axis, names in ((0, index), (1, columns)):
-        labels = pd.MultiIndex.from_frame(table[list(names)].drop_duplicates())
-        cells = cells.reindex(labels if len(names) > 1 else labels.get_level_values(0), axis=axis)
-    return cells.fillna("")
+    text = (table[value].round(3) + 0.0).map(number.format) + table.verdict.map(MARKS).fillna("")
+    cells = table.assign(cell=text)
+    return cells.pivot_table("cell", list(index), list(columns), aggfunc="first", sort=False).fillna("")
 
 
 def curves(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean balanced accuracy over datasets and folds at each share of a disturbance.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Those of the study of robustness.
 
     Returns
     -------
@@ -142,17 +153,24 @@ def curves(scores: pd.DataFrame) -> pd.DataFrame:
         Columns disturbance, modality, budget, method, share, balanced_accuracy.
     """
     keys = ["disturbance", "modality", "budget", "method", "share"]
-    means = scores.groupby([*keys, "dataset"], sort=False).balanced_accuracy.mean()
-    return (
-        means.groupby(level=keys, sort=False)
-        .mean()
-        .reset_index()
-        .sort_values("share", kind="stable", ignore_index=True)
-    )
+    by_dataset = scores.groupby([*keys, "dataset"], sort=False).balanced_accuracy.mean()
+    means = by_dataset.groupby(level=keys, sort=False).mean().reset_index()
+    return means.sort_values("share", kind="stable", ignore_index=True)
 
 
 def classes_found(scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean share of the classes that each choice of seeds finds; one row per choice, one column per budget."""
+    """Mean share of the classes that each choice of seeds finds.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Those of the study of seeds.
+
+    Returns
+    -------
+    DataFrame
+        One row per choice, one column per budget.
+    """
     classes = scores.groupby("dataset", sort=False).classes_found.max()
     shares = scores.assign(share=scores.classes_found / scores.dataset.map(classes))
     return shares.pivot_table(index="choice", columns="budget", values="share", sort=False)

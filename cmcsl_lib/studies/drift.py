@@ -1,6 +1,6 @@
 """CMCSL on a stream whose classes drift, with known truth: the paper's first direction of future work.
 
-Items are those of `simulation`, but the centre of class y turns away from where it was: at angle a it is
+Items are those of `synthetic`, but the centre of class y turns away from where it was: at angle a it is
 
     (cos(a) c_y + sin(a) c_{k+y}) delta_m / sqrt(2),
 
@@ -10,24 +10,18 @@ labelled rows; classifiers are scored on each batch before they learn from it.
 """
 
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from joblib import Parallel, delayed
 from threadpoolctl import threadpool_limits
 
 from ..estimators import CMCSLClassifier
 from ..experiments.protocol import RANDOM_STATE
-from ..experiments.runs import backend
-from ..method.naive_bayes import balanced_accuracies
-from .simulation import WIDTHS, Setting, directions, features, noises
-from .store import keep, load, study_paths
+from .base import Simulation, accuracy
+from .synthetic import WIDTHS, Setting, directions, features, noises
 
-NAME, COMMAND = "simulation/drift", "cmcsl study drift"
-COLUMNS = ["turn", "repetition", "learner", "batch", "modality", "balanced_accuracy", "pseudo_label_accuracy"]
-#: Raised when the same streams would give other numbers than before.
-VERSION = 1
+#: Features of a batch, both modalities side by side; its classes; and these with -1 for no label.
+Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -74,115 +68,89 @@ LEARNERS = {
 }
 
 
-def batches(stream: Stream, repetition: int) -> list[tuple[np.ndarray, np.ndarray, np.ndarray]]:
-    """A stream: features (both modalities side by side), classes, and classes with -1 for no label, batch by batch."""
+def batches(stream: Stream, repetition: int) -> list[Batch]:
+    """A stream, batch by batch."""
     random = np.random.default_rng([RANDOM_STATE, stream.classes, repetition])
-    onto = [
+    setting = Setting(stream.classes, rows=stream.rows)
+    bases = [
         directions(dimension, width, random)
-        for dimension, width in zip(Setting(stream.classes).dimensions, WIDTHS.values(), strict=True)
+        for dimension, width in zip(setting.dimensions, WIDTHS.values(), strict=True)
     ]
-    y, drawn = np.repeat(np.arange(stream.classes), stream.rows), []
+    y = np.repeat(np.arange(stream.classes), stream.rows)
+    drawn: list[Batch] = []
     for angle in np.radians(np.linspace(0, stream.turn, stream.batches)):
-        noise = noises(Setting(stream.classes, rows=stream.rows), random, halves=1)
-        X = np.hstack(
-            [
-                features(modality_noise, y, separation, basis, angle)
-                for modality_noise, separation, basis in zip(noise, stream.separations, onto, strict=True)
-            ]
-        )
+        parts = zip(noises(setting, random, halves=1), stream.separations, bases, strict=True)
+        X = np.hstack([features(noise, y, separation, basis, angle) for noise, separation, basis in parts])
         count = stream.later if drawn else stream.first
-        seeds = np.concatenate(
-            [random.choice(np.flatnonzero(y == label), count, replace=False) for label in range(stream.classes)]
-        )
-        given = np.full(len(y), -1)
-        given[seeds] = y[seeds]
-        drawn.append((X, y, given))
+        labels = np.full(len(y), -1)
+        for label in range(stream.classes):
+            labels[random.choice(np.flatnonzero(y == label), count, replace=False)] = label
+        drawn.append((X, y, labels))
     return drawn
 
 
-def learn(learner: str, stream: list[tuple[np.ndarray, np.ndarray, np.ndarray]]) -> pd.DataFrame:
-    """Scores of one learner on each batch of a stream, the first left out.
+def learn(learner: str, stream: list[Batch]) -> pd.DataFrame:
+    """Scores of one of `LEARNERS` on each batch of a stream, the first left out.
 
-    Parameters
-    ----------
-    learner : str
-        One of `LEARNERS`.
-    stream : list of tuple
-        From `batches`.
-
-    Returns
-    -------
-    DataFrame
-        Columns batch (from 1), modality, balanced_accuracy (on the batch, before it is learnt), pseudo_label_accuracy
-        (share of right labels among its unlabelled rows once it is learnt; NaN if it is not).
+    Columns are batch (from 1), modality, balanced_accuracy (on the batch, before it is learnt), pseudo_label_accuracy
+    (share of right labels among its unlabelled rows once it is learnt; NaN if it is not).
     """
     kind = LEARNERS[learner]
     columns = {"visual": slice(0, WIDTHS["visual"]), "text": slice(WIDTHS["visual"], sum(WIDTHS.values()))}
     model = CMCSLClassifier(modalities=columns, max_seeds=NEWEST if kind == "partial_fit, newest" else None)
     memory, rows = (stream[0][0][:0], stream[0][2][:0]), []
-    for number, (X, y, given) in enumerate(stream):
-        scores = (
-            {
-                name: balanced_accuracies(y, predicted[None])[0]
-                for name, predicted in model.predict_by_modality(X).items()
-            }
-            if number
-            else {}
-        )
+    for number, (X, y, labels) in enumerate(stream):
+        predictions = model.predict_by_modality(X) if number else {}
         right = np.nan
         if kind != "never again" or not number:
-            whole = np.vstack([memory[0], X]), np.concatenate([memory[1], given])
-            (model.partial_fit if kind.startswith("partial_fit") else model.fit)(*whole)
-            right = (model.transduction_[-len(y) :] == y)[given < 0].mean()
+            data = np.vstack([memory[0], X]), np.concatenate([memory[1], labels])
+            (model.partial_fit if kind.startswith("partial_fit") else model.fit)(*data)
+            right = (model.transduction_[-len(y) :] == y)[labels < 0].mean()
             if kind == "fit, memory":
-                memory = newest(*whole)
-        rows += [(number, name, score, right) for name, score in scores.items()]
+                memory = newest(*data)
+        rows += [(number, name, accuracy(y, predicted), right) for name, predicted in predictions.items()]
     return pd.DataFrame(rows, columns=["batch", "modality", "balanced_accuracy", "pseudo_label_accuracy"])
 
 
-def newest(X: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def newest(X: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The last `NEWEST` labelled rows of each class, and their classes."""
-    last = np.sort(np.concatenate([np.flatnonzero(given == label)[-NEWEST:] for label in np.unique(given[given >= 0])]))
-    return X[last], given[last]
+    last = [np.flatnonzero(labels == label)[-NEWEST:] for label in np.unique(labels[labels >= 0])]
+    rows = np.sort(np.concatenate(last))
+    return X[rows], labels[rows]
 
 
 def simulate(stream: Stream) -> pd.DataFrame:
     """All learners on all repetitions of a stream; columns turn, repetition, learner, and those of `learn`."""
+    scores: dict[tuple[float, int, str], pd.DataFrame] = {}
     with threadpool_limits(1):
-        runs = [
-            learn(learner, drawn).assign(turn=stream.turn, repetition=repetition, learner=learner)
-            for repetition in range(stream.repetitions)
-            for drawn in [batches(stream, repetition)]
-            for learner in LEARNERS
-        ]
-    return pd.concat(runs, ignore_index=True)[COLUMNS]
+        for repetition in range(stream.repetitions):
+            drawn = batches(stream, repetition)
+            scores |= {(stream.turn, repetition, learner): learn(learner, drawn) for learner in LEARNERS}
+    return pd.concat(scores, names=["turn", "repetition", "learner"]).droplevel(-1).reset_index()
 
 
-def make_streams(path: Path | None = None, workers: int = 1) -> Path:
-    """Simulate `STREAMS` and keep their scores, in CMCSL_HOME unless a path is given."""
-    with backend(workers):
-        scores = Parallel()(delayed(simulate)(stream) for stream in STREAMS)
-    return keep(pd.concat(scores, ignore_index=True), study_paths(NAME)[0] if path is None else path, _key())
-
-
-def load_streams() -> pd.DataFrame:
-    """What `simulate` gives for each of `STREAMS`: the user's, else the shipped scores.
-
-    Raises
-    ------
-    Absent
-        If there are none of these streams.
-    """
-    return load(NAME, _key(), COMMAND)
+DRIFT = Simulation(
+    "simulation/drift",
+    simulate,
+    STREAMS,
+    {"version": 1, "streams": [asdict(stream) for stream in STREAMS], "learners": LEARNERS},
+)
 
 
 def means(streams: pd.DataFrame) -> pd.DataFrame:
-    """Scores averaged over repetitions, and error, the standard error of the balanced accuracy."""
+    """Scores averaged over repetitions.
+
+    Parameters
+    ----------
+    streams : DataFrame
+        From `simulate`.
+
+    Returns
+    -------
+    DataFrame
+        One row per turn, learner, batch and modality: these, balanced_accuracy, pseudo_label_accuracy, and error, the
+        standard error of the balanced accuracy.
+    """
     groups = streams.groupby(["turn", "learner", "batch", "modality"], sort=False)
-    found = groups[["balanced_accuracy", "pseudo_label_accuracy"]].mean()
-    return found.assign(error=groups.balanced_accuracy.sem()).reset_index()
-
-
-def _key() -> dict:
-    """What the scores are made from."""
-    return {"version": VERSION, "streams": [asdict(stream) for stream in STREAMS], "learners": LEARNERS}
+    scores = groups[["balanced_accuracy", "pseudo_label_accuracy"]].mean()
+    return scores.assign(error=groups.balanced_accuracy.sem()).reset_index()

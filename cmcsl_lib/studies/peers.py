@@ -7,7 +7,7 @@ probabilities; one that takes a single matrix on each modality, and under ``both
 from collections.abc import Iterator
 
 import numpy as np
-from sklearn.base import BaseEstimator, clone
+from sklearn.base import BaseEstimator
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
@@ -17,7 +17,7 @@ from ..estimators import CMCSLClassifier, CoTrainingClassifier, PrelabeledClassi
 from ..estimators.base import ModalityClassifier
 from ..estimators.propagation import opinion
 from ..experiments.protocol import Protocol
-from .grid import Halves, Scored, Study, accuracy, pseudo_label_accuracy, scored
+from .base import Halves, ScoreRow, Study, accuracy, classifier_scores, pseudo_label_accuracy, score_row
 
 #: In the order of tables; the page on peers says what each one is.
 METHODS = (
@@ -43,12 +43,13 @@ METHODS = (
 )
 
 
-def propagators(seeds: int) -> dict[str, BaseEstimator]:
-    """Ways to label from so many seeds, that give confidences.
+def propagators(known: np.ndarray) -> dict[str, BaseEstimator]:
+    """Ways to label from the known classes, that give confidences.
 
     LabelSpreading's default kernel underflows between standardised rows of hundreds of features; its graph of
     neighbours does not.
     """
+    seeds = int(np.count_nonzero(known >= 0))
     return {
         "k-NN": KNeighborsClassifier(min(5, seeds), weights="distance"),
         "label spreading": LabelSpreading(kernel="knn", max_iter=1000),
@@ -63,23 +64,21 @@ def multimodal(halves: Halves, known: np.ndarray) -> dict[str, ModalityClassifie
         "PRE": PrelabeledClassifier(**common),
         "UNI": UnimodalClassifier(**common),
         "CMCSL": CMCSLClassifier(**common),
-        **{
-            f"CMCSL, {exchange}": CMCSLClassifier(**common, exchange=exchange)
-            for exchange in ("rank", "scale", "probability")
-        },
         "CMCSL, abstaining": CMCSLClassifier(**common, min_margin=0.05),
         "one-way transfer": CMCSLClassifier(**common, transfer="crosswise"),
         "co-training": CoTrainingClassifier(**common, random_state=halves.repetition),
     }
-    for name, propagator in propagators(np.count_nonzero(known >= 0)).items():
+    for exchange in ("rank", "scale", "probability"):
+        methods[f"CMCSL, {exchange}"] = CMCSLClassifier(**common, exchange=exchange)
+    for name, propagator in propagators(known).items():
         methods[f"UNI on {name}"] = UnimodalClassifier(**common, propagator=propagator)
         methods[f"CMCSL on {name}"] = CMCSLClassifier(**common, propagator=propagator)
     return methods
 
 
 def single(halves: Halves, known: np.ndarray, modality: str) -> dict[str, BaseEstimator]:
-    """The methods that take a single matrix."""
-    methods = {name: each for name, each in propagators(np.count_nonzero(known >= 0)).items() if name != "k-NN"}
+    """The methods that take a single matrix: that of a modality, or under ``both`` the concatenation."""
+    methods = {name: estimator for name, estimator in propagators(known).items() if name != "k-NN"}
     if modality == "both":
         common = halves.parameters(known) | {"modalities": None}
         methods["PRE, concatenated"] = PrelabeledClassifier(**common)
@@ -87,44 +86,49 @@ def single(halves: Halves, known: np.ndarray, modality: str) -> dict[str, BaseEs
     return methods
 
 
-def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[Scored]:
+def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
     """Scores of all methods on one fold."""
     for budget in budgets:
         known = halves.known(halves.seeds(budget))
         for method, estimator in multimodal(halves, known).items():
-            yield from scored(estimator.fit(halves.X, known), halves, method, budget, known)
-        for modality, (X, X_test) in halves.alone.items():
+            yield from classifier_scores(estimator.fit(halves.X, known), halves, method, budget, known)
+        for modality, (X, X_test) in halves.matrices.items():
             for method, estimator in single(halves, known, modality).items():
-                fitted = clone(estimator).fit(X, known)
+                fitted = estimator.fit(X, known)
                 labels = getattr(fitted, "transduction_", known)
                 # LabelSpreading divides 0 by 0 where no label has come to a row's neighbours: it then takes class 0.
                 with np.errstate(invalid="ignore"):
-                    predicted = fitted.predict(X_test)
-                yield {
-                    "method": method,
-                    "modality": modality,
-                    "budget": budget,
-                    "balanced_accuracy": accuracy(halves.y_test, predicted),
-                    "pseudo_label_accuracy": pseudo_label_accuracy(halves.y, labels, known),
-                }
+                    reached = accuracy(halves.y_test, fitted.predict(X_test))
+                yield score_row(method, modality, budget, reached, pseudo_label_accuracy(halves.y, labels, known))
 
 
 def ties(corpus: str, dataset: str, protocol: Protocol, budgets: tuple[int, ...]) -> dict[int, float]:
-    """How often the exchange on self-training has nothing to go by.
+    """How often the modalities are equally confident where the exchange on self-training has to decide.
+
+    Parameters
+    ----------
+    corpus : str
+        Name of the corpus.
+    dataset : str
+        One of its datasets.
+    protocol : Protocol
+        Decides folds, seeds and preprocessing.
+    budgets : tuple of int
+        Seeds per class.
 
     Returns
     -------
     dict of int to float
         By budget, for the first fold: of the rows that self-training labels differently in both modalities, the share
-        for which it is equally confident in both.
+        for which it is equally confident in both; NaN if there is no such row.
     """
     features = load_features(corpus, dataset, protocol.features)
     halves, shares = Halves(features, protocol, *protocol.divide(features)[0]), {}
     for budget in budgets:
         known = halves.known(halves.seeds(budget))
+        propagator = propagators(known)["self-training"]
         visual, text = (
-            opinion(SelfTrainingClassifier(GaussianNB()), halves.alone[name][0], known, len(features.classes))
-            for name in MODALITIES
+            opinion(propagator, halves.matrices[name][0], known, len(features.classes)) for name in MODALITIES
         )
         differ = (visual.label != text.label) & (known < 0)
         equal = visual.distance.min(axis=1) == text.distance.min(axis=1)

@@ -8,30 +8,23 @@ may miss a class.
 from collections.abc import Callable, Iterator
 
 import numpy as np
+import pandas as pd
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
 from ..corpora.features import MODALITIES
 from ..estimators import CMCSLClassifier, PrelabeledClassifier, UnimodalClassifier
-from .grid import Halves, Scored, Study, accuracy, scored
+from .base import Halves, ScoreRow, Study, accuracy, classifier_scores, score_row
 
 PER_CLASS = "random per class"
 RANDOM = "random"
 
+#: Takes a fold, budgets and k, the number of classes; returns the rows to label for each budget.
+Choice = Callable[[Halves, tuple[int, ...], int], list[np.ndarray]]
+
 
 def farthest_first(X: np.ndarray, count: int) -> np.ndarray:
-    """Rows so that each one is farthest from those before it, the first one nearest to the mean.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d), dtype float64
-    count : int
-        In 1..n.
-
-    Returns
-    -------
-    ndarray of shape (count,), dtype int64
-    """
+    """So many rows, each farthest from those before it, the first one nearest to the mean."""
     rows = [int(cdist(X, X.mean(axis=0, keepdims=True)).argmin())]
     distance = cdist(X, X[rows])[:, 0]
     while len(rows) < count:
@@ -43,26 +36,11 @@ def farthest_first(X: np.ndarray, count: int) -> np.ndarray:
 def cluster_centres(X: np.ndarray, count: int, random_state: int) -> np.ndarray:
     """The row nearest to the mean of each of so many k-means clusters.
 
-    Parameters
-    ----------
-    X : ndarray of shape (n, d), dtype float64
-    count : int
-        In 1..n.
-    random_state : int
-
-    Returns
-    -------
-    ndarray of shape (count,), dtype int64
-        Clusters that k-means leaves empty, as where rows are equal, are made up for by the farthest rows.
+    Clusters that k-means leaves empty, as where rows are equal, are made up for by the farthest rows.
     """
-    fitted = KMeans(count, n_init=1, random_state=random_state).fit(X)
-    own = np.linalg.norm(X - fitted.cluster_centers_[fitted.labels_], axis=1)
-    rows = np.array(
-        [
-            members[own[members].argmin()]
-            for members in (np.flatnonzero(fitted.labels_ == label) for label in np.unique(fitted.labels_))
-        ]
-    )
+    clusters = KMeans(count, n_init=1, random_state=random_state).fit(X)
+    to_mean = np.linalg.norm(X - clusters.cluster_centers_[clusters.labels_], axis=1)
+    rows = pd.Series(to_mean).groupby(clusters.labels_).idxmin().to_numpy()
     while len(rows) < count:
         distance = cdist(X, X[rows]).min(axis=1)
         distance[rows] = -1
@@ -71,21 +49,8 @@ def cluster_centres(X: np.ndarray, count: int, random_state: int) -> np.ndarray:
 
 
 def least_sure(halves: Halves, count: int, step: int) -> np.ndarray:
-    """Cluster centres first; then, again and again, the rows whose CMCSL label has the smallest margin.
-
-    Parameters
-    ----------
-    count : int
-        Rows in all.
-    step : int
-        Rows of a round, the first one included.
-
-    Returns
-    -------
-    ndarray of shape (count,), dtype int64
-        In the order in which they are chosen.
-    """
-    X = halves.alone["both"][0]
+    """So many rows: cluster centres first; then, again and again, `step` whose CMCSL label has the smallest margin."""
+    X = halves.matrices["both"][0]
     rows = cluster_centres(X, step, halves.repetition)
     while len(rows) < count:
         known = halves.known(rows)
@@ -99,43 +64,40 @@ def least_sure(halves: Halves, count: int, step: int) -> np.ndarray:
     return rows
 
 
-def _random(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[np.ndarray]:
-    order = halves.random(3).permutation(len(halves.y))
-    return [order[: budget * classes] for budget in budgets]
+def _in_order(order: Callable[[Halves, int, int], np.ndarray]) -> Choice:
+    """The first rows of one order for every budget; `order` takes a fold, how many rows are wanted, and k."""
 
-
-def _farthest(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[np.ndarray]:
-    order = farthest_first(halves.alone["both"][0], max(budgets) * classes)
-    return [order[: budget * classes] for budget in budgets]
-
-
-def _centres(modality: str) -> Callable[[Halves, tuple[int, ...], int], list[np.ndarray]]:
     def choose(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[np.ndarray]:
-        return [cluster_centres(halves.alone[modality][0], budget * classes, halves.repetition) for budget in budgets]
+        rows = order(halves, max(budgets) * classes, classes)
+        return [rows[: budget * classes] for budget in budgets]
 
     return choose
 
 
-def _least_sure(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[np.ndarray]:
-    order = least_sure(halves, max(budgets) * classes, classes)
-    return [order[: budget * classes] for budget in budgets]
+def _centres(modality: str) -> Choice:
+    def choose(halves: Halves, budgets: tuple[int, ...], classes: int) -> list[np.ndarray]:
+        return [
+            cluster_centres(halves.matrices[modality][0], budget * classes, halves.repetition) for budget in budgets
+        ]
+
+    return choose
 
 
 #: Each choice gives, for every budget, as many rows as there are classes times the budget; the page on the choice of
 #: seeds says what each one is.
-CHOICES = {
+CHOICES: dict[str, Choice] = {
     PER_CLASS: lambda halves, budgets, classes: [halves.seeds(budget) for budget in budgets],
-    RANDOM: _random,
-    "farthest first": _farthest,
+    RANDOM: _in_order(lambda halves, count, classes: halves.random(3).permutation(len(halves.y))),
+    "farthest first": _in_order(lambda halves, count, classes: farthest_first(halves.matrices["both"][0], count)),
     "cluster centres": _centres("both"),
     "cluster centres, visual": _centres("visual"),
     "cluster centres, text": _centres("text"),
-    "least sure": _least_sure,
+    "least sure": _in_order(least_sure),
 }
 ESTIMATORS = {"PRE": PrelabeledClassifier, "UNI": UnimodalClassifier, "CMCSL": CMCSLClassifier}
 
 
-def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[Scored]:
+def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
     """Scores of PRE, UNI and CMCSL with each choice of seeds on one fold.
 
     Where all seeds are of one class, there is nothing to learn: this class is predicted for all rows.
@@ -144,22 +106,16 @@ def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[Scored]:
     for choice, choose in CHOICES.items():
         for budget, rows in zip(budgets, choose(halves, budgets, classes), strict=True):
             known, count = halves.known(rows), len(np.unique(halves.y[rows]))
-            for method, make in ESTIMATORS.items():
-                more = {"choice": choice, "classes_found": count}
+            constant = accuracy(halves.y_test, np.full(len(halves.test), halves.y[rows[0]]))
+            for method, estimator in ESTIMATORS.items():
                 if count > 1:
-                    fitted = make(**halves.parameters(known)).fit(halves.X, known)
-                    yield from scored(fitted, halves, method, budget, known, **more)
-                    continue
-                constant = accuracy(halves.y_test, np.full(len(halves.test), halves.y[rows[0]]))
-                for modality in (*MODALITIES, "both"):
-                    yield {
-                        "method": method,
-                        "modality": modality,
-                        "budget": budget,
-                        "balanced_accuracy": constant,
-                        "pseudo_label_accuracy": np.nan,
-                        **more,
-                    }
+                    fitted = estimator(**halves.parameters(known)).fit(halves.X, known)
+                    yield from classifier_scores(
+                        fitted, halves, method, budget, known, choice=choice, classes_found=count
+                    )
+                else:
+                    for modality in (*MODALITIES, "both"):
+                        yield score_row(method, modality, budget, constant, choice=choice, classes_found=count)
 
 
 SEEDS = Study(score, budgets=(1, 5, 20))

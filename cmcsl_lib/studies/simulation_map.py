@@ -16,7 +16,6 @@ OUTCOMES = {
     "ef": "over early fusion",
     "lf": "over late fusion",
 }
-SIDES = ("weaker", "stronger")
 SETTING = ["classes", "geometry", "dependence", "rows", "visual", "text", "exchange", "budget"]
 
 
@@ -33,15 +32,14 @@ def long_gains(table: pd.DataFrame, outcomes: Sequence[str] = tuple(OUTCOMES)) -
     Returns
     -------
     DataFrame
-        Columns `SETTING`, outcome (values of `OUTCOMES`), gain, error.
+        Columns `SETTING`, outcome (values of `OUTCOMES`), gain, error, gaining and losing (whether it surely is).
     """
-    return pd.concat(
-        [
-            table[SETTING].assign(outcome=OUTCOMES[name], gain=table[f"gain_{name}"], error=table[f"error_{name}"])
-            for name in outcomes
-        ],
-        ignore_index=True,
-    )
+    parts = [
+        table[SETTING].assign(outcome=OUTCOMES[name], gain=table[f"gain_{name}"], error=table[f"error_{name}"])
+        for name in outcomes
+    ]
+    cells = pd.concat(parts, ignore_index=True)
+    return cells.assign(gaining=cells.gain > SURE * cells.error, losing=cells.gain < -SURE * cells.error)
 
 
 def cell_shares(table: pd.DataFrame) -> pd.DataFrame:
@@ -59,18 +57,14 @@ def cell_shares(table: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         Columns outcome, budget, share_gaining, share_losing, gain (mean), gain_worst, gain_best.
     """
-    cells = long_gains(table[(table.visual > 0) | (table.text > 0)])
-    cells = cells.assign(
-        share_gaining=cells.gain > SURE * cells.error,
-        share_losing=cells.gain < -SURE * cells.error,
-        gain_worst=cells.gain,
-        gain_best=cells.gain,
-    )
-    return (
-        cells.groupby(["outcome", "budget"], sort=False)
-        .agg({"share_gaining": "mean", "share_losing": "mean", "gain": "mean", "gain_worst": "min", "gain_best": "max"})
-        .reset_index()
-    )
+    cells = long_gains(table[(table.visual > 0) | (table.text > 0)]).groupby(["outcome", "budget"], sort=False)
+    return cells.agg(
+        share_gaining=("gaining", "mean"),
+        share_losing=("losing", "mean"),
+        gain=("gain", "mean"),
+        gain_worst=("gain", "min"),
+        gain_best=("gain", "max"),
+    ).reset_index()
 
 
 def sides(table: pd.DataFrame) -> pd.DataFrame:
@@ -87,14 +81,11 @@ def sides(table: pd.DataFrame) -> pd.DataFrame:
         One row per exchange strategy, budget and side ("weaker", "stronger"): these, gain (mean), share_gaining,
         share_losing.
     """
-    unequal = table[table.visual != table.text]
-    text_stronger = unequal.text > unequal.visual
-    parts = []
-    for side, visual in zip(SIDES, (text_stronger, ~text_stronger), strict=True):
-        gain, error = (unequal[f"{what}_visual"].where(visual, unequal[f"{what}_text"]) for what in ("gain", "error"))
-        parts.append(
-            unequal[["exchange", "budget"]].assign(
-                side=side, gain=gain, share_gaining=gain > SURE * error, share_losing=gain < -SURE * error
-            )
-        )
-    return pd.concat(parts).groupby(["exchange", "budget", "side"], sort=False).mean().reset_index()
+    cells = long_gains(table[table.visual != table.text], ["visual", "text"])
+    stronger = (cells.outcome == OUTCOMES["visual"]) == (cells.visual > cells.text)
+    cells = pd.concat([cells[~stronger].assign(side="weaker"), cells[stronger].assign(side="stronger")])
+    return (
+        cells.groupby(["exchange", "budget", "side"], sort=False)
+        .agg(gain=("gain", "mean"), share_gaining=("gaining", "mean"), share_losing=("losing", "mean"))
+        .reset_index()
+    )
