@@ -23,7 +23,7 @@ scores: .venv/installed-book
 	@$(BIN)/cmcsl fetch published-scores
 
 test: .venv/installed-test
-	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup
 
 # Rules of style, the direction of imports, types, and the docstrings of what is public.
 check: .venv-check/installed .venv/installed-test
@@ -40,7 +40,7 @@ check: .venv-check/installed .venv/installed-test
 
 # The tests of daily work: those that take seconds.
 quick: .venv/installed-test
-	$(BIN)/python -m pytest --numprocesses 2 -m "not slow and not weekly"
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadgroup -m "not slow and not weekly"
 
 # What trains for minutes.
 weekly: .venv/installed-test

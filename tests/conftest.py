@@ -18,6 +18,13 @@ if "PYTEST_XDIST_WORKER" in os.environ:
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
+def pytest_collection_modifyitems(items):
+    """Keep the tests of the built book together: one process builds it, and none waits meanwhile."""
+    for item in items:
+        if "built_book" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.xdist_group("book"))
+
+
 @pytest.fixture
 def make_features():
     """Make features of well separated classes: a function of classes, rows per class and a seed."""

@@ -9,10 +9,10 @@ from cmcsl_lib.method.labeling import clustering, labeling
 
 
 def check(X, seeds):
-    for found, rows in zip(clusterings(X, seeds), seeds, strict=True):
+    for clusters, rows in zip(clusterings(X, seeds), seeds, strict=True):
         expected = clustering(X, rows)
-        assert found.seed.tolist() == expected.seed.tolist()
-        assert found.distance == pytest.approx(expected.distance, rel=1e-9, abs=0)
+        assert clusters.seed.tolist() == expected.seed.tolist()
+        assert clusters.distance == pytest.approx(expected.distance, rel=1e-9, abs=0)
 
 
 @st.composite
@@ -56,10 +56,10 @@ def test_rows_beside_a_seed_and_beside_two_at_once():
     X[20:40] = X[:20] + 1e-9 * random.normal(size=(20, 50))
     X[40:] = X[:20] + (0.5 + 1e-13 * random.normal(size=(20, 1))) * (np.roll(X[:20], 1, axis=0) - X[:20])
     seeds = [np.arange(budget) for budget in (1, 10, 20)]
-    for found, rows in zip(clusterings(X, seeds), seeds, strict=True):
+    for clusters, rows in zip(clusterings(X, seeds), seeds, strict=True):
         expected = clustering(X, rows)
-        assert (found.seed == expected.seed).all()
-        assert (found.distance == expected.distance)[20 : 20 + len(rows)].all()
+        assert (clusters.seed == expected.seed).all()
+        assert (clusters.distance == expected.distance)[20 : 20 + len(rows)].all()
 
 
 def test_a_list_without_new_seeds():

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
+from sklearn.decomposition import PCA
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
@@ -102,9 +103,9 @@ class Renamed(LabelSpreading):
 
 def test_label_spreading_under_another_name_fails_the_excused_check_too():
     failed = {
-        told["check_name"]
-        for told in check_estimator(Renamed(), on_fail=None, on_skip=None)
-        if told["status"] == "failed"
+        check["check_name"]
+        for check in check_estimator(Renamed(), on_fail=None, on_skip=None)
+        if check["status"] == "failed"
     }
     assert failed == set(EXCUSED)
 
@@ -128,8 +129,8 @@ def test_classes_of_any_kind(make, names):
 
 @pytest.mark.parametrize("module", [cmcsl, cotraining, reference], ids=lambda module: module.__name__)
 def test_examples(module):
-    told = doctest.testmod(module)
-    assert told.attempted and not told.failed
+    results = doctest.testmod(module)
+    assert results.attempted and not results.failed
 
 
 # Against the plain path of the replication
@@ -146,14 +147,14 @@ def test_pseudo_labels_and_their_provenance_are_those_of_algorithm_1(budget, pre
     y[seeds] = np.array(features.classes)[features.y[training][seeds]]
     fitted = CMCSLClassifier(modalities=PAPER_MODALITIES, preprocessing=preprocessing)
     fitted.fit(np.hstack(features.modalities)[training], y)
-    told = exchange_table(features, protocol, budget, preprocessing)
-    by_visual = told.decided_by == "visual"
-    assert (fitted.transduction_ == told.label).all()
-    assert (fitted.deciding_modality_ == told.decided_by).all()
-    assert (fitted.distance_ == np.where(by_visual, told.visual_distance, told.text_distance)).all()
-    assert (features.ids[training][fitted.seed_row_] == np.where(by_visual, told.visual_seed, told.text_seed)).all()
+    table = exchange_table(features, protocol, budget, preprocessing)
+    by_visual = table.decided_by == "visual"
+    assert (fitted.transduction_ == table.label).all()
+    assert (fitted.deciding_modality_ == table.decided_by).all()
+    assert (fitted.distance_ == np.where(by_visual, table.visual_distance, table.text_distance)).all()
+    assert (features.ids[training][fitted.seed_row_] == np.where(by_visual, table.visual_seed, table.text_seed)).all()
     for modality in PAPER_MODALITIES:
-        assert (fitted.unimodal_transduction_[modality] == told[f"{modality}_label"]).all()
+        assert (fitted.unimodal_transduction_[modality] == table[f"{modality}_label"]).all()
 
 
 @pytest.mark.parametrize("memory", [1, 2**26])
@@ -164,15 +165,15 @@ def test_ties_are_settled_as_by_the_functions_of_algorithm_1(memory, problem):
     seeds = np.flatnonzero(y >= 0)
     seeds = seeds[np.argsort(y[seeds], kind="stable")]
     clusters = [clustering(X[:, columns], seeds) for columns in modalities.values()]
-    kept = nearest([propagate(told, y[seeds]) for told in clusters], [told.distance for told in clusters])
+    expected = nearest([propagate(each, y[seeds]) for each in clusters], [each.distance for each in clusters])
     # Memory for one row at a time, or for all.
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(propagation, "MEMORY", memory)
         fitted = CMCSLClassifier(modalities=modalities, preprocessing="RAW").fit(X, y)
-    assert (fitted.transduction_ == kept.label).all()
-    assert (fitted.deciding_modality_ == np.array(list(modalities))[kept.modality]).all()
-    seed_rows_by_modality = np.stack([seeds[told.seed] for told in clusters])
-    assert (fitted.seed_row_ == seed_rows_by_modality[kept.modality, np.arange(len(y))]).all()
+    assert (fitted.transduction_ == expected.label).all()
+    assert (fitted.deciding_modality_ == np.array(list(modalities))[expected.modality]).all()
+    seed_rows_by_modality = np.stack([seeds[each.seed] for each in clusters])
+    assert (fitted.seed_row_ == seed_rows_by_modality[expected.modality, np.arange(len(y))]).all()
 
 
 @given(problems(modalities=3), st.integers(-5, 5))
@@ -180,11 +181,11 @@ def test_ties_are_settled_as_by_the_functions_of_algorithm_1(memory, problem):
 def test_a_unit_that_all_modalities_share_does_not_matter(problem, power):
     X, modalities, y = problem
     first, second = (
-        CMCSLClassifier(modalities=modalities, preprocessing="RAW").fit(given, y) for given in (X, X * 2.0**power)
+        CMCSLClassifier(modalities=modalities, preprocessing="RAW").fit(features, y) for features in (X, X * 2.0**power)
     )
     assert (first.distance_ * 2.0**power == second.distance_).all()
-    for told in ("transduction_", "deciding_modality_", "margin_", "seed_row_"):
-        assert (getattr(first, told) == getattr(second, told)).all()
+    for attribute in ("transduction_", "deciding_modality_", "margin_", "seed_row_"):
+        assert (getattr(first, attribute) == getattr(second, attribute)).all()
 
 
 def test_scores_are_those_of_experiment_3():
@@ -254,8 +255,8 @@ def test_permuting_rows_permutes_results(exchange, problem, random):
     X, modalities, y = problem
     order = np.array(random.sample(range(len(y)), len(y)))
     plain, permuted = (
-        CMCSLClassifier(modalities=modalities, preprocessing="RAW", exchange=exchange).fit(*told)
-        for told in ((X, y), (X[order], y[order]))
+        CMCSLClassifier(modalities=modalities, preprocessing="RAW", exchange=exchange).fit(*data)
+        for data in ((X, y), (X[order], y[order]))
     )
     assert (permuted.transduction_ == plain.transduction_[order]).all()
     assert (permuted.deciding_modality_ == plain.deciding_modality_[order]).all()
@@ -273,8 +274,8 @@ def test_the_unit_of_a_modality_does_not_matter_to_comparable_distances(exchange
     # Powers of two scale without rounding.
     scaled[:, modalities["m1"]] *= 2.0**power
     first, second = (
-        CMCSLClassifier(modalities=modalities, preprocessing="RAW", exchange=exchange).fit(given, y)
-        for given in (X, scaled)
+        CMCSLClassifier(modalities=modalities, preprocessing="RAW", exchange=exchange).fit(features, y)
+        for features in (X, scaled)
     )
     assert (first.transduction_ == second.transduction_).all()
     assert (first.deciding_modality_ == second.deciding_modality_).all()
@@ -311,17 +312,21 @@ def test_strategies_on_distances_with_known_answers():
     # One seed of each class at 0 and 10; text is the same at ten times the scale, but its last row lies elsewhere.
     X = np.array([[0, 0], [10, 100], [1, 10], [2, 20], [4, 40], [3, 90]], dtype=float)
     y = [0, 1, -1, -1, -1, -1]
-    told = {
+    by_exchange = {
         exchange: CMCSLClassifier(modalities={"visual": [0], "text": [1]}, preprocessing="RAW", exchange=exchange).fit(
             X, y
         )
         for exchange in ("distance", "rank", "scale")
     }
-    assert {name: fitted.transduction_[-1] for name, fitted in told.items()} == {"distance": 0, "rank": 1, "scale": 1}
+    assert {name: fitted.transduction_[-1] for name, fitted in by_exchange.items()} == {
+        "distance": 0,
+        "rank": 1,
+        "scale": 1,
+    }
     # Visual distances are 1, 2, 4, 3, text's 10, 20, 40, 10: the last row is third of four, or one of the first two.
-    assert told["rank"].margin_[-1] == pytest.approx(1 - (2 / 4) / (3 / 4))
+    assert by_exchange["rank"].margin_[-1] == pytest.approx(1 - (2 / 4) / (3 / 4))
     # Mean distance in the clusters: visual (1 + 2 + 4 + 3) / 4 = 2.5 at seed 0, text 10 at seed 1, for this row alone.
-    assert told["scale"].margin_[-1] == pytest.approx(1 - (10 / 10) / (3 / 2.5))
+    assert by_exchange["scale"].margin_[-1] == pytest.approx(1 - (10 / 10) / (3 / 2.5))
 
 
 def test_probabilities_are_calibrated_where_seeds_can_judge_each_other():
@@ -350,8 +355,8 @@ def test_a_larger_margin_keeps_fewer_labels(problem, one, other):
     few, many = (
         CMCSLClassifier(modalities=modalities, min_margin=margin).fit(X, y).transduction_ for margin in (high, low)
     )
-    kept = few >= 0
-    assert (few[kept] == many[kept]).all()
+    labeled = few >= 0
+    assert (few[labeled] == many[labeled]).all()
 
 
 def test_rows_without_a_label_are_not_trained_on():
@@ -502,9 +507,9 @@ def test_the_first_round_of_co_training_by_hand():
         left = pool[labels[pool] < 0]
         support = model.predict_proba(X[np.ix_(left, columns)])
         for label in range(3):
-            its = left[support.argmax(axis=1) == label]
+            members = left[support.argmax(axis=1) == label]
             surest = np.argsort(-support.max(axis=1)[support.argmax(axis=1) == label], kind="stable")[:2]
-            labels[its[surest]] = label
+            labels[members[surest]] = label
     assert (fitted.transduction_ == labels).all()
     assert (fitted.labeled_iter_ == np.where(y >= 0, 0, np.where(labels >= 0, 1, -1))).all()
     assert set(np.flatnonzero(fitted.labeled_iter_ == 1)) <= set(pool)
@@ -514,11 +519,11 @@ def test_co_training_labels_so_many_rows_per_round_and_passes_metadata_on():
     X, y, _ = views(n=120, missing=0.2)
     fitted = CoTrainingClassifier(modalities=TWO, growth=2, max_iter=4, random_state=0).fit(X, y)
     for number in range(1, fitted.labeled_iter_.max() + 1):
-        told = fitted.labeled_iter_ == number
+        labeled = fitted.labeled_iter_ == number
         for name, columns in TWO.items():
-            its = told & (fitted.deciding_modality_ == name)
-            assert not np.isnan(X[its][:, columns]).any()
-            assert np.bincount(fitted.transduction_[its], minlength=3).max() <= 2
+            rows = labeled & (fitted.deciding_modality_ == name)
+            assert not np.isnan(X[rows][:, columns]).any()
+            assert np.bincount(fitted.transduction_[rows], minlength=3).max() <= 2
     plain = CoTrainingClassifier(modalities={"all": slice(0, 5)}, class_weight=None, max_iter=1, random_state=0)
     X, y, _ = views()
     weight = np.where(np.arange(len(y)) < 12, 1.0, 0.0) + 1e-6
@@ -569,8 +574,8 @@ def test_new_seeds_join_the_old_ones_and_are_counted_from_the_start_of_the_strea
         assert (stream.seed_row_ // len(X) == number).all()
     X, _, _ = next(batches())
     stream.partial_fit(X + 200.0, np.full(len(X), -1))
-    kept = np.flatnonzero(y >= 0)
-    newest = np.concatenate([kept[y[kept] == label][-2:] for label in range(3)]) + 2 * len(X)
+    seeds = np.flatnonzero(y >= 0)
+    newest = np.concatenate([seeds[y[seeds] == label][-2:] for label in range(3)]) + 2 * len(X)
     assert set(stream.seed_row_) <= set(newest.tolist())
 
 
@@ -604,12 +609,24 @@ def test_a_batch_may_lack_a_modality():
     assert pickle.dumps(stream.estimators_["text"]) == before
 
 
+def test_a_batch_may_lack_a_modality_whose_preprocessing_changes_the_number_of_features():
+    X, y, _ = views()
+    stream = CMCSLClassifier(modalities=TWO, preprocessing=make_pipeline(StandardScaler(), PCA(1)))
+    stream.partial_fit(X, y)
+    seeds = stream._seeds.modalities["text"]
+    stream.partial_fit({"visual": X[:, :2]}, np.full(len(y), -1))
+    assert set(stream.deciding_modality_) == {"visual"}
+    assert (stream._seeds.modalities["text"] == seeds).all()
+    stream.partial_fit(X, np.full(len(y), -1))
+    assert set(stream.seed_row_) <= set(np.flatnonzero(y >= 0)) and set(stream.deciding_modality_) == set(TWO)
+
+
 def test_streams_that_can_not_go_on():
     X, y, _ = views()
     assert not hasattr(CMCSLClassifier(LogisticRegression()), "partial_fit")
-    with pytest.raises(AttributeError) as told:
+    with pytest.raises(AttributeError) as error:
         CMCSLClassifier(LogisticRegression()).partial_fit(X, y)
-    assert "LogisticRegression has none" in str(told.value.__cause__)
+    assert "LogisticRegression has none" in str(error.value.__cause__)
     with pytest.raises(CmcslError, match="no seed for class 7"):
         CMCSLClassifier().partial_fit(X, y, classes=[0, 1, 2, 7])
     stream = CMCSLClassifier().partial_fit(X, y, classes=[0, 1, 2])
@@ -631,7 +648,7 @@ def test_the_same_from_an_array_a_data_frame_and_a_dict(make):
     arrays = {name: X[:, columns] for name, columns in TWO.items()}
     named = {"visual": ["a", "b"], "text": ["c", "d", "e"]}
     masks = {"visual": [True, True, False, False, False], "text": np.arange(5) >= 2}
-    given = [
+    forms = [
         (X, TWO),
         (X, {"visual": slice(0, 2), "text": slice(2, None)}),
         (frame, TWO),
@@ -645,7 +662,7 @@ def test_the_same_from_an_array_a_data_frame_and_a_dict(make):
         (dict(reversed(arrays.items())), ["visual", "text"]),
     ]
     expected = make(modalities=TWO).fit(X, y)
-    for data, modalities in given:
+    for data, modalities in forms:
         fitted = make(modalities=modalities).fit(data, y)
         assert (fitted.predict_proba(data) == expected.predict_proba(X)).all()
         assert (expected.predict(X) == expected.predict(arrays)).all()
@@ -782,15 +799,15 @@ def test_weights_that_are_none_or_refused():
 
 def test_a_preprocessing_may_fill_in_gaps():
     X, y, _ = views(missing=0.2)
-    there = np.flatnonzero(~np.isnan(X[:, 3]))
-    X[there[:5], 3] = np.nan
+    complete = np.flatnonzero(~np.isnan(X[:, 3]))
+    X[complete[:5], 3] = np.nan
     filled = X.copy()
-    filled[there[:5], 3] = X[there[5:], 3].mean()
+    filled[complete[:5], 3] = X[complete[5:], 3].mean()
     expected = CMCSLClassifier(modalities=TWO, preprocessing="STD").fit(filled, y)
-    found = CMCSLClassifier(modalities=TWO, preprocessing=make_pipeline(SimpleImputer(), StandardScaler())).fit(X, y)
-    assert found.predict_proba(X) == pytest.approx(expected.predict_proba(filled))
-    assert (found.transduction_ == expected.transduction_).all()
-    with pytest.raises(CmcslError, match=f"some of the columns of modality 'text' in row {there[0]}"):
+    fitted = CMCSLClassifier(modalities=TWO, preprocessing=make_pipeline(SimpleImputer(), StandardScaler())).fit(X, y)
+    assert fitted.predict_proba(X) == pytest.approx(expected.predict_proba(filled))
+    assert (fitted.transduction_ == expected.transduction_).all()
+    with pytest.raises(CmcslError, match=f"some of the columns of modality 'text' in row {complete[0]}"):
         CMCSLClassifier(modalities=TWO, preprocessing=StandardScaler()).fit(X, y)
 
 
@@ -855,7 +872,7 @@ def test_fusions():
 
 
 @pytest.mark.parametrize(
-    ("parameters", "told"),
+    ("parameters", "message"),
     [
         (dict(modalities={"visual": slice(0, 2), "text": slice(2, 9)}), r"modalities\['text'\] is out of range.*5.*9"),
         (dict(modalities={"visual": [0, 5]}), r"modalities\['visual'\] is out of range.*5"),
@@ -875,8 +892,8 @@ def test_fusions():
         (dict(modalities={"visual": slice(0, 5, 0)}), r"modalities\['visual'\] must be a slice whose step is not 0"),
         (dict(modalities={"visual": [True] * 5, "text": [4]}), "modalities overlap: column 4"),
         *(
-            (dict(base_estimator=base), f"base_estimator must be a classifier.*got .*{told}")
-            for base, told in (
+            (dict(base_estimator=base), f"base_estimator must be a classifier.*got .*{message}")
+            for base, message in (
                 ("GNB", "GNB"),
                 (GaussianNB, "GaussianNB"),
                 (StandardScaler(), "StandardScaler"),
@@ -901,9 +918,9 @@ def test_fusions():
         (dict(propagator=RidgeClassifier()), "propagator must have predict_proba, but RidgeClassifier"),
     ],
 )
-def test_parameters_that_are_refused(parameters, told):
+def test_parameters_that_are_refused(parameters, message):
     X, y, _ = views()
-    with pytest.raises(ValueError, match=told):
+    with pytest.raises(ValueError, match=message):
         CMCSLClassifier(**{"modalities": TWO, **parameters}).fit(X, y)
 
 
@@ -916,7 +933,7 @@ def test_a_column_name_that_is_not_there():
 @pytest.mark.parametrize("make", CLASSIFIERS)
 def test_labels_that_are_refused(make):
     X, y, _ = views()
-    for labels, told in (
+    for labels, message in (
         (np.full(len(y), -1), "y has no labelled row"),
         (np.full(len(y), None), "y has no labelled row"),
         (np.where(y == 0, 0, -1), "one class only, 0"),
@@ -928,7 +945,7 @@ def test_labels_that_are_refused(make):
         (y[:-1], "inconsistent numbers of samples"),
         (None, "requires y to be passed"),
     ):
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=message):
             make(modalities=TWO).fit(X, labels)
 
 
@@ -956,7 +973,7 @@ def test_features_that_are_refused():
     arrays = {name: X[:, columns] for name, columns in TWO.items()}
     nothing, partly, text = X.copy(), X.copy(), X.copy()
     nothing[7], partly[7, 3], text[:, 2:] = np.nan, np.nan, np.nan
-    for data, told in (
+    for data, message in (
         (nothing, "NaN in every modality in row 7"),
         (partly, "NaN in some of the columns of modality 'text' in row 7"),
         ({**arrays, "text": arrays["text"][:-1]}, "equally many rows, got visual 60, text 59"),
@@ -964,9 +981,9 @@ def test_features_that_are_refused():
         ({**arrays, "text": arrays["visual"]}, r"out of range: X has 4 columns|X\['text'\] has 2 features.*3"),
         ({}, "no array"),
     ):
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=message):
             clone(fitted).fit(data, y)
-        with pytest.raises(ValueError, match=told):
+        with pytest.raises(ValueError, match=message):
             fitted.predict(data)
     with pytest.raises(CmcslError, match="Modality 'text' is missing in every row"):
         clone(fitted).fit(text, y)

@@ -72,7 +72,7 @@ def test_late_fusion_rules_differ_where_the_surest_is_outvoted(make_features):
     for chosen in (STRICT, PAPER):
         told = iter(support)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(experiments, "new_classifier", lambda name, told=told: Told(next(told)))
+            patch.setattr(experiments, "_new_classifier", lambda name, told=told: Told(next(told)))
             fitted, labels = experiments.predictions(X, fits, "LR", chosen, True)
         assert (fitted[-1].method, fitted[-1].modality) == ("LF", "both")
         predicted[chosen.name] = labels[-1].tolist()

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import OrderedDict
 from pathlib import Path
 from unittest import mock
 
@@ -82,6 +83,23 @@ def tiny():
     return tiny_corpus()
 
 
+def narrow(weights=None, num_classes=1000):
+    """Stands for ResNet-18, whose 11 million weights take seconds to train and to write: two convolutions."""
+    from torch import nn
+
+    body = {
+        "conv1": nn.Conv2d(3, 8, 7, stride=4, bias=False),
+        "bn1": nn.BatchNorm2d(8),
+        "relu": nn.ReLU(),
+        "conv2": nn.Conv2d(8, 512, 3, stride=4, bias=False),
+        "bn2": nn.BatchNorm2d(512),
+        "avgpool": nn.AdaptiveAvgPool2d(1),
+        "flatten": nn.Flatten(),
+        "fc": nn.Linear(512, num_classes),
+    }
+    return nn.Sequential(OrderedDict(body))
+
+
 def shortened(epochs=2):
     """Trainings of few epochs and small batches, and every fifth item for fine-tuning."""
     # The real division is stratified, so that it depends on all labels; here it must not move with them.
@@ -93,13 +111,20 @@ def shortened(epochs=2):
 
 
 @pytest.fixture
-def short():
+def short_resnet():
     changed = shortened()
     for each in changed:
         each.start()
     yield
     for each in changed:
         each.stop()
+
+
+@pytest.fixture
+def short(torch, short_resnet, monkeypatch):
+    import torchvision
+
+    monkeypatch.setattr(torchvision.models, "resnet18", narrow)
 
 
 def divided(corpus, finetuning=5):
@@ -259,7 +284,9 @@ def served(torch, monkeypatch, path, prefix):
     assert ResNet18_Weights.IMAGENET1K_V1.url.endswith("resnet18-f37072fd.pth")
 
 
-def test_imagenet_weights_are_fetched_once_and_start_the_network(torch, tiny, short, stand_in, monkeypatch, capsys):
+def test_imagenet_weights_are_fetched_once_and_start_the_network(
+    torch, tiny, short_resnet, stand_in, monkeypatch, capsys
+):
     content = stand_in.read_bytes()
     prefix = hashlib.sha256(content).hexdigest()[:8]
     served(torch, monkeypatch, stand_in, prefix)
@@ -293,7 +320,7 @@ class Harmful:
 
 
 @pytest.mark.parametrize("kind", ["text", "empty", "pickle", "tensors", "list", "another network", "other shapes"])
-def test_other_files_than_resnet_18s_weights_are_refused(torch, tmp_path, tiny, short, kind):
+def test_other_files_than_resnet_18s_weights_are_refused(torch, tmp_path, tiny, short_resnet, kind):
     from torchvision.models import resnet18
 
     path, proof = tmp_path / "weights.pth", tmp_path / "harm"
@@ -317,7 +344,7 @@ def test_weights_of_a_file_exclude_a_start_that_trains_its_own(stand_in):
         extraction.visual_settings("pooled", stand_in)
 
 
-def test_without_fine_tuning_the_start_gives_the_features(torch, tiny, short, stand_in):
+def test_without_fine_tuning_the_start_gives_the_features(torch, tiny, short_resnet, stand_in):
     from torchvision.models import resnet18
 
     encoder = encoder_of(tiny, weights=stand_in, start="auto", finetuned=False)
@@ -570,6 +597,9 @@ def slowly(seconds):
         print("step", flush=True)
         return step(self, *batch)
 
+    import torchvision
+
+    torchvision.models.resnet18 = narrow
     training.Trainer._step = slow
     for each in shortened(epochs=3):
         each.start()
@@ -592,28 +622,28 @@ def other_process(home, seconds=0):
 @pytest.mark.slow
 def test_a_training_killed_in_an_epoch_goes_on_to_what_an_unbroken_one_gives(torch, tmp_path):
     whole = other_process(tmp_path / "whole")
-    *steps, expected = whole.communicate()[0].split("\n")[:-1]
-    assert len(steps) == 24, "four steps in each of three epochs, pooled and of the dataset"
     # Within the second epoch of the pooled training, and then within the third one of the dataset's own.
     left = []
     for count in (6, 18):
-        process = other_process(tmp_path / "killed", seconds=0.3)
+        process = other_process(tmp_path / "killed", seconds=0.2)
         for _ in range(count):
             assert process.stdout.readline() == "step\n"
         process.send_signal(signal.SIGKILL)
         process.communicate()
         left.append([path.name.split()[0] for path in (tmp_path / "killed" / "checkpoints").rglob("*.pt")])
     assert left == [["pooled"], ["AF"]]
+    *steps, expected = whole.communicate()[0].split("\n")[:-1]
+    assert len(steps) == 24, "four steps in each of three epochs, pooled and of the dataset"
     *steps, found = other_process(tmp_path / "killed").communicate()[0].split("\n")[:-1]
     assert len(steps) == 4 and found == expected
 
 
 @pytest.mark.slow
 def test_two_at_once_do_no_harm(torch, tmp_path):
-    both = [other_process(tmp_path / "shared", seconds=0.1) for _ in range(2)]
-    ends = [process.communicate()[0].split("\n")[-2] for process in both]
-    alone = other_process(tmp_path / "alone").communicate()[0].split("\n")[-2]
-    assert ends == [alone, alone] and len(alone) == 64
+    homes = ("shared", "shared", "alone")
+    processes = [other_process(tmp_path / home, seconds=0.1) for home in homes]
+    one, other, alone = (process.communicate()[0].split("\n")[-2] for process in processes)
+    assert one == other == alone and len(alone) == 64
 
 
 # Texts

@@ -84,7 +84,7 @@ def means_of(scores, methods):
 def test_rank_diagrams_show_the_tables_ranks(scores):
     compared = ["PRE", "UNI", "CMCSL"]
     data = figures.rank_diagrams(means_of(with_groups(scores), compared))
-    table = tables.table(5, scores)
+    table = tables.paper_table(5, scores)
     last = table[(table.dataset == "average_rank") & (table.modality == "text")]
     shown = data[(data.group == "binary") & (data.modality == "text")]
     assert shown.groupby("method").average_rank.first().to_dict() == last[compared].iloc[0].to_dict()

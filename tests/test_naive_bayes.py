@@ -18,7 +18,7 @@ def scikit_learn(X, labels, weights):
         return GaussianNB().fit(X.astype(np.float64), labels, sample_weight=weights)
 
 
-def check_labels(found, model, X_test):
+def check_labels(predicted, model, X_test):
     """Equal labels, but where scikit-learn's two best likelihoods differ by no more than 1e-9 of themselves."""
     with np.errstate(divide="ignore", invalid="ignore"):
         likelihoods = np.sort(model.predict_joint_log_proba(X_test.astype(np.float64)), axis=1)
@@ -26,8 +26,8 @@ def check_labels(found, model, X_test):
     if likelihoods.shape[1] > 1:
         best, second = likelihoods[:, -1], likelihoods[:, -2]
         clear = best - second > 1e-9 * np.abs(best)
-        found, expected = found[clear], expected[clear]
-    assert found.tolist() == expected.tolist()
+        predicted, expected = predicted[clear], expected[clear]
+    assert predicted.tolist() == expected.tolist()
 
 
 @st.composite
@@ -58,10 +58,10 @@ def problems(draw):
 @given(problems())
 def test_labels_are_those_of_scikit_learn(problem):
     X, X_test, labels, weights, k = problem
-    found, _ = naive_bayes.classify(naive_bayes.fit(X, labels, weights, k), X_test)
-    assert found.dtype == np.int64
-    for own, its_labels, its_weights in zip(found, labels, weights, strict=True):
-        check_labels(own, scikit_learn(X, its_labels, its_weights), X_test)
+    predicted, _ = naive_bayes.classify(naive_bayes.fit(X, labels, weights, k), X_test)
+    assert predicted.dtype == np.int64
+    for own, own_labels, own_weights in zip(predicted, labels, weights, strict=True):
+        check_labels(own, scikit_learn(X, own_labels, own_weights), X_test)
 
 
 @given(problems())
@@ -75,9 +75,9 @@ def test_fits_of_few_rows_are_those_of_scikit_learn(problem):
             for rows, own, weight in zip(several, labels, weights, strict=True)
         ]
     )
-    found, _ = naive_bayes.classify(fitted, X_test)
-    for own, rows, its_labels, its_weights in zip(found, several, labels, weights, strict=True):
-        check_labels(own, scikit_learn(X[rows], its_labels[rows], its_weights[rows]), X_test)
+    predicted, _ = naive_bayes.classify(fitted, X_test)
+    for own, rows, own_labels, own_weights in zip(predicted, several, labels, weights, strict=True):
+        check_labels(own, scikit_learn(X[rows], own_labels[rows], own_weights[rows]), X_test)
 
 
 @given(problems())
@@ -88,11 +88,11 @@ def test_means_and_variances_are_those_of_scikit_learn(problem):
     spread = X.astype(np.float64).std(axis=0).max()
     for number, (own, weight) in enumerate(zip(labels, weights, strict=True)):
         model = scikit_learn(X, own, weight)
-        there = model.classes_
-        assert np.allclose(np.exp(fitted.log_prior[number, there]), model.class_prior_, rtol=1e-12)
-        assert np.isneginf(np.delete(fitted.log_prior[number], there)).all()
-        assert np.allclose(fitted.mean[number, there], model.theta_, rtol=1e-12, atol=1e-12 * spread)
-        assert np.allclose(fitted.variance[number, there], model.var_, rtol=1e-9, atol=0)
+        present = model.classes_
+        assert np.allclose(np.exp(fitted.log_prior[number, present]), model.class_prior_, rtol=1e-12)
+        assert np.isneginf(np.delete(fitted.log_prior[number], present)).all()
+        assert np.allclose(fitted.mean[number, present], model.theta_, rtol=1e-12, atol=1e-12 * spread)
+        assert np.allclose(fitted.variance[number, present], model.var_, rtol=1e-9, atol=0)
 
 
 @given(problems())
@@ -100,8 +100,8 @@ def test_probabilities_are_those_of_scikit_learn(problem):
     X, X_test, labels, weights, k = problem
     weights = weights + 0.1
     asked = range(0, len(labels), 2)
-    _, found = naive_bayes.classify(naive_bayes.fit(X, labels, weights, k), X_test, asked)
-    for own, number in zip(found, asked, strict=True):
+    _, probabilities = naive_bayes.classify(naive_bayes.fit(X, labels, weights, k), X_test, asked)
+    for own, number in zip(probabilities, asked, strict=True):
         model = scikit_learn(X, labels[number], weights[number])
         likelihoods = model.predict_joint_log_proba(X_test.astype(np.float64))
         expected = np.zeros((len(X_test), k))
@@ -118,14 +118,14 @@ def test_steps_over_few_rows_change_nothing(problem):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(naive_bayes, "MEMORY", 8 * 3 * (2 * X.shape[1] + labels.shape[0] * k))
         again = naive_bayes.fit(X, labels, weights, k)
-        found, probabilities = naive_bayes.classify(fitted, X_test, [0])
+        predicted, probabilities = naive_bayes.classify(fitted, X_test, [0])
     assert np.allclose(again.variance, fitted.variance, rtol=1e-9, atol=0)
     expected = naive_bayes.classify(fitted, X_test, [0])
-    assert (found == expected[0]).all()
+    assert (predicted == expected[0]).all()
     assert probabilities == pytest.approx(expected[1], abs=1e-9)
 
 
-def made(deviations, classes=3, n=300, seed=0):
+def gaussian_data(deviations, classes=3, n=300, seed=0):
     """Rows of classes with different means, features of these deviations around 1."""
     random = np.random.default_rng(seed)
     y = random.integers(0, classes, size=2 * n)
@@ -136,18 +136,18 @@ def made(deviations, classes=3, n=300, seed=0):
 @pytest.mark.parametrize("scaler", [None, MinMaxScaler()], ids=["RAW", "MM"])
 def test_nearly_dead_features(scaler):
     # MiniLM has three such features.
-    X, X_test, y = made(np.array([1e-33, 1e-33, 4e-9] + [0.05] * 40))
+    X, X_test, y = gaussian_data(np.array([1e-33, 1e-33, 4e-9] + [0.05] * 40))
     if scaler is not None:
         X, X_test = scaler.fit_transform(X), scaler.transform(X_test)
     labels = np.array([y, np.roll(y, 1), y // 2])
     weights = np.ones(labels.shape)
-    found, _ = naive_bayes.classify(naive_bayes.fit(X, labels, weights, 3), X_test)
-    for own, its_labels in zip(found, labels, strict=True):
-        assert own.tolist() == scikit_learn(X, its_labels, None).predict(X_test).tolist()
+    predicted, _ = naive_bayes.classify(naive_bayes.fit(X, labels, weights, 3), X_test)
+    for own, own_labels in zip(predicted, labels, strict=True):
+        assert own.tolist() == scikit_learn(X, own_labels, None).predict(X_test).tolist()
 
 
 def test_a_feature_that_is_constant_in_a_class_has_the_smoothing_as_variance():
-    X, _, y = made(np.ones(4))
+    X, _, y = gaussian_data(np.ones(4))
     X[y == 1, 2] = 0.7
     fitted = naive_bayes.fit(X, y[None], np.ones((1, len(y))), 3)
     expected = naive_bayes.SMOOTHING * X.var(axis=0).max()
@@ -158,10 +158,10 @@ def test_a_feature_that_is_constant_in_a_class_has_the_smoothing_as_variance():
 
 
 def test_a_class_of_one_row():
-    X, X_test, y = made(np.ones(6))
+    X, X_test, y = gaussian_data(np.ones(6))
     labels = np.where(np.arange(len(y)) == 5, 2, y % 2)
-    found, _ = naive_bayes.classify(naive_bayes.fit(X, labels[None], np.ones((1, len(y))), 3), X_test)
-    check_labels(found[0], scikit_learn(X, labels, None), X_test)
+    predicted, _ = naive_bayes.classify(naive_bayes.fit(X, labels[None], np.ones((1, len(y))), 3), X_test)
+    check_labels(predicted[0], scikit_learn(X, labels, None), X_test)
     assert naive_bayes.classify(naive_bayes.fit(X, labels[None], np.ones((1, len(y))), 3), X[5:6])[0] == 2
 
 
@@ -177,17 +177,17 @@ def test_what_products_round_off_is_calculated_again(monkeypatch):
     X, labels, X_test = neighbours()
     fitted = naive_bayes.fit(X, labels, np.ones(labels.shape), 3)
     expected = scikit_learn(X, labels[0], None).predict(X_test)
-    found, _ = naive_bayes.classify(fitted, X_test)
+    predicted, _ = naive_bayes.classify(fitted, X_test)
     # The means themselves are rounded to 1e-10.
     clear = abs(X_test[:, 0] - 1e6 - 5e-7) > 1e-3
-    assert (found[0] == expected)[clear].all()
+    assert (predicted[0] == expected)[clear].all()
     expand = naive_bayes._expand
     monkeypatch.setattr(naive_bayes, "_expand", lambda fitted: expand(fitted)._replace(rounding=0.0))
     assert (naive_bayes.classify(fitted, X_test)[0][0] != expected)[clear].any()
 
 
 def test_probabilities_beside_a_feature_that_is_constant_in_two_classes():
-    X, X_test, y = made(np.ones(4))
+    X, X_test, y = gaussian_data(np.ones(4))
     X[y > 0, 2], X_test[:, 2] = 7, 7
     fitted = naive_bayes.fit(X, y[None], np.ones((1, len(y))), 3)
     expected = scikit_learn(X, y, None).predict_proba(X_test)
@@ -198,15 +198,15 @@ def test_probabilities_beside_a_feature_that_is_constant_in_two_classes():
 def test_a_tie_goes_to_the_first_class():
     X = np.array([[-1.0], [1.0], [-1.0], [1.0]])
     labels = np.array([[1, 1, 2, 2]])
-    found, _ = naive_bayes.classify(naive_bayes.fit(X, labels, np.ones((1, 4)), 3), np.array([[0.5], [7.0]]))
-    assert found.tolist() == [[1, 1]]
+    predicted, _ = naive_bayes.classify(naive_bayes.fit(X, labels, np.ones((1, 4)), 3), np.array([[0.5], [7.0]]))
+    assert predicted.tolist() == [[1, 1]]
 
 
 def test_one_class_alone():
-    X, X_test, _ = made(np.ones(3))
+    X, X_test, _ = gaussian_data(np.ones(3))
     labels = np.ones((1, len(X)), dtype=np.int64)
-    found, probabilities = naive_bayes.classify(naive_bayes.fit(X, labels, np.ones(labels.shape), 3), X_test, [0])
-    assert (found == 1).all()
+    predicted, probabilities = naive_bayes.classify(naive_bayes.fit(X, labels, np.ones(labels.shape), 3), X_test, [0])
+    assert (predicted == 1).all()
     assert (probabilities == [0, 1, 0]).all()
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cmcsl_lib.analysis.claims import RULES, VERDICTS, Source
+from cmcsl_lib.analysis.claims import RULES, VERDICTS, Source, judge
 from cmcsl_lib.analysis.effects import load_sources
-from cmcsl_lib.analysis.scorecard import judge, scorecard
+from cmcsl_lib.analysis.scorecard import scorecard
 from cmcsl_lib.book.pages import source_notebooks
 from cmcsl_lib.corpora import datasets
 from cmcsl_lib.experiments.published import available, paper_claims

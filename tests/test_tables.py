@@ -4,7 +4,7 @@ import pytest
 
 from cmcsl_lib.analysis.statistics import Statistics, wilcoxon_p_values
 from cmcsl_lib.analysis.tables import (
-    EXPERIMENT_OF_TABLE,
+    ROMAN,
     TABLES,
     beside_paper,
     compare_verdicts,
@@ -13,9 +13,8 @@ from cmcsl_lib.analysis.tables import (
     csv_text,
     datasets_table,
     example_datasets,
-    methods_table,
+    paper_table,
     readable,
-    table,
 )
 from cmcsl_lib.corpora.dataset_classes import MM_IMDB, OPENCLIPART, kind
 from cmcsl_lib.experiments.published import AVERAGE_RANK, available, load_published, printed_table
@@ -81,7 +80,7 @@ def experiment_scores(number):
 
 def test_methods_table_averages_budgets_and_folds():
     scores = experiment_3(["PT", "AF"])
-    made = table(5, scores)
+    made = paper_table(5, scores)
     assert list(made.columns) == [
         "dataset",
         "modality",
@@ -106,16 +105,16 @@ def test_methods_table_averages_budgets_and_folds():
 
 def test_fusion_stands_in_both_rows_and_may_be_absent():
     scores = experiment_3(["AF"])
-    made = table(5, scores)
+    made = paper_table(5, scores)
     fused = scores[scores.method == "LF"].balanced_accuracy.mean()
     assert list(made.LF[:2]) == pytest.approx([fused, fused])
     assert made[["FULL", "EF", "LF"]][2:].isna().all(axis=None)
-    without = table(5, scores[~scores.method.isin(["FULL", "EF"])])
+    without = paper_table(5, scores[~scores.method.isin(["FULL", "EF"])])
     assert without[["FULL", "EF"]].isna().all(axis=None) and list(without.LF[:2]) == list(made.LF[:2])
 
 
 def test_verdicts_over_datasets_need_enough_of_them():
-    few, enough = table(5, experiment_3(BINARY[:5])), table(5, experiment_3(BINARY))
+    few, enough = paper_table(5, experiment_3(BINARY[:5])), paper_table(5, experiment_3(BINARY))
     assert (few.CMCSL_better_than[-2:] == "").all()
     assert list(enough.CMCSL_better_than[-2:]) == ["all", "all"]
     assert list(enough.CMCSL[-2:]) == [3, 3] and list(enough.PRE[-2:]) == [1, 1]
@@ -125,10 +124,10 @@ def test_modalities_apart():
     scores = experiment_3(BINARY)
     # CMCSL is the best in the visual modality and the worst in the text modality.
     scores.loc[(scores.modality == "text") & (scores.method == "CMCSL"), "balanced_accuracy"] -= 0.3
-    apart = table(5, scores)[-2:]
+    apart = paper_table(5, scores)[-2:]
     assert list(apart.modality) == ["visual", "text"] and list(apart.CMCSL) == [3, 1]
     assert list(apart.CMCSL_better_than) == ["all", ""] and list(apart.UNI_better_than) == ["PRE", "all"]
-    together = table(5, scores, Statistics(modalities_apart=False)).iloc[-1]
+    together = paper_table(5, scores, Statistics(modalities_apart=False)).iloc[-1]
     assert (together.modality, together.CMCSL, together.UNI) == ("both", 2, 2.5)
     assert (together.CMCSL_better_than, together.UNI_better_than) == ("", "PRE")
 
@@ -143,16 +142,16 @@ def test_own_rows(number, classifier):
         ]
     )
     for own, cmcsl, uni in ((True, "", "all"), (False, "all", "PRE")):
-        row = table(number, scores, Statistics(own_rows=own)).iloc[-1]
+        row = paper_table(number, scores, Statistics(own_rows=own)).iloc[-1]
         assert (row.CMCSL, row.UNI) == (1, 3)
         assert (row.CMCSL_better_than, row.UNI_better_than) == (cmcsl, uni)
 
 
 def test_own_rows_off_needs_the_binary_datasets():
     scores = experiment_3(MULTICLASS[:2])
-    assert len(table(6, scores)) == 6
+    assert len(paper_table(6, scores)) == 6
     with pytest.raises(CmcslError, match="no scores of any binary dataset"):
-        table(6, scores, "published")
+        paper_table(6, scores, "published")
 
 
 def test_published_and_corrected_f_test():
@@ -161,8 +160,8 @@ def test_published_and_corrected_f_test():
     uni = scores[(scores.method == "UNI") & (scores.modality == "text")]
     # Differences 0 and 5, 1 and 6, ... are equal, so that the published pairing sees no variance; in fact f is 1.
     scores.loc[chosen, "balanced_accuracy"] = uni.balanced_accuracy.to_numpy() + np.tile([0, 0.1, 0, 0.1, 0], 2)
-    assert "UNI" in table(5, scores, "published").CMCSL_better_than[1].replace("all", "PRE UNI")
-    assert "UNI" not in table(5, scores, "corrected").CMCSL_better_than[1].replace("all", "PRE UNI")
+    assert "UNI" in paper_table(5, scores, "published").CMCSL_better_than[1].replace("all", "PRE UNI")
+    assert "UNI" not in paper_table(5, scores, "corrected").CMCSL_better_than[1].replace("all", "PRE UNI")
 
 
 @pytest.mark.parametrize(
@@ -178,7 +177,7 @@ def test_published_and_corrected_f_test():
     ],
 )
 def test_full_tables(number, rows, columns):
-    made = table(number, experiment_scores(EXPERIMENT_OF_TABLE[str(number)]))
+    made = paper_table(number, experiment_scores(TABLES[str(number)].experiment))
     assert len(made) == rows
     assert [name for name in made if not name.endswith("_better_than")] == columns
     assert made.drop(columns=["FULL", "EF", "LF"], errors="ignore").notna().all(axis=None)
@@ -186,21 +185,23 @@ def test_full_tables(number, rows, columns):
 
 @pytest.mark.parametrize("number", range(2, 10))
 def test_order_of_rows_does_not_matter(number):
-    scores = experiment_scores(EXPERIMENT_OF_TABLE[str(number)])
-    pd.testing.assert_frame_equal(table(number, scores.sample(frac=1, random_state=0)), table(number, scores))
+    scores = experiment_scores(TABLES[str(number)].experiment)
+    pd.testing.assert_frame_equal(
+        paper_table(number, scores.sample(frac=1, random_state=0)), paper_table(number, scores)
+    )
 
 
 def test_table_7_holds_both_classifiers():
     scores = experiment_3(BINARY[:1], classifiers=("LR", "CART"))
     scores.loc[scores.classifier == "CART", "balanced_accuracy"] -= 0.1
-    made = table(7, scores).set_index(["group", "classifier", "dataset", "modality"]).UNI
+    made = paper_table(7, scores).set_index(["group", "classifier", "dataset", "modality"]).UNI
     assert made["binary", "CART", "AF", "text"] == pytest.approx(0.6, abs=0.01)
     assert made["binary", "LR", "AF", "text"] == pytest.approx(0.7, abs=0.01)
 
 
 def test_budgets_table_averages_datasets():
     scores = experiment_3(["AF", "PT"], budgets=(3, 11))
-    made = table(8, scores)
+    made = paper_table(8, scores)
     assert list(made.budget) == ["3", "11", AVERAGE_RANK]
     its = scores[(scores.method == "CMCSL") & (scores.modality == "visual") & (scores.budget == 11)]
     assert made.visual_CMCSL[1] == pytest.approx(its.balanced_accuracy.mean())
@@ -209,14 +210,9 @@ def test_budgets_table_averages_datasets():
     assert made.text_CMCSL[2] == 3
 
 
-def test_methods_table_of_another_classifier():
-    made = methods_table(experiment_3(["AF"], classifiers=("LR",), uni=0.65), "binary", classifier="LR")
-    assert made.UNI[0] == pytest.approx(0.65, abs=0.01)
-
-
 def test_equal_rows_of_two_experiments_are_one():
     scores = experiment_3(["AF"])
-    pd.testing.assert_frame_equal(table(5, pd.concat([scores, scores])), table(5, scores))
+    pd.testing.assert_frame_equal(paper_table(5, pd.concat([scores, scores])), paper_table(5, scores))
 
 
 @pytest.mark.parametrize(
@@ -237,33 +233,33 @@ def test_equal_rows_of_two_experiments_are_one():
 )
 def test_scores_that_cannot_fill_the_table(change, message):
     with pytest.raises(CmcslError, match=message):
-        table(5, change(experiment_3(["AF", "PT"])))
+        paper_table(5, change(experiment_3(["AF", "PT"])))
 
 
 def test_unknown_table_and_statistics():
-    with pytest.raises(CmcslError, match=", ".join(TABLES)):
-        table(10, experiment_3(["AF"]))
+    with pytest.raises(CmcslError, match=", ".join(ROMAN)):
+        paper_table(10, experiment_3(["AF"]))
     with pytest.raises(CmcslError, match="corrected, published"):
-        table(5, experiment_3(["AF"]), "right")
+        paper_table(5, experiment_3(["AF"]), "right")
 
 
 def test_table_1_adds_totals():
-    made = table(1, printed_table(1))
+    made = paper_table(1, printed_table(1))
     assert made[made.dataset == "FMSW"].total.unique() == [4098]
     assert (compare_with_printed(1, made).difference == 0).all()
     with pytest.raises(CmcslError, match="samples is missing"):
-        table(1, printed_table(1).drop(columns="samples"))
+        paper_table(1, printed_table(1).drop(columns="samples"))
 
 
 def test_csv_text_rounds_to_three_decimals():
-    text = csv_text(table(5, experiment_3(["AF"]))).splitlines()
+    text = csv_text(paper_table(5, experiment_3(["AF"]))).splitlines()
     assert text[0].startswith("dataset,modality,FULL,EF,LF,PRE,UNI,CMCSL,PRE_better_than")
     assert text[1].startswith("AF,visual,0.") and text[1].endswith(",,PRE,all")
     assert text[3].startswith("average_rank,visual,,,,1.000,2.000,3.000,")
 
 
 def test_readable_puts_verdicts_beside_values():
-    shown = readable(table(5, experiment_3(["AF"], pre=0.6001)))
+    shown = readable(paper_table(5, experiment_3(["AF"], pre=0.6001)))
     assert shown.loc[("AF", "text"), "UNI"].endswith(" > PRE") and shown.loc[("AF", "text"), "CMCSL"].endswith(" > all")
     assert len(shown.loc[("AF", "text"), "FULL"]) == len(shown.loc[("AF", "text"), "PRE"]) == len("0.600")
     assert shown.loc[(AVERAGE_RANK, "text"), ["FULL", "CMCSL"]].tolist() == ["", "3.000"]
@@ -271,7 +267,7 @@ def test_readable_puts_verdicts_beside_values():
 
 @pytest.mark.parametrize("number", range(2, 10))
 def test_every_table_is_readable(number):
-    shown = readable(table(number, experiment_scores(EXPERIMENT_OF_TABLE[str(number)])))
+    shown = readable(paper_table(number, experiment_scores(TABLES[str(number)].experiment)))
     assert not any(name.endswith("_better_than") for name in shown)
     assert shown.index.is_unique
 
@@ -297,11 +293,11 @@ def test_table_1_for_reading_has_one_row_per_dataset():
 
 
 def test_count_better_leaves_averaged_ranks_out():
-    made = table(5, experiment_3(BINARY))
+    made = paper_table(5, experiment_3(BINARY))
     assert count_better(made, "CMCSL", "UNI") == (20, 20)
     assert count_better(made, "UNI", "PRE") == (20, 20)
     assert count_better(made, "UNI", "CMCSL") == (0, 20)
-    assert count_better(table(8, experiment_3(BINARY)), "visual_CMCSL", "UNI") == (2, 2)
+    assert count_better(paper_table(8, experiment_3(BINARY)), "visual_CMCSL", "UNI") == (2, 2)
     with pytest.raises(CmcslError, match="PRE, UNI, CMCSL"):
         count_better(made, "FULL", "UNI")
 
@@ -338,7 +334,7 @@ def original():
     ],
 )
 def test_published_statistics_meet_every_printed_number_and_verdict(original, number, numbers, verdicts):
-    made = table(number, original[EXPERIMENT_OF_TABLE[str(number)]], "published")
+    made = paper_table(number, original[TABLES[str(number)].experiment], "published")
     compared, told = compare_with_printed(number, made), compare_verdicts(number, made)
     assert (len(compared), len(told)) == (numbers, verdicts)
     assert compared[compared.difference != 0].empty
@@ -348,7 +344,7 @@ def test_published_statistics_meet_every_printed_number_and_verdict(original, nu
 @originals
 def test_published_statistics_meet_the_complete_table_8(original):
     expected = (shipped() / "paper" / "table_8_complete.csv").read_text().rstrip("\n")
-    assert csv_text(table(8, original[3], "published")) == expected
+    assert csv_text(paper_table(8, original[3], "published")) == expected
 
 
 @originals
@@ -365,12 +361,12 @@ def test_published_statistics_meet_the_complete_table_8(original):
 )
 def test_verdicts_that_fall_with_the_right_statistics(original, number, column, published, corrected):
     for statistics, wins in (("published", published), ("corrected", corrected)):
-        assert count_better(table(number, original[3], statistics), column, "UNI") == (wins, 20)
+        assert count_better(paper_table(number, original[3], statistics), column, "UNI") == (wins, 20)
 
 
 @originals
 def test_global_claim_over_datasets(original):
-    parts = [table(number, original[3]) for number in (5, 6)]
+    parts = [paper_table(number, original[3]) for number in (5, 6)]
     rows = pd.concat([part[part.dataset != AVERAGE_RANK] for part in parts])
     alone = Statistics(holm=False)
 

@@ -1,10 +1,12 @@
 """By which rule each claim of the paper is judged from scores and statistics; `published.paper_claims` has the words.
 
 A rule is the same for every source and variant of the statistics: "most" means more than half, and significance is that
-of the variant that is asked, at the level 0.05.
+of the chosen variant, at the level 0.05.
 """
 
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -23,15 +25,13 @@ from .statistics import (
     variant,
     wilcoxon_p_values,
 )
-from .tables import GROUPS, VERDICT, table
+from .tables import GROUPS, VERDICT, better_rows, dataset_rows, paper_table
 
 HOLDS, WEAKER, FAILS, CANNOT_TELL = VERDICTS = ("holds", "weaker", "fails", "cannot tell")
 #: Differences of balanced accuracy up to this do not matter in practice.
 CLOSE = 0.01
 #: Budgets that "few seeds" and "many seeds" mean.
 FEW, MANY = range(1, 6), range(16, 21)
-#: The numbers behind a verdict, by what they are.
-Numbers = dict[str, int | float]
 
 
 class Source:
@@ -42,21 +42,15 @@ class Source:
     scores : DataFrame
         The tidy scores tables of the Experiments 1, 2 and 3 in one, the last with all three classifiers; a fit that
         experiments have in common stands there once. What is absent is left out.
-    statistics : str or Statistics
+    statistics : {"corrected", "published"} or Statistics
     """
 
     def __init__(self, scores: pd.DataFrame, statistics: str | Statistics = "corrected") -> None:
-        self.scores, self.statistics = scores, statistics
+        self.scores, self.statistics = scores, variant(statistics)
         self._tables: dict[int, pd.DataFrame] = {}
 
     def rows(self, **values: str) -> pd.DataFrame:
-        """Scores that hold the given values.
-
-        Raises
-        ------
-        CmcslError
-            If there are none.
-        """
+        """Scores that hold the given values; raises `CmcslError` if there are none."""
         scores = self.scores
         for column, value in values.items():
             scores = scores[scores[column] == value]
@@ -65,373 +59,302 @@ class Source:
             raise CmcslError(f"There are no scores with {wanted}.")
         return scores
 
-    def experiment_3(self) -> pd.DataFrame:
-        """Scores of the methods as Tables V and VI compare them."""
-        return self.rows(preprocessing="L2STD", classifier="GNB")
+    def gains(self, *by: str) -> pd.DataFrame:
+        """`effects.gains` of the scores that Tables V and VI compare."""
+        return gains(self.rows(preprocessing="L2STD", classifier="GNB"), by)
+
+    def gains_by_modality(self) -> pd.DataFrame:
+        """The gain of every dataset, one column per modality."""
+        return self.gains().pivot(index="dataset", columns="modality", values="gain")[list(MODALITIES)]
 
     def table(self, number: int) -> pd.DataFrame:
         """A table of the paper, computed once."""
         if number not in self._tables:
-            self._tables[number] = table(number, self.scores, self.statistics)
+            self._tables[number] = paper_table(number, self.scores, self.statistics)
         return self._tables[number]
 
-    def dataset_rows(self, number: int) -> pd.DataFrame:
-        """Rows of datasets, or of budgets, of one of the Tables II to IX."""
-        rows = self.table(number)
-        return rows[rows["budget" if "budget" in rows else "dataset"] != AVERAGE_RANK]
-
     def rank_rows(self, number: int, **keys: str) -> pd.DataFrame:
-        """Rows of averaged ranks of one of the Tables II to VII.
-
-        Raises
-        ------
-        CmcslError
-            If they stand for so few datasets that no test could be significant.
-        """
+        """Rows of averaged ranks of one of the Tables II to VII, if a test over so many datasets can be significant."""
         rows = self.table(number)
         for key, value in keys.items():
             rows = rows[rows[key] == value]
-        ranks = rows.dataset == AVERAGE_RANK
-        check_enough("datasets", rows[~ranks].dataset.nunique(), sum(name.endswith(VERDICT) for name in rows))
-        return rows[ranks]
+        methods = sum(name.endswith(VERDICT) for name in rows)
+        _check_enough("datasets", dataset_rows(rows).dataset.nunique(), methods)
+        return rows[rows.dataset == AVERAGE_RANK]
 
 
-Rule = Callable[[Source], tuple[str, Numbers]]
+#: Numbers behind a verdict by their names, for example rank_GNB_visual.
+Numbers = dict[str, Any]
+#: Whether a claim holds, whether a weaker form of it does, and the numbers behind that.
+Rule = Callable[[Source], tuple[bool, bool, Numbers]]
 
 
-def graded(holds: bool, weaker: bool) -> str:
-    """Holds, else weaker, else fails."""
-    return HOLDS if holds else WEAKER if weaker else FAILS
-
-
-def check_enough(what: str, count: int, methods: int) -> None:
-    """Raise if a two-sided Wilcoxon test over so many rows, with Holm's correction, can't be significant."""
+def _check_enough(what: str, count: int, methods: int) -> None:
     if not can_be_significant(count, methods * (methods - 1) // 2):
         raise CmcslError(f"Too few {what} ({count}) for a test of {methods} methods.")
 
 
-def most(count: int, of: int) -> bool:
-    """Whether it is more than half."""
-    return 2 * count > of
+def _rank_numbers(rows: pd.DataFrame, names: list[str], keys: tuple[str, ...] = ("modality",)) -> Numbers:
+    return {"_".join(["rank", name, *row[list(keys)]]): row[name] for _, row in rows.iterrows() for name in names}
 
 
-def beats(rows: pd.DataFrame, name: str, other: str) -> np.ndarray:
-    """In which rows of a table one column is significantly better than another."""
-    return np.array([verdict == "all" or other in verdict.split() for verdict in rows[name + VERDICT]], dtype=bool)
-
-
-def rank_numbers(rows: pd.DataFrame, names: list[str], keys: tuple[str, ...] = ("modality",)) -> Numbers:
-    """Averaged ranks of rows by their keys, for example rank_GNB_visual."""
-    return {
-        "_".join(["rank", name, *(row[key] for key in keys)]): float(row[name])
-        for _, row in rows.iterrows()
-        for name in names
-    }
-
-
-def best(name: str, number: int, **keys: str) -> Rule:
+def _best(source: Source, name: str, number: int, **keys: str) -> tuple[bool, bool, Numbers]:
     """Whether a column of a table is the best over datasets."""
-
-    def rule(source: Source) -> tuple[str, Numbers]:
-        rows = source.rank_rows(number, **keys)
-        names = [column for column in rows if column + VERDICT in rows]
-        highest = int((rows[name] == rows[names].max(axis=1)).sum())
-        significant = int((rows[name + VERDICT] == "all").sum())
-        return (
-            graded(significant == len(rows), highest == len(rows) or significant > 0),
-            {"rows": len(rows), "highest": highest, "significantly_best": significant} | rank_numbers(rows, names),
-        )
-
-    return rule
+    rows = source.rank_rows(number, **keys)
+    names = [column for column in rows if column + VERDICT in rows]
+    highest, significant = (rows[name] == rows[names].max(axis=1)).sum(), (rows[name + VERDICT] == "all").sum()
+    numbers = {"rows": len(rows), "highest": highest, "significantly_best": significant}
+    holds = significant == len(rows)
+    return holds, highest == len(rows) or significant > 0, numbers | _rank_numbers(rows, names)
 
 
-def gnb_and_lr(source: Source) -> tuple[str, Numbers]:
-    """Whether GNB and LR differ on binary datasets."""
+def _gnb_and_lr(source: Source) -> tuple[bool, bool, Numbers]:
+    """Whether GNB and LR do not differ on binary datasets."""
     rows = source.rank_rows(2, group="binary")
-    different = int((beats(rows, "GNB", "LR") | beats(rows, "LR", "GNB")).sum())
-    return (
-        graded(different == 0, different < len(rows)),
-        {"rows": len(rows), "different": different} | rank_numbers(rows, ["GNB", "LR"]),
-    )
+    different = (better_rows(rows, "GNB", "LR") | better_rows(rows, "LR", "GNB")).sum()
+    numbers = {"rows": len(rows), "different": different}
+    return different == 0, different < len(rows), numbers | _rank_numbers(rows, ["GNB", "LR"])
 
 
-def cart_worst(source: Source) -> tuple[str, Numbers]:
+def _cart_worst(source: Source) -> tuple[bool, bool, Numbers]:
     """Whether GNB and LR are better than CART in both groups."""
     rows = pd.concat([source.rank_rows(2, group=group) for group in GROUPS])
-    significant = int((beats(rows, "GNB", "CART") & beats(rows, "LR", "CART")).sum())
-    lowest = int((rows.CART < rows[["GNB", "LR"]].min(axis=1)).sum())
-    return (
-        graded(significant == len(rows), lowest == len(rows)),
-        {"rows": len(rows), "lowest": lowest, "significantly_worst": significant},
-    )
+    significant = (better_rows(rows, "GNB", "CART") & better_rows(rows, "LR", "CART")).sum()
+    lowest = (rows.CART < rows[["GNB", "LR"]].min(axis=1)).sum()
+    numbers = {"rows": len(rows), "lowest": lowest, "significantly_worst": significant}
+    return significant == len(rows), lowest == len(rows), numbers
 
 
-def one_sided(preprocessing: str, modality: str) -> Rule:
+def _text_stronger(source: Source) -> tuple[bool, bool, Numbers]:
+    """Whether FULL is higher in text than in images."""
+    scores = source.rows(preprocessing="L2STD", classifier="GNB", method="FULL")
+    full = scores.pivot_table(index="dataset", columns="modality", values="balanced_accuracy")
+    stronger, datasets = (full.text > full.visual).sum(), len(full)
+    means = {"mean_text": full.text.mean(), "mean_visual": full.visual.mean()}
+    return stronger == datasets, 2 * stronger > datasets, {"datasets": datasets, "text_stronger": stronger} | means
+
+
+def _one_sided(source: Source, preprocessing: str, modality: str) -> tuple[bool, bool, Numbers]:
     """Whether all labels come from one modality: there CMCSL's classifiers score exactly as UNI's."""
-
-    def rule(source: Source) -> tuple[str, Numbers]:
-        scores = source.rows(preprocessing=preprocessing, classifier="GNB", modality=modality)
-        fits = scores.pivot(
-            index=["dataset", "budget", "repetition", "fold"], columns="method", values="balanced_accuracy"
-        )[["UNI", "CMCSL"]].dropna()
-        difference = (fits.UNI - fits.CMCSL).abs()
-        equal, close = float((difference == 0).mean()), float((difference <= CLOSE).mean())
-        return graded(equal >= 0.95, close > 0.5), {"fits": len(fits), "share_equal": equal, "share_close": close}
-
-    return rule
+    scores = source.rows(preprocessing=preprocessing, classifier="GNB", modality=modality)
+    index = ["dataset", "budget", "repetition", "fold"]
+    fits = scores.pivot(index=index, columns="method", values="balanced_accuracy")[["UNI", "CMCSL"]].dropna()
+    difference = (fits.UNI - fits.CMCSL).abs()
+    equal, close = (difference == 0).mean(), (difference <= CLOSE).mean()
+    return equal >= 0.95, close > 0.5, {"fits": len(fits), "share_equal": equal, "share_close": close}
 
 
-def standardising_harms(source: Source) -> tuple[str, Numbers]:
+def _std_harms(source: Source) -> tuple[bool, bool, Numbers]:
     """Whether STD alone is worse than no preprocessing."""
     rows = pd.concat([source.rank_rows(number) for number in (3, 4)])
-    significant, lower = int(beats(rows, "RAW", "STD").sum()), int((rows.STD < rows.RAW).sum())
-    return (
-        graded(significant == len(rows), lower == len(rows)),
-        {"rows": len(rows), "lower": lower, "significantly_lower": significant},
-    )
+    significant, lower = better_rows(rows, "RAW", "STD").sum(), (rows.STD < rows.RAW).sum()
+    numbers = {"rows": len(rows), "lower": lower, "significantly_lower": significant}
+    return significant == len(rows), lower == len(rows), numbers
 
 
-def only_l2std(source: Source) -> tuple[str, Numbers]:
-    """Which preprocessings let CMCSL improve on UNI in both modalities."""
+def _only_l2std(source: Source) -> tuple[bool, bool, Numbers]:
+    """Whether only L2STD lets CMCSL improve on UNI in both modalities."""
     gain = gains(source.rows(classifier="GNB"), ["preprocessing"])
     gain = gain.pivot_table(index="preprocessing", columns="modality", values="gain").reindex(PREPROCESSINGS).round(3)
     if gain.isna().any(axis=None):
         raise CmcslError(f"Scores with {', '.join(PREPROCESSINGS)} are needed.")
     both = gain.index[(gain > 0).all(axis=1)].tolist()
-    return (
-        graded(both == ["L2STD"], "L2STD" in both),
-        {
-            f"gain_{name}_{modality}": float(gain.loc[name, modality])
-            for name in PREPROCESSINGS
-            for modality in MODALITIES
-        },
-    )
+    numbers = {f"gain_{name}_{modality}": gain.loc[name, modality] for name in gain.index for modality in MODALITIES}
+    return both == ["L2STD"], "L2STD" in both, numbers
 
 
-def weaker_helps(source: Source) -> tuple[str, Numbers]:
+def _weaker_helps(source: Source) -> tuple[bool, bool, Numbers]:
     """Whether labels of the modality that is weaker under full labels raise the stronger one."""
-    higher, significant, number = 0, 0, 0
-    for preprocessing, labels in (("RAW", "text"), ("L2", "visual")):
+    higher = significant = datasets = 0
+    for preprocessing, labels, other in (("RAW", "text", "visual"), ("L2", "visual", "text")):
         scores = source.rows(preprocessing=preprocessing, classifier="GNB")
         full = scores[scores.method == "FULL"].pivot_table(
             index="dataset", columns="modality", values="balanced_accuracy"
         )
-        other = next(each for each in MODALITIES if each != labels)
         for dataset in full.index[full[labels] < full[other]]:
             part = scores[(scores.dataset == dataset) & (scores.modality == other)]
             folds = part.groupby(["method", "repetition", "fold"]).balanced_accuracy.mean()
             pair = np.stack([folds[method].to_numpy().reshape(5, 2) for method in ("CMCSL", "UNI")])
-            higher += int(pair[0].mean() > pair[1].mean())
-            significant += int(better_by_f_test(pair, source.statistics)[0, 1])
-            number += 1
-    if not number:
+            higher += pair[0].mean() > pair[1].mean()
+            significant += better_by_f_test(pair, source.statistics)[0, 1]
+            datasets += 1
+    if not datasets:
         raise CmcslError("In no dataset do the labels come from the weaker modality.")
-    return (
-        graded(significant > 0, higher > 0),
-        {"datasets": number, "higher": higher, "significantly_higher": significant},
-    )
+    numbers = {"datasets": datasets, "higher": higher, "significantly_higher": significant}
+    return significant > 0, higher > 0, numbers
 
 
-def over_all_datasets(source: Source) -> tuple[str, Numbers]:
-    """CMCSL against UNI over all datasets of both groups."""
-    means = gains(source.experiment_3())
-    check_enough("datasets", means.dataset.nunique(), 2)
-    pooled = not variant(source.statistics).modalities_apart
-    parts = {"both": means} if pooled else dict(list(means.groupby("modality", sort=False)))
-    better, numbers = [], {}
-    for name, part in parts.items():
+def _over_all_datasets(source: Source) -> tuple[bool, bool, Numbers]:
+    """Whether CMCSL is better than UNI over all datasets of both groups."""
+    means = source.gains()
+    _check_enough("datasets", means.dataset.nunique(), 2)
+    apart = source.statistics.modalities_apart
+    better: list[bool] = []
+    numbers: Numbers = {}
+    for name, part in means.groupby("modality", sort=False) if apart else [("both", means)]:
         values = part[["UNI", "CMCSL"]].to_numpy()
         better.append(better_by_wilcoxon(values, source.statistics)[1, 0])
         numbers |= {
-            f"gain_{name}": float(part.gain.mean()),
-            f"above_{name}": int((part.gain > 0).sum()),
+            f"gain_{name}": part.gain.mean(),
+            f"above_{name}": (part.gain > 0).sum(),
             f"rows_{name}": len(part),
-            f"p_value_{name}": float(wilcoxon_p_values(values, source.statistics)[1, 0]),
+            f"p_value_{name}": wilcoxon_p_values(values, source.statistics)[1, 0],
         }
-    return graded(all(better), any(better)), numbers
+    return all(better), any(better), numbers
 
 
-def tends_higher(source: Source) -> tuple[str, Numbers]:
-    """CMCSL against UNI within binary datasets."""
-    rows = source.dataset_rows(5)
-    above = {name: int((part.CMCSL > part.UNI).sum()) for name, part in rows.groupby("modality")}
-    datasets = len(rows) // 2
-    return (
-        graded(all(most(count, datasets) for count in above.values()), most(sum(above.values()), len(rows))),
-        {"datasets": datasets}
-        | {f"above_{name}": above[name] for name in MODALITIES}
-        | {"significantly_above": int(beats(rows, "CMCSL", "UNI").sum())},
-    )
+def _binary_tends(source: Source) -> tuple[bool, bool, Numbers]:
+    """Whether CMCSL is above UNI in most binary datasets."""
+    rows = dataset_rows(source.table(5))
+    above, datasets = (rows.CMCSL > rows.UNI).groupby(rows.modality).sum(), len(rows) // 2
+    numbers = {"datasets": datasets} | {f"above_{name}": above[name] for name in MODALITIES}
+    numbers["significantly_above"] = better_rows(rows, "CMCSL", "UNI").sum()
+    return (2 * above > datasets).all(), 2 * above.sum() > len(rows), numbers
 
 
-def visual_multiclass(source: Source) -> tuple[str, Numbers]:
-    """CMCSL against both others within multiclass datasets, visual modality."""
-    rows = source.dataset_rows(6).query("modality == 'visual'")
-    significant = int((rows["CMCSL" + VERDICT] == "all").sum())
-    highest = int((rows.CMCSL > rows[["PRE", "UNI"]].max(axis=1)).sum())
-    return (
-        graded(most(significant, len(rows)), most(highest, len(rows))),
-        {
-            "datasets": len(rows),
-            "highest": highest,
-            "significantly_above_UNI": int(beats(rows, "CMCSL", "UNI").sum()),
-            "significantly_best": significant,
-        },
-    )
+def _visual_multiclass(source: Source) -> tuple[bool, bool, Numbers]:
+    """Whether CMCSL is better than both others within most multiclass datasets, visual modality."""
+    rows = dataset_rows(source.table(6)).query("modality == 'visual'")
+    numbers = {
+        "datasets": len(rows),
+        "highest": (rows.CMCSL > rows[["PRE", "UNI"]].max(axis=1)).sum(),
+        "significantly_above_UNI": better_rows(rows, "CMCSL", "UNI").sum(),
+        "significantly_best": (rows["CMCSL" + VERDICT] == "all").sum(),
+    }
+    return 2 * numbers["significantly_best"] > len(rows), 2 * numbers["highest"] > len(rows), numbers
 
 
-def where_fusion_harms(source: Source) -> tuple[str, Numbers]:
-    """CMCSL against UNI, visual, in datasets where a fusion is below the better modality alone."""
-    rows = pd.concat([source.dataset_rows(number) for number in (5, 6)])
+def _fusion_harms(source: Source) -> tuple[bool, bool, Numbers]:
+    """Whether CMCSL is above UNI, visual, in datasets where a fusion is below the better modality alone."""
+    rows = pd.concat([dataset_rows(source.table(number)) for number in (5, 6)])
     wide = rows.pivot(index="dataset", columns="modality", values=["FULL", "EF", "LF", "CMCSL", "UNI"])
     alone = wide["FULL"].max(axis=1)
-    harmed = (wide["EF"].visual < alone) | (wide["LF"].visual < alone)
-    if not harmed.any():
+    harmed = wide[(wide["EF"].visual < alone) | (wide["LF"].visual < alone)]
+    if harmed.empty:
         raise CmcslError("In no dataset is a fusion below the better modality alone.")
-    above, number = int((wide["CMCSL"].visual > wide["UNI"].visual)[harmed].sum()), int(harmed.sum())
-    return graded(most(above, number), above > 0), {"datasets": number, "above": above}
+    above = (harmed["CMCSL"].visual > harmed["UNI"].visual).sum()
+    return 2 * above > len(harmed), above > 0, {"datasets": len(harmed), "above": above}
 
 
-def no_gain(classifier: str) -> Rule:
+def _no_gain(source: Source, classifier: str) -> tuple[bool, bool, Numbers]:
     """Whether a classifier gains nothing from the exchange."""
-
-    def rule(source: Source) -> tuple[str, Numbers]:
-        rows = pd.concat([source.rank_rows(7, group=group, classifier=classifier) for group in GROUPS])
-        wins = int(beats(rows, "CMCSL", "UNI").sum())
-        return (
-            graded(wins == 0, not most(wins, len(rows))),
-            {"rows": len(rows), "significantly_above": wins}
-            | rank_numbers(rows, ["UNI", "CMCSL"], ("group", "modality")),
-        )
-
-    return rule
+    rows = pd.concat([source.rank_rows(7, group=group, classifier=classifier) for group in GROUPS])
+    wins = better_rows(rows, "CMCSL", "UNI").sum()
+    numbers = {"rows": len(rows), "significantly_above": wins}
+    return wins == 0, 2 * wins <= len(rows), numbers | _rank_numbers(rows, ["UNI", "CMCSL"], ("group", "modality"))
 
 
-def by_budget(number: int, modality: str) -> Rule:
-    """CMCSL against UNI, budget by budget, averaged over datasets."""
-
-    def rule(source: Source) -> tuple[str, Numbers]:
-        numbers = budget_numbers(source, number, modality)
-        return (
-            graded(
-                most(numbers["significantly_above"], numbers["budgets"]), most(numbers["above"], numbers["budgets"])
-            ),
-            numbers,
-        )
-
-    return rule
+def _by_budget(source: Source, number: int, modality: str) -> tuple[bool, bool, Numbers]:
+    """Whether CMCSL is better than UNI at most budgets, averaged over datasets."""
+    rows = dataset_rows(source.table(number))
+    above = (rows[f"{modality}_CMCSL"] > rows[f"{modality}_UNI"]).sum()
+    significant = better_rows(rows, f"{modality}_CMCSL", "UNI").sum()
+    numbers = {"budgets": len(rows), "above": above, "significantly_above": significant}
+    return 2 * significant > len(rows), 2 * above > len(rows), numbers
 
 
-def budget_numbers(source: Source, number: int, modality: str) -> Numbers:
-    """At how many budgets CMCSL is above UNI in Table VIII or IX, and at how many significantly."""
-    rows = source.dataset_rows(number)
-    return {
-        "budgets": len(rows),
-        "above": int((rows[f"{modality}_CMCSL"] > rows[f"{modality}_UNI"]).sum()),
-        "significantly_above": int(beats(rows, f"{modality}_CMCSL", "UNI").sum()),
-    }
+def _text_over_budgets(source: Source) -> tuple[bool, bool, Numbers]:
+    """Whether CMCSL is better than UNI in the text of Table IX: not within budgets, but over them."""
+    _, above_most, numbers = _by_budget(source, 9, "text")
+    _check_enough("budgets", numbers["budgets"], 3)
+    over = better_rows(source.table(9).query("budget == @AVERAGE_RANK"), "text_CMCSL", "UNI").item()
+    return over, above_most, numbers | {"significant_over_budgets": int(over)}
 
 
-def text_over_budgets(source: Source) -> tuple[str, Numbers]:
-    """Table IX, text: not within budgets, but over them."""
-    numbers = budget_numbers(source, 9, "text")
-    check_enough("budgets", numbers["budgets"], 3)
-    over = bool(beats(source.table(9).query("budget == @AVERAGE_RANK"), "text_CMCSL", "UNI").item())
-    return (graded(over, most(numbers["above"], numbers["budgets"])), numbers | {"significant_over_budgets": int(over)})
-
-
-def few_seeds(source: Source) -> tuple[str, Numbers]:
-    """The gain at few seeds against that at many."""
-    gain = gains(source.experiment_3(), ["budget"])
+def _few_seeds(source: Source) -> tuple[bool, bool, Numbers]:
+    """Whether the gain at few seeds is larger than that at many."""
+    gain = source.gains("budget")
     few, many = (
         gain[gain.budget.isin(budgets)].groupby("modality").gain.mean().reindex(MODALITIES) for budgets in (FEW, MANY)
     )
     if few.isna().any() or many.isna().any():
         raise CmcslError(f"Scores at {FEW[0]} to {FEW[-1]} and at {MANY[0]} to {MANY[-1]} seeds per class are needed.")
     larger = (few > 0) & (few > many)
-    return (
-        graded(larger.all(), larger.any()),
-        {
-            f"gain_{name}_{when}": float(part[name])
-            for name in MODALITIES
-            for when, part in (("few_seeds", few), ("many_seeds", many))
-        },
-    )
+    numbers: Numbers = {}
+    for name in MODALITIES:
+        numbers |= {f"gain_{name}_few_seeds": few[name], f"gain_{name}_many_seeds": many[name]}
+    return larger.all(), larger.any(), numbers
 
 
-def modality_gains(source: Source) -> pd.DataFrame:
-    """The gain of every dataset, one column per modality."""
-    gain = gains(source.experiment_3())
-    return gain.pivot(index="dataset", columns="modality", values="gain")[list(MODALITIES)]
+def _visual_gains_more(source: Source) -> tuple[bool, bool, Numbers]:
+    """Whether the gain in the visual modality is larger than that in text."""
+    gain = source.gains_by_modality()
+    _check_enough("datasets", len(gain), 2)
+    numbers = {
+        "gain_visual": gain.visual.mean(),
+        "gain_text": gain.text.mean(),
+        "datasets": len(gain),
+        "visual_gains_more": (gain.visual > gain.text).sum(),
+        "p_value": wilcoxon_p_values(gain.to_numpy(), source.statistics)[0, 1],
+    }
+    larger = numbers["gain_visual"] > numbers["gain_text"]
+    return larger and numbers["p_value"] < ALPHA, larger, numbers
 
 
-def visual_gains_more(source: Source) -> tuple[str, Numbers]:
-    """The gain in the visual modality against that in text."""
-    gain = modality_gains(source)
-    check_enough("datasets", len(gain), 2)
-    p_value = float(wilcoxon_p_values(gain.to_numpy(), source.statistics)[0, 1])
-    larger = gain.visual.mean() > gain.text.mean()
-    return (
-        graded(larger and p_value < ALPHA, larger),
-        {
-            "gain_visual": float(gain.visual.mean()),
-            "gain_text": float(gain.text.mean()),
-            "datasets": len(gain),
-            "visual_gains_more": int((gain.visual > gain.text).sum()),
-            "p_value": p_value,
-        },
-    )
-
-
-def both_gain(source: Source) -> tuple[str, Numbers]:
-    """Datasets in which both modalities gain."""
-    gain = modality_gains(source)
-    both = int((gain > 0).all(axis=1).sum())
-    return graded(most(both, len(gain)), both > 0), {"datasets": len(gain), "both_gain": both}
-
-
-def text_is_stronger(source: Source) -> tuple[str, Numbers]:
-    """FULL in text against FULL in images."""
-    scores = source.rows(preprocessing="L2STD", classifier="GNB", method="FULL")
-    full = scores.pivot_table(index="dataset", columns="modality", values="balanced_accuracy")
-    stronger = int((full.text > full.visual).sum())
-    return (
-        graded(stronger == len(full), most(stronger, len(full))),
-        {
-            "datasets": len(full),
-            "text_stronger": stronger,
-            "mean_text": float(full.text.mean()),
-            "mean_visual": float(full.visual.mean()),
-        },
-    )
+def _both_gain(source: Source) -> tuple[bool, bool, Numbers]:
+    """Whether both modalities gain in most datasets."""
+    gain = source.gains_by_modality()
+    both = (gain > 0).all(axis=1).sum()
+    return 2 * both > len(gain), both > 0, {"datasets": len(gain), "both_gain": both}
 
 
 #: The rule of every claim, by its name in ``data/paper/claims.csv``.
 RULES: dict[str, Rule] = {
-    "gnb-multiclass": best("GNB", 2, group="multiclass"),
-    "gnb-binary": gnb_and_lr,
-    "cart-worst": cart_worst,
-    "text-stronger": text_is_stronger,
-    "l2std-binary": best("L2STD", 3),
-    "l2std-multiclass": best("L2STD", 4),
-    "raw-text": one_sided("RAW", "text"),
-    "l2-visual": one_sided("L2", "visual"),
-    "std-harms": standardising_harms,
-    "only-l2std": only_l2std,
-    "weaker-helps": weaker_helps,
-    "cmcsl-binary": best("CMCSL", 5),
-    "cmcsl-multiclass": best("CMCSL", 6),
-    "rq2": over_all_datasets,
-    "binary-tends": tends_higher,
-    "visual-multiclass": visual_multiclass,
-    "fusion-harms": where_fusion_harms,
-    "budgets-binary-visual": by_budget(8, "visual"),
-    "budgets-binary-text": by_budget(8, "text"),
-    "budgets-multiclass-visual": by_budget(9, "visual"),
-    "budgets-multiclass-text": text_over_budgets,
-    "few-seeds": few_seeds,
-    "visual-gains-more": visual_gains_more,
-    "both-gain": both_gain,
-    "lr-no-gain": no_gain("LR"),
-    "cart-no-gain": no_gain("CART"),
+    "gnb-multiclass": partial(_best, name="GNB", number=2, group="multiclass"),
+    "gnb-binary": _gnb_and_lr,
+    "cart-worst": _cart_worst,
+    "text-stronger": _text_stronger,
+    "l2std-binary": partial(_best, name="L2STD", number=3),
+    "l2std-multiclass": partial(_best, name="L2STD", number=4),
+    "raw-text": partial(_one_sided, preprocessing="RAW", modality="text"),
+    "l2-visual": partial(_one_sided, preprocessing="L2", modality="visual"),
+    "std-harms": _std_harms,
+    "only-l2std": _only_l2std,
+    "weaker-helps": _weaker_helps,
+    "cmcsl-binary": partial(_best, name="CMCSL", number=5),
+    "cmcsl-multiclass": partial(_best, name="CMCSL", number=6),
+    "rq2": _over_all_datasets,
+    "binary-tends": _binary_tends,
+    "visual-multiclass": _visual_multiclass,
+    "fusion-harms": _fusion_harms,
+    "budgets-binary-visual": partial(_by_budget, number=8, modality="visual"),
+    "budgets-binary-text": partial(_by_budget, number=8, modality="text"),
+    "budgets-multiclass-visual": partial(_by_budget, number=9, modality="visual"),
+    "budgets-multiclass-text": _text_over_budgets,
+    "few-seeds": _few_seeds,
+    "visual-gains-more": _visual_gains_more,
+    "both-gain": _both_gain,
+    "lr-no-gain": partial(_no_gain, classifier="LR"),
+    "cart-no-gain": partial(_no_gain, classifier="CART"),
 }
+
+
+def judge(name: str, source: Source) -> tuple[str, dict[str, int | float], str]:
+    """Verdict on one claim, the numbers behind it, and the reason where the source cannot tell.
+
+    Parameters
+    ----------
+    name : str
+        Of the claim, one of `RULES`.
+    source : Source
+        What it is judged by.
+
+    Returns
+    -------
+    verdict : {"holds", "weaker", "fails", "cannot tell"}
+        The weaker form of the claim is judged where the claim itself does not hold.
+    evidence : dict of str to int or float
+        Empty where the source cannot tell.
+    reason : str
+        Empty where it can.
+    """
+    try:
+        holds, weaker, numbers = RULES[name](source)
+    except CmcslError as error:
+        return CANNOT_TELL, {}, str(error)
+    verdict = HOLDS if holds else WEAKER if weaker else FAILS
+    return (
+        verdict,
+        {key: value.item() if isinstance(value, np.generic) else value for key, value in numbers.items()},
+        "",
+    )

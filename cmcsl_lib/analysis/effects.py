@@ -42,6 +42,7 @@ def load_sources(
     classifiers : tuple of {"GNB", "LR", "CART"}, optional
         Of Experiment 3; default: GNB. The other experiments have their own.
     budgets : sequence of int
+        Seeds per class.
 
     Returns
     -------
@@ -78,12 +79,34 @@ def load_sources(
 
 
 def distinct(scores: pd.DataFrame) -> pd.DataFrame:
-    """The scores with one row per trained classifier, where several experiments have some in common."""
+    """The scores with one row per trained classifier, where several experiments have some in common.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores tables of several experiments in one.
+
+    Returns
+    -------
+    DataFrame
+        The same columns.
+    """
     return scores.drop_duplicates([column for column in COLUMNS if not column.endswith("accuracy")])
 
 
 def with_groups(scores: pd.DataFrame) -> pd.DataFrame:
-    """The scores of one corpus with a column group: binary or multiclass."""
+    """The scores of one corpus with a column group: binary or multiclass.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table of one corpus.
+
+    Returns
+    -------
+    DataFrame
+        One column more.
+    """
     groups = {name: group for group in groups_of(scores) for name in datasets_of(scores, group)}
     return scores.assign(group=scores.dataset.map(groups))
 

@@ -6,9 +6,10 @@ import numpy as np
 import pandas as pd
 
 from ..corpora.features import MODALITIES
+from ..experiments.grid import EXPERIMENTS
 from ..experiments.published import AVERAGE_RANK, load_published
 from .statistics import VARIANTS, Statistics
-from .tables import EXPERIMENT_OF_TABLE, KEYS, VERDICT, compare_verdicts, compare_with_printed, table
+from .tables import KEYS, ROMAN, TABLES, VERDICT, compare_verdicts, compare_with_printed, paper_table
 
 #: What each switch of `Statistics` is called where it is off, in its order.
 SLIPS = {
@@ -19,24 +20,28 @@ SLIPS = {
     "holm": "no correction for several tests",
     "own_rows": "verdicts from the wrong rows",
 }
-ROMAN = {"2": "II", "3": "III", "4": "IV", "5": "V", "6": "VI", "7": "VII", "8": "VIII", "9": "IX"}
 AS_PUBLISHED, REPAIRED = "as published", "all repaired"
 
 
 def all_published() -> pd.DataFrame:
     """The authors' scores of all three experiments in one table, with their numbers in a first column, experiment.
 
+    Returns
+    -------
+    DataFrame
+        Columns experiment and `scores.COLUMNS`.
+
     Raises
     ------
     Absent
         If the arrays are not on this machine.
     """
-    parts = {number: load_published(number) for number in sorted(set(EXPERIMENT_OF_TABLE.values()))}
+    parts = {number: load_published(number) for number in EXPERIMENTS}
     return pd.concat(parts, names=["experiment"]).reset_index("experiment").reset_index(drop=True)
 
 
 def _table(number: str, scores: pd.DataFrame, statistics: str | Statistics) -> pd.DataFrame:
-    return table(number, scores[scores.experiment == EXPERIMENT_OF_TABLE[number]], statistics)
+    return paper_table(number, scores[scores.experiment == TABLES[number].experiment], statistics)
 
 
 def printed_numbers(scores: pd.DataFrame) -> pd.DataFrame:
@@ -54,12 +59,12 @@ def printed_numbers(scores: pd.DataFrame) -> pd.DataFrame:
         largest_difference; verdicts that could be read, how many of them are the same. Last a row "all".
     """
     rows = []
-    for number, roman in ROMAN.items():
+    for number in TABLES:
         ours = _table(number, scores, "published")
         numbers, verdicts = compare_with_printed(number, ours), compare_verdicts(number, ours)
         rows.append(
             (
-                roman,
+                ROMAN[number],
                 len(numbers),
                 (numbers.difference == 0).sum(),
                 numbers.difference.abs().max(),
@@ -68,19 +73,19 @@ def printed_numbers(scores: pd.DataFrame) -> pd.DataFrame:
             )
         )
     counts = pd.DataFrame(rows, columns=["table", "numbers", "equal", "largest_difference", "verdicts", "same"])
-    counts.loc[len(counts)] = [
-        "all",
-        counts.numbers.sum(),
-        counts.equal.sum(),
-        counts.largest_difference.max(),
-        counts.verdicts.sum(),
-        counts.same.sum(),
-    ]
+    summed = counts[["numbers", "equal", "verdicts", "same"]].sum()
+    counts.loc[len(counts)] = {"table": "all", "largest_difference": counts.largest_difference.max(), **summed}
     return counts
 
 
 def variants() -> dict[str, Statistics]:
-    """Statistics by title: as published, with one slip repaired, with one slip alone, and all slips repaired."""
+    """Statistics by title: as published, with one slip repaired, with one slip alone, and all slips repaired.
+
+    Returns
+    -------
+    dict of str to Statistics
+        The published variant comes first, the corrected one last.
+    """
     published, corrected = VARIANTS["published"], VARIANTS["corrected"]
     repaired = {f"only repaired: {title}": replace(published, **{field: True}) for field, title in SLIPS.items()}
     alone = {f"only slip: {title}": replace(corrected, **{field: False}) for field, title in SLIPS.items()}
@@ -106,7 +111,7 @@ def verdicts(scores: pd.DataFrame, statistics: dict[str, Statistics] | None = No
         together stands for each of them.
     """
     columns = {
-        title: pd.concat([_verdicts(number, scores, variant) for number in ROMAN])
+        title: pd.concat([_verdicts(number, scores, variant) for number in TABLES])
         for title, variant in (statistics or variants()).items()
     }
     first = next(iter(columns.values()))

@@ -3,8 +3,7 @@
 import pandas as pd
 
 from ..experiments.published import paper_claims
-from ..files.errors import CmcslError
-from .claims import CANNOT_TELL, RULES, Source
+from .claims import RULES, Source, judge
 from .statistics import VARIANTS
 
 
@@ -33,18 +32,3 @@ def scorecard(scores: pd.DataFrame) -> pd.DataFrame:
             rows += [(name, title, statistics, *judge(name, source)) for name in RULES]
     verdicts = pd.DataFrame(rows, columns=["name", "source", "statistics", "verdict", "evidence", "reason"])
     return paper_claims().merge(verdicts, on="name", validate="one_to_many")
-
-
-def judge(name: str, source: Source) -> tuple[str, dict[str, int | float], str]:
-    """Verdict on one claim, the numbers behind it, and the reason where the source cannot tell.
-
-    Parameters
-    ----------
-    name : str
-        Of the claim, one of `claims.RULES`.
-    source : claims.Source
-    """
-    try:
-        return *RULES[name](source), ""
-    except CmcslError as error:
-        return CANNOT_TELL, {}, str(error)

@@ -54,6 +54,16 @@ VARIANTS = {
 def variant(statistics: str | Statistics) -> Statistics:
     """The variant of that name, ``corrected`` or ``published``; a `Statistics` is returned as it is.
 
+    Parameters
+    ----------
+    statistics : {"corrected", "published"} or Statistics
+        A variant or its name.
+
+    Returns
+    -------
+    Statistics
+        The variant itself.
+
     Raises
     ------
     CmcslError
@@ -64,17 +74,20 @@ def variant(statistics: str | Statistics) -> Statistics:
     return VARIANTS[check_choice(statistics, VARIANTS, "statistics")]
 
 
-class TestResult(NamedTuple):
-    """Statistic and p-value, numbers or arrays of one shape."""
+class FTest(NamedTuple):
+    """Statistic and p-value, numbers or arrays of one shape.
+
+    Parameters
+    ----------
+    statistic, p_value : float or ndarray
+        The p-value is in [0, 1].
+    """
 
     statistic: np.ndarray
     p_value: np.ndarray
 
 
-TestResult.__test__ = False  # pytest would take the name for a test class
-
-
-def combined_f_test(differences: np.ndarray, statistics: str | Statistics = "corrected") -> TestResult:
+def combined_f_test(differences: np.ndarray, statistics: str | Statistics = "corrected") -> FTest:
     """Alpaydin's combined 5x2 CV F test [1]_.
 
     Parameters
@@ -86,7 +99,7 @@ def combined_f_test(differences: np.ndarray, statistics: str | Statistics = "cor
 
     Returns
     -------
-    TestResult
+    FTest
         With d the differences, m[i] their mean in repetition i and s2[i] = (d[i,0]-m[i])^2 + (d[i,1]-m[i])^2, the
         statistic is f = sum d^2 / (2 sum s2), compared with F(10, 5). Without variance (all s2 are 0) f is 0 and p 1
         if all differences are 0, else f is infinite and p 0.
@@ -114,7 +127,7 @@ def combined_f_test(differences: np.ndarray, statistics: str | Statistics = "cor
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(squares == 0, 0.0, squares / ((2 if procedure.full_denominator else 1) * variance))
     # An array of no axes becomes a number.
-    return TestResult(statistic[()], _f_10_5_tail(statistic)[()])
+    return FTest(statistic[()], _f_10_5_tail(statistic)[()])
 
 
 def _f_10_5_tail(statistic: np.ndarray) -> np.ndarray:
@@ -134,6 +147,7 @@ def better_by_f_test(scores: np.ndarray, statistics: str | Statistics = "correct
     scores : ndarray of shape (..., methods, 5, 2)
         Scores by repetition and fold.
     statistics : str or Statistics
+        As in `combined_f_test`.
 
     Returns
     -------
@@ -152,6 +166,12 @@ def ranks(values: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     values : ndarray of shape (rows, methods)
+        Scores, usually of one dataset a row.
+
+    Returns
+    -------
+    ndarray of shape (rows, methods), dtype float64
+        From 1, the lowest, to the number of methods.
     """
     return pd.DataFrame(values).rank(axis=1).to_numpy()
 
@@ -162,6 +182,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     p_values : ndarray of shape (m,)
+        In [0, 1], not corrected.
 
     Returns
     -------
@@ -171,9 +192,7 @@ def holm(p_values: np.ndarray) -> np.ndarray:
     p = np.asarray(p_values, dtype=float)
     order = np.argsort(p, kind="stable")
     stepped = np.maximum.accumulate(p[order] * np.arange(len(p), 0, -1))
-    adjusted = np.empty_like(p)
-    adjusted[order] = np.minimum(stepped, 1)
-    return adjusted
+    return np.minimum(stepped, 1)[np.argsort(order)]
 
 
 def can_be_significant(rows: int, comparisons: int) -> bool:
@@ -187,6 +206,11 @@ def can_be_significant(rows: int, comparisons: int) -> bool:
         Usually datasets.
     comparisons : int
         Number of tests in the family that is corrected: for all pairs of m methods, m (m - 1) / 2.
+
+    Returns
+    -------
+    bool
+        True if so.
     """
     return comparisons * 2.0 ** (1 - rows) < ALPHA
 
@@ -197,6 +221,7 @@ def wilcoxon_p_values(values: np.ndarray, statistics: str | Statistics = "correc
     Parameters
     ----------
     values : ndarray of shape (rows, methods)
+        Scores, one row per dataset.
     statistics : str or Statistics
         Its fields `two_sided` and `holm` are heeded.
 
@@ -276,7 +301,7 @@ def better_by_wilcoxon(values: np.ndarray, statistics: str | Statistics = "corre
 class RankComparison(NamedTuple):
     """What ``scikit_posthocs.critical_difference_diagram`` takes.
 
-    Attributes
+    Parameters
     ----------
     ranks : Series
         Average rank of each method, higher is better.
@@ -299,6 +324,11 @@ def rank_comparison(values: pd.DataFrame) -> RankComparison:
     values : DataFrame
         One row per dataset of one modality, one column per method.
 
+    Returns
+    -------
+    RankComparison
+        Methods in the order of the columns.
+
     References
     ----------
     .. [1] A. Benavoli, G. Corani and F. Mangili, "Should we really use post-hoc tests based on mean-ranks?", Journal
@@ -312,7 +342,13 @@ def rank_comparison(values: pd.DataFrame) -> RankComparison:
 
 
 class Posterior(NamedTuple):
-    """Probabilities that the first is better, that the difference does not matter, and that the second is better."""
+    """Probabilities that the first is better, that the difference does not matter, and that the second is better.
+
+    Parameters
+    ----------
+    first, equivalent, second : float
+        In [0, 1]; they sum to 1.
+    """
 
     first: float
     equivalent: float
@@ -334,6 +370,11 @@ def bayesian_signed_rank(
         Seed of the posterior's sample.
     samples : int
         Its size.
+
+    Returns
+    -------
+    Posterior
+        The probabilities sum to 1.
 
     Raises
     ------

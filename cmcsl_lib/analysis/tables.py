@@ -1,10 +1,11 @@
-"""One function per table of the paper, on the tidy scores table of any source.
+"""The paper's tables, filled from the tidy scores table of any source.
 
 Verdict columns are named X_better_than and hold the names of the columns, separated by spaces, that X is significantly
 better than, or "all". Numbers are not rounded; `csv_text` rounds where a table is printed.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,36 +25,169 @@ GROUPS = ("binary", "multiclass")
 #: What names a row of any table, and the end of the name of a verdict column.
 KEYS = ("group", "classifier", "dataset", "kind", "class", "modality", "budget")
 VERDICT = "_better_than"
-#: Experiment whose scores a table shows; Table I shows none.
-EXPERIMENT_OF_TABLE = {"2": 1, "3": 2, "4": 2, "5": 3, "6": 3, "7": 3, "8": 3, "9": 3}
-#: Classifiers that a table shows where they are not its experiment's own.
-CLASSIFIERS_SHOWN = {"7": ("LR", "CART")}
 #: How the paper writes the numbers of its tables.
 ROMAN = dict(zip("123456789", ["I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX"], strict=True))
 
 
-def classes_table(counts: pd.DataFrame) -> pd.DataFrame:
-    """Table I: classes of every dataset and their sizes, one row per class; `datasets_table` is for reading.
+class Layout(NamedTuple):
+    """What one of the Tables II to IX shows.
 
     Parameters
     ----------
-    counts : DataFrame
-        Columns dataset, kind, class, samples, one row per dataset and class.
+    experiment : int
+        Whose scores it takes.
+    group : {"binary", "multiclass", ""}
+        Of the datasets; empty where it shows both.
+    column : {"classifier", "preprocessing", "method"}
+        Column of the scores whose values are compared.
+    compared : tuple of str
+        These values.
+    selection : dict of str to str
+        Values that other columns of the scores hold.
+    classifiers : tuple of str
+        Those that are shown one below the other.
+    supervised : tuple of str
+        Methods that know all labels, shown without a test.
+    by_budget : bool
+        Whether there is one row per budget instead of one per dataset and modality.
+    """
+
+    experiment: int
+    group: str
+    column: str
+    compared: tuple[str, ...]
+    selection: dict[str, str]
+    classifiers: tuple[str, ...] = ()
+    supervised: tuple[str, ...] = ()
+    by_budget: bool = False
+
+
+_EXPERIMENT_2 = {"method": "CMCSL", "classifier": "GNB"}
+_EXPERIMENT_3 = {"preprocessing": "L2STD", "classifier": "GNB"}
+TABLES = {
+    "2": Layout(1, "", "classifier", CLASSIFIERS, {"method": "FULL", "preprocessing": "RAW"}),
+    "3": Layout(2, "binary", "preprocessing", PREPROCESSINGS, _EXPERIMENT_2),
+    "4": Layout(2, "multiclass", "preprocessing", PREPROCESSINGS, _EXPERIMENT_2),
+    "5": Layout(3, "binary", "method", COMPARED, _EXPERIMENT_3, supervised=SUPERVISED),
+    "6": Layout(3, "multiclass", "method", COMPARED, _EXPERIMENT_3, supervised=SUPERVISED),
+    "7": Layout(3, "", "method", COMPARED, {"preprocessing": "L2STD"}, classifiers=("CART", "LR")),
+    "8": Layout(3, "binary", "method", COMPARED, _EXPERIMENT_3, by_budget=True),
+    "9": Layout(3, "multiclass", "method", COMPARED, _EXPERIMENT_3, by_budget=True),
+}
+
+
+def paper_table(number: int | str, scores: pd.DataFrame, statistics: str | Statistics = "corrected") -> pd.DataFrame:
+    """A table of the paper by its number.
+
+    Parameters
+    ----------
+    number : int or str
+        1 to 9.
+    scores : DataFrame
+        The tidy scores table of the experiment that `TABLES` names, of one corpus and protocol, with any of its
+        datasets and budgets. For Table I one row per dataset and class with the columns dataset, kind, class, samples.
+    statistics : {"corrected", "published"} or Statistics
 
     Returns
     -------
     DataFrame
-        The same rows with a column total, the size of the dataset.
+        Table I: the rows that it was given, with a column total, the size of the dataset.
+
+        Tables II to VII: one row per dataset and modality, with the mean balanced accuracy, over budgets and folds, of
+        what is compared, and verdicts by the combined 5x2 CV F test; Tables V and VI begin with the methods that know
+        all labels (EF and LF, one classifier for both modalities, stand in both rows; a method that the scores lack is
+        NaN). Last, one row per modality with dataset "average_rank": mean ranks, and verdicts by Wilcoxon signed-rank
+        tests over datasets. With `modalities_apart` off it is one row with modality "both". Tables II and VII hold
+        such rows for each group, and VII for each classifier; the paper prints those of averaged ranks only.
+
+        Tables VIII and IX: one row per budget (as text), with the columns visual_PRE to text_CMCSL, and verdicts by the
+        F test on scores that are averaged over datasets fold by fold. Last the row "average_rank": mean ranks over
+        budgets, and verdicts by Wilcoxon tests over budgets. Budgets of one dataset are far from independent, so these
+        verdicts say little.
 
     Raises
     ------
     CmcslError
-        If a column is missing.
+        If there is no such table or variant, or the scores lack a column, a group, a compared value, a budget or a fold
+        that the table needs.
     """
-    wanted = ["dataset", "kind", "class", "samples"]
-    if missing := [column for column in wanted if column not in counts]:
-        raise CmcslError(f"Table 1 needs the columns {', '.join(wanted)}; {', '.join(missing)} is missing.")
-    return counts[wanted].assign(total=counts.groupby("dataset").samples.transform("sum")).reset_index(drop=True)
+    number, statistics = check_choice(str(number), ROMAN, "table"), variant(statistics)
+    if number == "1":
+        wanted = ["dataset", "kind", "class", "samples"]
+        if missing := [column for column in wanted if column not in scores]:
+            raise CmcslError(f"Table 1 needs the columns {', '.join(wanted)}; {', '.join(missing)} is missing.")
+        return scores[wanted].assign(total=scores.groupby("dataset").samples.transform("sum")).reset_index(drop=True)
+    layout, title = TABLES[number], f"Table {number}"
+    selected = _selected(scores, title, **layout.selection)
+    if layout.by_budget:
+        return _by_budget(selected, layout, statistics)
+    rows: list[dict[str, Any]] = []
+    for group in [layout.group] if layout.group else groups_of(selected):
+        keys = {} if layout.group else {"group": group}
+        if not layout.classifiers:
+            rows += _by_dataset(selected, group, layout, statistics, keys)
+        for classifier in layout.classifiers:
+            part = _selected(selected, title, classifier=classifier)
+            rows += _by_dataset(part, group, layout, statistics, {**keys, "classifier": classifier})
+    return pd.DataFrame(rows)
+
+
+def _by_dataset(
+    scores: pd.DataFrame, group: str, layout: Layout, statistics: Statistics, keys: dict[str, str]
+) -> list[dict[str, Any]]:
+    """Rows per dataset and modality with verdicts, then averaged ranks with verdicts."""
+    names, compared = datasets_of(scores, group), layout.compared
+    folds = _values(scores, names, layout)[0].mean(axis=3)
+    means = tested = _fold_means(folds)
+    if layout.experiment == 3 and group == "multiclass" and not statistics.own_rows:
+        tested = _fold_means(_values(scores, datasets_of(scores, "binary"), layout)[0].mean(axis=3))
+    supervised = scores[scores.method.isin(layout.supervised)]
+    full = supervised.groupby(["method", "dataset", "modality"]).balanced_accuracy.mean()
+
+    def row(dataset: str, modality: str, values: np.ndarray, better: np.ndarray) -> dict[str, Any]:
+        known = {
+            method: full.get((method, dataset, modality), full.get((method, dataset, "both"), np.nan))
+            for method in layout.supervised
+        }
+        named = {**keys, "dataset": dataset, "modality": modality}
+        return named | known | dict(zip(compared, values, strict=True)) | _verdicts(better, compared, compared)
+
+    better = better_by_f_test(folds, statistics)
+    rows = [
+        row(dataset, modality, means[i, j], better[i, j])
+        for i, dataset in enumerate(names)
+        for j, modality in enumerate(MODALITIES)
+    ]
+    if statistics.modalities_apart:
+        parts = [(modality, means[:, j], tested[:, j]) for j, modality in enumerate(MODALITIES)]
+    else:
+        parts = [("both", means.reshape(-1, len(compared)), tested.reshape(-1, len(compared)))]
+    return rows + [
+        row(AVERAGE_RANK, modality, ranks(ranked).mean(axis=0), better_by_wilcoxon(tested, statistics))
+        for modality, ranked, tested in parts
+    ]
+
+
+def _by_budget(scores: pd.DataFrame, layout: Layout, statistics: Statistics) -> pd.DataFrame:
+    """Rows per budget with verdicts, then averaged ranks with verdicts."""
+    values, budgets = _values(scores, datasets_of(scores, layout.group), layout)
+    folds = values.mean(axis=0).swapaxes(1, 2)
+    parts, verdicts = [pd.DataFrame({"budget": [*map(str, budgets), AVERAGE_RANK]})], []
+    for modality, tested, mean in zip(MODALITIES, folds, _fold_means(folds), strict=True):
+        columns = [f"{modality}_{name}" for name in layout.compared]
+        better = [*better_by_f_test(tested, statistics), better_by_wilcoxon(mean, statistics)]
+        parts.append(pd.DataFrame(np.vstack([mean, ranks(mean).mean(axis=0)]), columns=columns))
+        verdicts.append(pd.DataFrame([_verdicts(each, columns, layout.compared) for each in better]))
+    return pd.concat([*parts, *verdicts], axis=1)
+
+
+def _verdicts(better: np.ndarray, columns: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Verdict columns of one row; `names` are those that the verdicts use."""
+    verdicts = {}
+    for column, wins in zip(columns, better, strict=True):
+        beaten = [name for name, win in zip(names, wins, strict=True) if win]
+        verdicts[column + VERDICT] = "all" if len(beaten) == len(names) - 1 else " ".join(beaten)
+    return verdicts
 
 
 def datasets_table(counts: pd.DataFrame) -> pd.DataFrame:
@@ -81,191 +215,6 @@ def datasets_table(counts: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def classifiers_table(scores: pd.DataFrame, statistics: str | Statistics = "corrected") -> pd.DataFrame:
-    """Table II: GNB, LR and CART on all labels, without preprocessing.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        The tidy scores table of Experiment 1.
-    statistics : str or Statistics
-
-    Returns
-    -------
-    DataFrame
-        group, then as `methods_table`, with columns GNB, LR, CART. The paper prints the averaged ranks only.
-    """
-    rows = _selected(scores, "Table 2", method="FULL", preprocessing="RAW")
-    return pd.concat(
-        [
-            _comparison(rows, group, "classifier", CLASSIFIERS, statistics).assign(group=group)
-            for group in groups_of(rows)
-        ],
-        ignore_index=True,
-    ).pipe(_first, "group")
-
-
-def preprocessing_table(scores: pd.DataFrame, group: str, statistics: str | Statistics = "corrected") -> pd.DataFrame:
-    """Tables III and IV: GNB trained on CMCSL's pseudo-labels, by preprocessing, averaged over budgets.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        The tidy scores table of Experiment 2.
-    group : {"binary", "multiclass"}
-    statistics : str or Statistics
-
-    Returns
-    -------
-    DataFrame
-        As `methods_table`, with columns RAW, L2, STD, MM, L2STD. Table IV prints the averaged ranks only.
-    """
-    rows = _selected(scores, f"Table {'3' if group == 'binary' else '4'}", method="CMCSL", classifier="GNB")
-    return _comparison(rows, group, "preprocessing", PREPROCESSINGS, statistics)
-
-
-def methods_table(
-    scores: pd.DataFrame, group: str, statistics: str | Statistics = "corrected", classifier: str = "GNB"
-) -> pd.DataFrame:
-    """Tables V and VI: balanced accuracy of every method, averaged over budgets and folds.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        The tidy scores table of Experiment 3, one corpus and protocol, any of its datasets and budgets.
-    group : {"binary", "multiclass"}
-    statistics : str or Statistics
-        ``corrected`` or ``published``.
-    classifier : {"GNB", "LR", "CART"}
-        The paper shows GNB.
-
-    Returns
-    -------
-    DataFrame
-        One row per dataset and modality: dataset, modality, FULL, EF, LF, PRE, UNI, CMCSL, then the verdicts of the
-        compared methods by the combined 5x2 CV F test. EF and LF are one classifier for both modalities, so their value
-        stands in both rows; a method with all labels that the scores lack is NaN. Last, one row per modality
-        with dataset "average_rank": mean ranks of the compared methods, and verdicts by Wilcoxon signed-rank tests
-        over datasets. With `modalities_apart` off it is one row with modality "both". Over fewer than six datasets a
-        two-sided Wilcoxon test can't be significant.
-
-    Raises
-    ------
-    CmcslError
-        If no dataset of the group is in the scores, or a compared method, a budget or a fold is missing somewhere.
-    """
-    rows = _selected(scores, f"Table {'5' if group == 'binary' else '6'}", preprocessing="L2STD", classifier=classifier)
-    comparison = _comparison(rows, group, "method", COMPARED, statistics, other_rows=True)
-    for place, method in enumerate(SUPERVISED, start=2):
-        means = rows[rows.method == method].groupby(["dataset", "modality"]).balanced_accuracy.mean()
-        comparison.insert(
-            place,
-            method,
-            [
-                means.get((dataset, modality), means.get((dataset, "both"), np.nan))
-                for dataset, modality in zip(comparison.dataset, comparison.modality, strict=True)
-            ],
-        )
-    return comparison
-
-
-def other_classifiers_table(scores: pd.DataFrame, statistics: str | Statistics = "corrected") -> pd.DataFrame:
-    """Table VII: Tables V and VI with CART and LR.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        The tidy scores table of Experiment 3 with both classifiers.
-    statistics : str or Statistics
-
-    Returns
-    -------
-    DataFrame
-        group, classifier, then as `methods_table`, without the methods that know all labels. The paper prints the
-        averaged ranks only.
-    """
-    rows = _selected(scores, "Table 7", preprocessing="L2STD")
-    parts = []
-    for group in groups_of(rows):
-        for classifier in ("CART", "LR"):
-            part = _comparison(
-                _selected(rows, "Table 7", classifier=classifier),
-                group,
-                "method",
-                COMPARED,
-                statistics,
-                other_rows=True,
-            )
-            parts.append(part.assign(group=group, classifier=classifier))
-    return pd.concat(parts, ignore_index=True).pipe(_first, "group", "classifier")
-
-
-def budgets_table(scores: pd.DataFrame, group: str, statistics: str | Statistics = "corrected") -> pd.DataFrame:
-    """Tables VIII and IX: balanced accuracy of PRE, UNI and CMCSL by budget, averaged over datasets.
-
-    Parameters
-    ----------
-    scores : DataFrame
-        The tidy scores table of Experiment 3.
-    group : {"binary", "multiclass"}
-    statistics : str or Statistics
-
-    Returns
-    -------
-    DataFrame
-        One row per budget (as text): budget, visual_PRE, visual_UNI, visual_CMCSL, text_PRE, text_UNI, text_CMCSL, and
-        verdicts by the combined F test on scores that are averaged over datasets fold by fold. Last the row
-        "average_rank": mean ranks over budgets, and verdicts by Wilcoxon tests over budgets. Budgets of one dataset
-        are far from independent, so these verdicts say little.
-    """
-    rows = _selected(scores, f"Table {'8' if group == 'binary' else '9'}", preprocessing="L2STD", classifier="GNB")
-    values, budgets = _values(rows, datasets_of(rows, group), "method", COMPARED)
-    folds = values.mean(axis=0).swapaxes(1, 2)
-    means = _fold_means(folds)
-    parts = [pd.DataFrame({"budget": [*map(str, budgets), AVERAGE_RANK]})]
-    verdicts = []
-    for modality, tested, mean in zip(MODALITIES, folds, means, strict=True):
-        names = [f"{modality}_{method}" for method in COMPARED]
-        better = [*better_by_f_test(tested, statistics), better_by_wilcoxon(mean, statistics)]
-        parts.append(pd.DataFrame(np.vstack([mean, ranks(mean).mean(axis=0)]), columns=names))
-        verdicts.append(pd.DataFrame([_verdicts(each, names, COMPARED) for each in better]))
-    return pd.concat([*parts, *verdicts], axis=1)
-
-
-TABLES: dict[str, Callable[[pd.DataFrame, str | Statistics], pd.DataFrame]] = {
-    "1": lambda counts, _: classes_table(counts),
-    "2": classifiers_table,
-    "3": lambda scores, statistics: preprocessing_table(scores, "binary", statistics),
-    "4": lambda scores, statistics: preprocessing_table(scores, "multiclass", statistics),
-    "5": lambda scores, statistics: methods_table(scores, "binary", statistics),
-    "6": lambda scores, statistics: methods_table(scores, "multiclass", statistics),
-    "7": other_classifiers_table,
-    "8": lambda scores, statistics: budgets_table(scores, "binary", statistics),
-    "9": lambda scores, statistics: budgets_table(scores, "multiclass", statistics),
-}
-
-
-def table(number: int | str, scores: pd.DataFrame, statistics: str | Statistics = "corrected") -> pd.DataFrame:
-    """A table of the paper by its number.
-
-    Parameters
-    ----------
-    number : int or str
-        1 to 9.
-    scores : DataFrame
-        The tidy scores table of the experiment in `EXPERIMENT_OF_TABLE`; for Table I the counts that `classes_table`
-        takes.
-    statistics : str or Statistics
-        ``corrected`` or ``published``.
-
-    Raises
-    ------
-    CmcslError
-        If there is no such table or variant, or the scores can't fill the table.
-    """
-    return TABLES[check_choice(str(number), TABLES, "table")](scores, variant(statistics))
-
-
 def readable(table: pd.DataFrame) -> pd.DataFrame:
     """A table for reading: three decimals, and each verdict beside the value it belongs to.
 
@@ -291,23 +240,52 @@ def readable(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def csv_text(table: pd.DataFrame) -> str:
-    """Comma-separated values with the paper's three decimals."""
-    return table.to_csv(index=False, float_format="%.3f", lineterminator="\n").rstrip("\n")
-
-
-def count_better(table: pd.DataFrame, column: str, than: str) -> tuple[int, int]:
-    """In how many rows of a table a column is significantly better than another, and how many rows there are.
-
-    Rows of averaged ranks are not counted.
+    """Comma-separated values with the paper's three decimals.
 
     Parameters
     ----------
     table : DataFrame
         A table of this module.
+
+    Returns
+    -------
+    str
+        Without a line break at the end.
+    """
+    return table.to_csv(index=False, float_format="%.3f", lineterminator="\n").rstrip("\n")
+
+
+def dataset_rows(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one of the Tables II to IX that stand for a dataset or a budget, without those of averaged ranks.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One of the Tables II to IX.
+
+    Returns
+    -------
+    DataFrame
+        The same columns.
+    """
+    return table[table["budget" if "budget" in table else "dataset"] != AVERAGE_RANK]
+
+
+def better_rows(table: pd.DataFrame, column: str, than: str) -> pd.Series:
+    """In which rows of a table a column is significantly better than another.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Some rows of one of the Tables II to IX.
     column : str
         A compared column, for example ``"CMCSL"`` or in Tables VIII and IX ``"visual_CMCSL"``.
     than : str
         A name as it stands in the verdicts, for example ``"UNI"``.
+
+    Returns
+    -------
+    Series of bool
 
     Raises
     ------
@@ -315,9 +293,26 @@ def count_better(table: pd.DataFrame, column: str, than: str) -> tuple[int, int]
         If the column has no verdicts.
     """
     check_choice(column, [name.removesuffix(VERDICT) for name in table if name.endswith(VERDICT)], "compared column")
-    rows = table[table["budget" if "budget" in table else "dataset"] != AVERAGE_RANK]
-    wins = rows[column + VERDICT].map(lambda names: names == "all" or than in names.split())
-    return int(wins.sum()), len(rows)
+    return table[column + VERDICT].map(lambda names: names == "all" or than in names.split()).astype(bool)
+
+
+def count_better(table: pd.DataFrame, column: str, than: str) -> tuple[int, int]:
+    """In how many datasets (or budgets) a column is significantly better than another, and how many there are.
+
+    Parameters
+    ----------
+    table : DataFrame
+        One of the Tables II to IX; its rows of averaged ranks are not counted.
+    column, than : str
+        As in `better_rows`.
+
+    Returns
+    -------
+    better, rows : int
+        Rows in which the column is better, and all rows.
+    """
+    wins = better_rows(dataset_rows(table), column, than)
+    return int(wins.sum()), len(wins)
 
 
 def compare_with_printed(number: int | str, table: pd.DataFrame) -> pd.DataFrame:
@@ -370,7 +365,7 @@ def beside_paper(number: int | str, scores: pd.DataFrame) -> pd.DataFrame:
     number : int or str
         2 to 9.
     scores : DataFrame
-        The tidy scores table of the experiment in `EXPERIMENT_OF_TABLE`.
+        The tidy scores table of the experiment that `TABLES` names.
 
     Returns
     -------
@@ -381,10 +376,10 @@ def beside_paper(number: int | str, scores: pd.DataFrame) -> pd.DataFrame:
     Raises
     ------
     CmcslError
-        As `table`.
+        As `paper_table`.
     """
     # Of all slips only this one changes numbers and not verdicts alone.
-    ours, printed = table(number, scores, Statistics(modalities_apart=False)), printed_table(number)
+    ours, printed = paper_table(number, scores, Statistics(modalities_apart=False)), printed_table(number)
     if set(scores.corpus) != {"mm-imdb"}:
         ours, printed = _averages(ours), _averages(printed)
     pairs = _pairs(ours, printed, lambda column, name: pd.api.types.is_numeric_dtype(column)).round(3)
@@ -431,7 +426,18 @@ def _selected(scores: pd.DataFrame, title: str, **values: str) -> pd.DataFrame:
 
 
 def groups_of(scores: pd.DataFrame) -> list[str]:
-    """Those of binary and multiclass that have datasets in the scores."""
+    """Those of binary and multiclass that have datasets in the scores.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table of one corpus.
+
+    Returns
+    -------
+    list of {"binary", "multiclass"}
+        In this order.
+    """
     present = set(scores.dataset.unique())
     kinds = {kind(classes) for name, classes in datasets(scores.corpus.iloc[0]).items() if name in present}
     return [group for group in GROUPS if group in kinds]
@@ -439,6 +445,18 @@ def groups_of(scores: pd.DataFrame) -> list[str]:
 
 def datasets_of(scores: pd.DataFrame, group: str) -> list[str]:
     """Datasets of a group in the scores, in the catalogue's order.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table of one corpus.
+    group : {"binary", "multiclass"}
+        Two classes, or more.
+
+    Returns
+    -------
+    list of str
+        At least one.
 
     Raises
     ------
@@ -465,12 +483,18 @@ def example_datasets(scores: pd.DataFrame, each: int = 2) -> list[str]:
         The tidy scores table of one corpus.
     each : int
         How many of a group, at most.
+
+    Returns
+    -------
+    list of str
+        Names.
     """
     return [name for group in groups_of(scores) for name in datasets_of(scores, group)[:each]]
 
 
-def _values(scores: pd.DataFrame, names: list[str], column: str, compared: tuple[str, ...]) -> tuple[np.ndarray, list]:
+def _values(scores: pd.DataFrame, names: list[str], layout: Layout) -> tuple[np.ndarray, list[int]]:
     """Balanced accuracies, shape (datasets, 2 modalities, compared, budgets, 5, 2), and the budgets."""
+    column, compared = layout.column, layout.compared
     rows = scores[scores[column].isin(compared) & scores.dataset.isin(names) & scores.modality.isin(MODALITIES)]
     absent = [name for name in compared if name not in rows[column].unique()]
     if absent:
@@ -506,60 +530,3 @@ def _in_words(keys: list[str], values: tuple) -> str:
 
 def _fold_means(folds: np.ndarray) -> np.ndarray:
     return folds.reshape(*folds.shape[:-2], 10).mean(axis=-1)
-
-
-def _comparison(
-    scores: pd.DataFrame,
-    group: str,
-    column: str,
-    compared: tuple[str, ...],
-    statistics: str | Statistics,
-    other_rows: bool = False,
-) -> pd.DataFrame:
-    """Rows per dataset and modality with verdicts, then averaged ranks with verdicts.
-
-    Parameters
-    ----------
-    other_rows : bool
-        Whether the paper takes the verdicts of this multiclass table from the binary datasets by a slip.
-    """
-    statistics = variant(statistics)
-    names = datasets_of(scores, group)
-    folds = _values(scores, names, column, compared)[0].mean(axis=3)
-    means = tested = _fold_means(folds)
-    if other_rows and not statistics.own_rows and group == "multiclass":
-        tested = _fold_means(_values(scores, datasets_of(scores, "binary"), column, compared)[0].mean(axis=3))
-    better = better_by_f_test(folds, statistics)
-    rows = [
-        {"dataset": dataset, "modality": modality}
-        | dict(zip(compared, means[i, j], strict=True))
-        | _verdicts(better[i, j], compared)
-        for i, dataset in enumerate(names)
-        for j, modality in enumerate(MODALITIES)
-    ]
-    if statistics.modalities_apart:
-        parts = [(modality, means[:, j], tested[:, j]) for j, modality in enumerate(MODALITIES)]
-    else:
-        parts = [("both", means.reshape(-1, len(compared)), tested.reshape(-1, len(compared)))]
-    rows += [
-        {"dataset": AVERAGE_RANK, "modality": modality}
-        | dict(zip(compared, ranks(ranked).mean(axis=0), strict=True))
-        | _verdicts(better_by_wilcoxon(tested, statistics), compared)
-        for modality, ranked, tested in parts
-    ]
-    return pd.DataFrame(rows)
-
-
-def _verdicts(
-    better: np.ndarray, names: tuple[str, ...] | list[str], short: tuple[str, ...] | None = None
-) -> dict[str, str]:
-    """Verdict columns of one row; `short` are the names that verdicts use where columns are called otherwise."""
-    verdicts = {}
-    for name, row in zip(names, better, strict=True):
-        beaten = [other for other, wins in zip(short or names, row, strict=True) if wins]
-        verdicts[name + VERDICT] = "all" if len(beaten) == len(names) - 1 else " ".join(beaten)
-    return verdicts
-
-
-def _first(table: pd.DataFrame, *columns: str) -> pd.DataFrame:
-    return table[[*columns, *(name for name in table if name not in columns)]]

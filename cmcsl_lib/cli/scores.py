@@ -96,22 +96,21 @@ def table(
     csv: bool = False,
 ) -> None:
     """Print a table of the paper from scores that exist."""
-    from ..analysis.tables import CLASSIFIERS_SHOWN, EXPERIMENT_OF_TABLE, TABLES, csv_text
-    from ..analysis.tables import table as paper_table
+    from ..analysis.tables import ROMAN, TABLES, csv_text, paper_table
     from ..corpora import class_counts, load
     from ..experiments.protocol import BUDGETS
     from ..experiments.published import printed_table
     from ..experiments.sources import PUBLISHED, source_scores
 
-    if check_choice(number, TABLES, "table") == "1":
+    if check_choice(number, ROMAN, "table") == "1":
         numbers = printed_table(1) if source == PUBLISHED else class_counts(load(source), datasets, extracted=False)
     else:
         numbers = source_scores(
             source,
-            EXPERIMENT_OF_TABLE[number],
+            TABLES[number].experiment,
             changed_protocol(protocol, change),
             datasets=datasets,
-            classifiers=CLASSIFIERS_SHOWN.get(number),
+            classifiers=TABLES[number].classifiers or None,
             budgets=feasible_budgets(source, datasets, budgets, BUDGETS),
             compute=False,
         )

@@ -1,8 +1,9 @@
 """CMCSL and the paper's reference methods as scikit-learn classifiers, with more than the paper has.
 
-`inputs` reads X, y and the division into modalities; `propagation` asks each modality for labels; `strategies` compares
-the modalities and lets the surest decide; `base` trains one classifier per modality and fuses them; `cmcsl`,
-`reference` and `cotraining` are the classifiers.
+The `fit` of each reads from validation to fitted classifiers in its own module: `cmcsl` (CMCSL and UNI), `reference`,
+`cotraining`. The steps are elsewhere: `inputs` reads X, y and the division into modalities; `base` preprocesses, trains
+one classifier per modality and fuses them; `propagation` labels rows by each modality; `strategies` compares the
+modalities and lets the surest decide.
 """
 
 from .cmcsl import CMCSLClassifier

@@ -1,63 +1,23 @@
 """CMCSL as a classifier: modalities label the unlabelled rows for each other (Section III)."""
 
 import warnings
+from collections.abc import Mapping
 from numbers import Integral, Real
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 
 from ..files.errors import CmcslError, check_choice
-from .base import ModalityClassifier, View, base_has
-from .inputs import decode, encode
+from .base import ModalityClassifier, base_has
+from .inputs import Features, Modalities, decode, encode, present
 from .propagation import Opinion, opinion
 from .strategies import EXCHANGES, Decision, decide
 
 TRANSFERS = ("exchange", "crosswise")
-
-
-class Seeds(NamedTuple):
-    """Seeds of earlier batches, c of them, in the order in which they came.
-
-    Attributes
-    ----------
-    codes : ndarray of shape (c,), dtype int64
-        Their classes.
-    numbers : ndarray of shape (c,), dtype int64
-        Their row numbers, counted from the first row of the stream.
-    views : dict of str to View
-        Their preprocessed features.
-    """
-
-    codes: np.ndarray
-    numbers: np.ndarray
-    views: dict[str, View]
-
-    def joined(self, codes: np.ndarray, numbers: np.ndarray, views: dict[str, View]) -> "Seeds":
-        """These, and after them other rows."""
-        both = {
-            name: View(
-                np.concatenate([self.views[name].rows, len(self.codes) + view.rows]),
-                np.concatenate([self.views[name].X, view.X]),
-            )
-            for name, view in views.items()
-        }
-        return Seeds(np.concatenate([self.codes, codes]), np.concatenate([self.numbers, numbers]), both)
-
-    def newest(self, count: int | None) -> "Seeds":
-        """The labelled rows among these, of each class the last `count`."""
-        labeled = np.flatnonzero(self.codes >= 0)
-        if count is not None:
-            of_class = (labeled[self.codes[labeled] == code] for code in np.unique(self.codes[labeled]))
-            labeled = np.sort(np.concatenate([rows[-count:] for rows in of_class]))
-        place = np.full(len(self.codes), -1)
-        place[labeled] = np.arange(len(labeled))
-        views = {
-            name: View(place[view.rows][place[view.rows] >= 0], view.X[place[view.rows] >= 0])
-            for name, view in self.views.items()
-        }
-        return Seeds(self.codes[labeled], self.numbers[labeled], views)
 
 
 class SelfLabelingClassifier(ModalityClassifier):
@@ -65,132 +25,119 @@ class SelfLabelingClassifier(ModalityClassifier):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion, propagator, min_margin
-        As in `CMCSLClassifier`.
+    base_estimator, modalities, preprocessing, class_weight, fusion, propagator, min_margin : optional
+        As for `CMCSLClassifier`.
     """
 
-    _exchange = "distance"
+    #: How modalities are compared where a subclass has no such parameter.
+    exchange = "distance"
 
     def __init__(
         self,
-        base_estimator=None,
+        base_estimator: BaseEstimator | None = None,
         *,
-        modalities=None,
-        preprocessing="L2STD",
-        class_weight="share",
-        fusion="mean",
-        propagator=None,
-        min_margin=0.0,
-    ):
+        modalities: Modalities = None,
+        preprocessing: str | BaseEstimator = "L2STD",
+        class_weight: str | Mapping[Any, float] | None = "share",
+        fusion: str = "mean",
+        propagator: BaseEstimator | None = None,
+        min_margin: float = 0.0,
+    ) -> None:
         super().__init__(
             base_estimator, modalities=modalities, preprocessing=preprocessing, class_weight=class_weight, fusion=fusion
         )
         self.propagator = propagator
         self.min_margin = min_margin
 
-    def _teachers(self, modality: str) -> list[str]:
-        """Modalities whose labels a modality's classifier is trained on; where they differ, the surest decides."""
-        raise NotImplementedError
+    def fit(self, X: Features, y: ArrayLike, **params: Any) -> Self:
+        """Label the unlabelled rows, and train one classifier per modality on all labels.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n, d), or dict of str to array-like of shape (n, d of the modality)
+            Features of labelled and unlabelled rows. A row whose values in one modality are all NaN lacks it.
+        y : array-like of shape (n,)
+            Class of each row; -1 (in a list of strings, an array of objects or one of pandas None and NaN as well)
+            where it has no label.
+        **params : dict
+            Metadata for the `fit` of the base estimator, such as `sample_weight`; what has n entries is cut to the
+            rows that a classifier is trained on. With metadata routing enabled, the base estimator must request it.
+
+        Returns
+        -------
+        self
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the input is not as described; the message names it.
+        """
+        matrix, codes = self._validate(X, y)
+        modalities = self._preprocess(matrix, fit=True)
+        metadata = self._route(params, "fit", len(codes))
+        opinions = self._label_by_modality(modalities, codes)
+        decisions, overall = self._label_across_modalities(opinions, codes)
+        self._record(opinions, decisions, overall)
+        labels = {name: decision.label for name, decision in decisions.items()}
+        self.estimators_ = self._train(modalities, labels, codes, metadata)
+        self._keep_seeds(modalities, codes)
+        return self
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
         if not isinstance(self.min_margin, Real) or not 0 <= self.min_margin <= 1:
             raise CmcslError(f"min_margin must be a number in [0, 1], got {self.min_margin!r}.")
 
-    def _taught(self, views: dict[str, View], codes: np.ndarray, metadata: dict[str, Any]) -> dict[str, np.ndarray]:
-        return self._self_label(views, codes, np.arange(len(codes)), 0)
+    def _teachers(self, modality: str) -> list[str]:
+        """Modalities whose labels a modality's classifier is trained on; where they differ, the surest decides."""
+        raise NotImplementedError
 
-    def _self_label(
-        self, views: dict[str, View], codes: np.ndarray, numbers: np.ndarray, start: int
-    ) -> dict[str, np.ndarray]:
-        """Label rows, keep where each label comes from, and return what each modality's classifier is taught.
-
-        Parameters
-        ----------
-        numbers : ndarray of shape (n,), dtype int64
-            Number of each row, by which `seed_row_` tells it.
-        start : int
-            Rows before this one only serve as seeds; nothing is kept of them.
-        """
-        self._warn_of_classes_without_seeds(views, codes)
-        opinions = {
-            name: opinion(self.propagator, *view[::-1], codes, len(self.classes_)) for name, view in views.items()
-        }
-        compared = {name: EXCHANGES[self._exchange](each, codes >= 0) for name, each in opinions.items()}
-        self.unimodal_transduction_ = {
-            name: decode(each.label[start:], self.classes_) for name, each in opinions.items()
-        }
-        decisions, taught = {}, {}
-        for name in views:
-            teachers = tuple(self._teachers(name))
-            if teachers not in decisions:
-                decisions[teachers] = self._decision(teachers, opinions, compared, codes, numbers, start)
-            taught[name] = decisions[teachers]
-        every = tuple(name for name in views if any(name in teachers for teachers in decisions))
-        if every not in decisions:
-            decisions[every] = self._decision(every, opinions, compared, codes, numbers, start)
-        self.provenance_ = {name: self._table(decision) for name, decision in taught.items()}
-        self._tell(decisions[every])
-        self.transduction_by_modality_ = {
-            name: decode(decision.label, self.classes_) for name, decision in taught.items()
-        }
-        return {name: decision.label for name, decision in taught.items()}
-
-    def _warn_of_classes_without_seeds(self, views: dict[str, View], codes: np.ndarray) -> None:
-        for name, view in views.items():
-            absent = np.setdiff1d(np.arange(len(self.classes_)), codes[view.rows])
+    def _label_by_modality(self, modalities: Mapping[str, np.ndarray], codes: np.ndarray) -> dict[str, Opinion]:
+        """CLUSTERING and PROPAGATE, or the propagator, in each modality."""
+        opinions = {}
+        for name, X in modalities.items():
+            absent = np.setdiff1d(np.arange(len(self.classes_)), codes[present(X)])
             if len(absent):
                 listed = ", ".join(map(repr, self.classes_[absent].tolist()))
-                warnings.warn(f"Modality {name!r} has no seed of class {listed}: it labels no row so.", stacklevel=5)
+                warnings.warn(f"Modality {name!r} has no seed of class {listed}: it labels no row so.", stacklevel=3)
+            opinions[name] = opinion(self.propagator, X, codes, len(self.classes_))
+        return opinions
 
-    def _decision(
-        self,
-        teachers: tuple[str, ...],
-        opinions: dict[str, Opinion],
-        compared: dict[str, np.ndarray],
-        codes: np.ndarray,
-        numbers: np.ndarray,
-        start: int,
-    ) -> Decision:
-        """Labels by some modalities, those without enough margin taken back; modality as an index of all."""
-        label, modality, distance, margin, seed = (
-            array[start:]
-            for array in decide(
-                [opinions[name] for name in teachers], [compared[name] for name in teachers], codes >= 0
+    def _label_across_modalities(
+        self, opinions: Mapping[str, Opinion], codes: np.ndarray
+    ) -> tuple[dict[str, Decision], Decision]:
+        """NEAREST for each modality's classifier, among its teachers, and overall, among all who teach any."""
+        comparable = {name: EXCHANGES[self.exchange](each, codes >= 0) for name, each in opinions.items()}
+        teachers = {name: tuple(self._teachers(name)) for name in opinions}
+        everyone = tuple(name for name in opinions if any(name in names for names in teachers.values()))
+        decisions = {
+            names: decide({name: opinions[name] for name in names}, comparable, codes, self.min_margin)
+            for names in {*teachers.values(), everyone}
+        }
+        return {name: decisions[names] for name, names in teachers.items()}, decisions[everyone]
+
+    def _record(self, opinions: Mapping[str, Opinion], decisions: Mapping[str, Decision], overall: Decision) -> None:
+        """Set the attributes that say which labels rows got, and where from."""
+        self.unimodal_transduction_ = {name: decode(each.label, self.classes_) for name, each in opinions.items()}
+        self.transduction_by_modality_ = {name: decode(each.label, self.classes_) for name, each in decisions.items()}
+        self.provenance_ = {
+            name: pd.DataFrame(
+                {
+                    "label": self.transduction_by_modality_[name],
+                    "deciding_modality": pd.Series(decision.modality, dtype=object),
+                    "distance": decision.distance,
+                    "margin": decision.margin,
+                    "seed_row": decision.seed,
+                }
             )
-        )
-        places = np.array([list(opinions).index(name) for name in teachers])
-        known = codes[start:]
-        # A labelled row keeps its label also where none of the teachers has it.
-        label = np.where(margin < self.min_margin, -1, label)
-        label = np.where(known >= 0, known, label)
-        return Decision(
-            label,
-            np.where(modality >= 0, places[modality], -1),
-            distance,
-            margin,
-            np.where(seed >= 0, numbers[seed], -1),
-        )
+            for name, decision in decisions.items()
+        }
+        self.transduction_ = decode(overall.label, self.classes_)
+        self.deciding_modality_, self.distance_, self.margin_, self.seed_row_ = overall[1:]
 
-    def _tell(self, decision: Decision) -> None:
-        """Keep labels and their provenance as attributes."""
-        table = self._table(decision)
-        self.transduction_ = decode(decision.label, self.classes_)
-        self.deciding_modality_ = table.deciding_modality.to_numpy(dtype=object)
-        self.distance_, self.margin_, self.seed_row_ = decision.distance, decision.margin, decision.seed
-
-    def _table(self, decision: Decision) -> pd.DataFrame:
-        """A decision as a table, one row per row."""
-        names = np.array([*self.modalities_, None], dtype=object)
-        return pd.DataFrame(
-            {
-                "label": decode(decision.label, self.classes_),
-                "deciding_modality": pd.Series(names[decision.modality], dtype=object),
-                "distance": decision.distance,
-                "margin": decision.margin,
-                "seed_row": decision.seed,
-            }
-        )
+    def _keep_seeds(self, modalities: dict[str, np.ndarray], codes: np.ndarray) -> None:
+        """Keep what `partial_fit` needs of these rows, in a classifier that has it."""
 
 
 class CMCSLClassifier(SelfLabelingClassifier):
@@ -298,18 +245,18 @@ class CMCSLClassifier(SelfLabelingClassifier):
 
     def __init__(
         self,
-        base_estimator=None,
+        base_estimator: BaseEstimator | None = None,
         *,
-        modalities=None,
-        preprocessing="L2STD",
-        exchange="distance",
-        propagator=None,
-        min_margin=0.0,
-        transfer="exchange",
-        class_weight="share",
-        fusion="mean",
-        max_seeds=None,
-    ):
+        modalities: Modalities = None,
+        preprocessing: str | BaseEstimator = "L2STD",
+        exchange: str = "distance",
+        propagator: BaseEstimator | None = None,
+        min_margin: float = 0.0,
+        transfer: str = "exchange",
+        class_weight: str | Mapping[Any, float] | None = "share",
+        fusion: str = "mean",
+        max_seeds: int | None = None,
+    ) -> None:
         super().__init__(
             base_estimator,
             modalities=modalities,
@@ -324,7 +271,7 @@ class CMCSLClassifier(SelfLabelingClassifier):
         self.max_seeds = max_seeds
 
     @available_if(base_has("partial_fit"))
-    def partial_fit(self, X, y, classes=None, **params):
+    def partial_fit(self, X: Features, y: ArrayLike, classes: ArrayLike | None = None, **params: Any) -> Self:
         """Learn from one batch of a stream.
 
         The batch's labelled rows become seeds beside those of earlier batches, of which the newest `max_seeds` of
@@ -337,16 +284,17 @@ class CMCSLClassifier(SelfLabelingClassifier):
         X : array-like or DataFrame of shape (n, d), or dict of str to array-like
             The batch.
         y : array-like of shape (n,)
-            As in `fit`; after the first batch all rows may be unlabelled.
+            As for `fit`; after the first batch all rows may be unlabelled.
         classes : array-like of shape (k,), optional
             All classes of the stream; default those that are labelled in the first batch. Each must have a seed
             there. May be left out in later calls.
-        **params
+        **params : dict
             Metadata for the `partial_fit` of the base estimator.
 
         Returns
         -------
         self
+            Fitted.
 
         Raises
         ------
@@ -355,22 +303,26 @@ class CMCSLClassifier(SelfLabelingClassifier):
         ValueError
             As `fit`; also if a class has no seed, or is not one of the stream's.
         """
+        first = not self.__sklearn_is_fitted__()
         classes = None if classes is None else np.unique(classes)
-        if self.__sklearn_is_fitted__():
-            matrix, codes = self._go_on(X, y, classes)
-        else:
-            matrix, codes = self._start(X, y, classes)
-        views, metadata = self._views(matrix), self._routed(params, "partial_fit", len(matrix))
-        labeled = np.concatenate([self._seeds.codes, codes])
-        taught = self._taught(views, codes, metadata)
-        self.estimators_ = self._trained(
-            getattr(self, "estimators_", {}), views, taught, labeled, metadata, "partial_fit"
-        )
+        matrix, codes = self._validate(X, y, classes) if first else self._validate_batch(X, y, classes)
+        batch = self._preprocess(matrix, fit=first)
+        metadata = self._route(params, "partial_fit", len(codes))
+        rows = _StreamRows(batch, codes, np.arange(len(codes)))
+        if not first:
+            rows = self._seeds.followed_by(rows._replace(numbers=self._rows_seen + rows.numbers))
+        opinions = self._label_by_modality(rows.modalities, rows.codes)
+        decisions, overall = self._label_across_modalities(opinions, rows.codes)
+        # Of the seeds of earlier batches, which come first, nothing is recorded.
+        start = len(rows.codes) - len(codes)
+        opinions = {name: each._replace(label=each.label[start:]) for name, each in opinions.items()}
+        decisions = {name: _of_batch(each, start, rows.numbers) for name, each in decisions.items()}
+        self._record(opinions, decisions, _of_batch(overall, start, rows.numbers))
+        labels = {name: decision.label for name, decision in decisions.items()}
+        estimators = {} if first else self.estimators_
+        self.estimators_ = self._train(batch, labels, rows.codes, metadata, "partial_fit", estimators)
+        self._keep_seeds(*rows)
         return self
-
-    @property
-    def _exchange(self) -> str:
-        return self.exchange
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -378,8 +330,8 @@ class CMCSLClassifier(SelfLabelingClassifier):
         if self.max_seeds is not None and not (isinstance(self.max_seeds, Integral) and self.max_seeds >= 1):
             raise CmcslError(f"max_seeds must be a whole number of at least 1 or None, got {self.max_seeds!r}.")
 
-    def _start(self, X: Any, y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        matrix, codes = super()._start(X, y, classes)
+    def _validate(self, X: Features, y: ArrayLike, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        matrix, codes = super()._validate(X, y, classes)
         check_choice(self.transfer, (*TRANSFERS, *self.modalities_), "transfer")
         without = [label for code, label in enumerate(self.classes_.tolist()) if code not in codes]
         if without:
@@ -387,15 +339,10 @@ class CMCSLClassifier(SelfLabelingClassifier):
                 f"y has no seed for class {', '.join(map(repr, without))}: at least one row of every "
                 "class must be labelled."
             )
-        nothing = {
-            name: View(np.arange(0), np.empty((0, self._features(matrix, name, np.arange(0)).shape[1])))
-            for name in self.modalities_
-        }
-        self._seeds, self._rows_seen = Seeds(np.arange(0), np.arange(0), nothing), 0
         return matrix, codes
 
-    def _go_on(self, X: Any, y: Any, classes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
-        """Matrix and class numbers of a batch that is not the first."""
+    def _validate_batch(self, X: Features, y: ArrayLike, classes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+        """As `_validate`, of a batch that is not the first."""
         self._check_parameters()
         if classes is not None and not np.array_equal(classes, self.classes_):
             raise CmcslError(
@@ -409,14 +356,41 @@ class CMCSLClassifier(SelfLabelingClassifier):
             return every
         return [name for name in every if name != modality] if self.transfer == "crosswise" else [self.transfer]
 
-    def _taught(self, views: dict[str, View], codes: np.ndarray, metadata: dict[str, Any]) -> dict[str, np.ndarray]:
-        start, numbers = len(self._seeds.codes), self._rows_seen + np.arange(len(codes))
-        # Not all transformers keep the number of columns.
-        known = {
-            name: View(seeds.rows, seeds.X.reshape(-1, views[name].X.shape[1]))
-            for name, seeds in self._seeds.views.items()
+    def _keep_seeds(
+        self, modalities: dict[str, np.ndarray], codes: np.ndarray, numbers: np.ndarray | None = None
+    ) -> None:
+        rows = _StreamRows(modalities, codes, np.arange(len(codes)) if numbers is None else numbers)
+        self._seeds, self._rows_seen = rows.newest_seeds(self.max_seeds), int(rows.numbers[-1]) + 1
+
+
+class _StreamRows(NamedTuple):
+    """Rows of a stream: features as from `_preprocess`, class numbers, row numbers from the start of the stream."""
+
+    modalities: dict[str, np.ndarray]
+    codes: np.ndarray
+    numbers: np.ndarray
+
+    def followed_by(self, batch: "_StreamRows") -> "_StreamRows":
+        """These rows, and those of a batch after them."""
+        modalities = {
+            # A modality that the whole batch lacks has one column only.
+            name: np.concatenate([X, np.broadcast_to(batch.modalities[name], (len(batch.codes), X.shape[1]))])
+            for name, X in self.modalities.items()
         }
-        joined = self._seeds._replace(views=known).joined(codes, numbers, views)
-        taught = self._self_label(joined.views, joined.codes, joined.numbers, start)
-        self._seeds, self._rows_seen = joined.newest(self.max_seeds), self._rows_seen + len(codes)
-        return taught
+        codes, numbers = (np.concatenate(pair) for pair in zip(self[1:], batch[1:], strict=True))
+        return _StreamRows(modalities, codes, numbers)
+
+    def newest_seeds(self, count: int | None) -> "_StreamRows":
+        """The labelled rows, of each class the last `count`."""
+        seeds = np.flatnonzero(self.codes >= 0)
+        if count is not None:
+            of_class = (seeds[self.codes[seeds] == code] for code in np.unique(self.codes[seeds]))
+            seeds = np.sort(np.concatenate([rows[-count:] for rows in of_class]))
+        modalities = {name: X[seeds] for name, X in self.modalities.items()}
+        return _StreamRows(modalities, self.codes[seeds], self.numbers[seeds])
+
+
+def _of_batch(decision: Decision, start: int, numbers: np.ndarray) -> Decision:
+    """A decision on the rows from `start` on; seeds by their row numbers in the stream."""
+    decision = decision._replace(seed=np.where(decision.seed >= 0, numbers[decision.seed], -1))
+    return Decision(*(array[start:] for array in decision))

@@ -1,15 +1,17 @@
 """Co-training, the best known peer of CMCSL: classifiers of several modalities label rows for each other."""
 
+from collections.abc import Mapping
 from numbers import Integral
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
+from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from ..files.errors import CmcslError
-from .base import ModalityClassifier, View
-from .inputs import decode
+from .base import ModalityClassifier
+from .inputs import Features, Modalities, decode, present
 
 
 class CoTrainingClassifier(ModalityClassifier):
@@ -21,8 +23,8 @@ class CoTrainingClassifier(ModalityClassifier):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion
-        As in `CMCSLClassifier`; the base estimator must have `predict_proba`. With one modality this is self-training.
+    base_estimator, modalities, preprocessing, class_weight, fusion : optional
+        As for `CMCSLClassifier`; the base estimator must have `predict_proba`. With one modality this is self-training.
     growth : int, default=1
         Rows of each class that each modality labels in one round. [1]_ takes numbers in proportion to the classes; a
         single one suits seeds that are equally many per class.
@@ -44,7 +46,7 @@ class CoTrainingClassifier(ModalityClassifier):
     n_iter_ : int
         How often the classifiers were trained: once per round, and once on the labels of all rounds.
     classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
-        As in `CMCSLClassifier`. The classifiers are trained on the labels of all rounds.
+        As for `CMCSLClassifier`. The classifiers are trained on the labels of all rounds.
 
     Notes
     -----
@@ -70,17 +72,17 @@ class CoTrainingClassifier(ModalityClassifier):
 
     def __init__(
         self,
-        base_estimator=None,
+        base_estimator: BaseEstimator | None = None,
         *,
-        modalities=None,
-        preprocessing="L2STD",
-        class_weight="share",
-        fusion="mean",
-        growth=1,
-        pool_size=75,
-        max_iter=30,
-        random_state=None,
-    ):
+        modalities: Modalities = None,
+        preprocessing: str | BaseEstimator = "L2STD",
+        class_weight: str | Mapping[Any, float] | None = "share",
+        fusion: str = "mean",
+        growth: int = 1,
+        pool_size: int = 75,
+        max_iter: int = 30,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
         super().__init__(
             base_estimator, modalities=modalities, preprocessing=preprocessing, class_weight=class_weight, fusion=fusion
         )
@@ -98,29 +100,52 @@ class CoTrainingClassifier(ModalityClassifier):
         if not hasattr(self._base(), "predict_proba"):
             raise CmcslError(f"base_estimator must have predict_proba, but {type(self._base()).__name__} has none.")
 
-    def _taught(self, views: dict[str, View], codes: np.ndarray, metadata: dict[str, Any]) -> dict[str, np.ndarray]:
-        labels, names = codes.copy(), list(views)
-        rounds, teacher = np.where(codes >= 0, 0, -1), np.full(len(codes), -1)
+    def fit(self, X: Features, y: ArrayLike, **params: Any) -> Self:
+        """Label rows round by round, and train one classifier per modality on the labels of all rounds.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As for `CMCSLClassifier.fit`.
+        **params : dict
+            Metadata for the `fit` of the base estimator.
+
+        Returns
+        -------
+        self
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the input is not as described; the message names it.
+        """
+        matrix, codes = self._validate(X, y)
+        modalities = self._preprocess(matrix, fit=True)
+        metadata = self._route(params, "fit", len(codes))
+        names = np.array([*modalities, None], dtype=object)
+        labels, rounds, teacher = codes.copy(), np.where(codes >= 0, 0, -1), np.full(len(codes), -1)
         waiting = check_random_state(self.random_state).permutation(np.flatnonzero(codes < 0))
         for number in range(1, self.max_iter + 1):
             if not len(waiting):
                 break
-            estimators = self._trained({}, views, dict.fromkeys(views, labels), codes, metadata, "fit")
-            for place, name in enumerate(names):
+            estimators = self._train(modalities, dict.fromkeys(modalities, labels), codes, metadata)
+            for place, (name, features) in enumerate(modalities.items()):
                 pool = waiting[: self.pool_size]
-                rows, classes = self._surest(estimators[name], views[name], pool[labels[pool] < 0])
-                labels[rows], rounds[rows], teacher[rows] = classes, number, place
+                rows, predicted = self._surest(estimators[name], features, pool[labels[pool] < 0])
+                labels[rows], rounds[rows], teacher[rows] = predicted, number, place
             waiting = waiting[labels[waiting] < 0]
+        self.estimators_ = self._train(modalities, dict.fromkeys(modalities, labels), codes, metadata)
         self.transduction_, self.labeled_iter_ = decode(labels, self.classes_), rounds
-        self.deciding_modality_, self.n_iter_ = np.array([*names, None], dtype=object)[teacher], rounds.max() + 1
-        return dict.fromkeys(views, labels)
+        self.deciding_modality_, self.n_iter_ = names[teacher], rounds.max() + 1
+        return self
 
-    def _surest(self, estimator: BaseEstimator, view: View, pool: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _surest(self, estimator: BaseEstimator, X: np.ndarray, pool: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows of a pool that a modality's classifier labels, and their labels."""
-        pool = pool[np.isin(pool, view.rows)]
+        pool = pool[present(X[pool])]
         if not len(pool):
             return pool, pool
-        support = estimator.predict_proba(view.X[np.searchsorted(view.rows, pool)])
+        support = estimator.predict_proba(X[pool])
         predicted, sureness = support.argmax(axis=1), support.max(axis=1)
         surest = [
             members[np.argsort(-sureness[members], kind="stable")[: self.growth]]

@@ -2,10 +2,11 @@
 
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from numbers import Integral
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike
 from scipy.sparse import issparse
 from sklearn.utils import assert_all_finite, check_array, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
@@ -17,15 +18,28 @@ ONLY = "all"
 
 Columns = slice | Sequence[int] | Sequence[str] | Sequence[bool] | int | str
 Modalities = Mapping[str, Columns] | Sequence[str] | None
+#: An array or a data frame, or one of each modality.
+Features = ArrayLike | Mapping[str, ArrayLike]
 
 
-def is_dict(X: Any) -> bool:
-    """Whether X is a dict of arrays; some of SciPy's sparse matrices are dicts too."""
+def is_dict(X: Any) -> TypeGuard[Mapping[str, Any]]:
+    """Tell a dict of arrays from one array; some of SciPy's sparse matrices are dicts too.
+
+    Parameters
+    ----------
+    X : array-like or dict
+        Features.
+
+    Returns
+    -------
+    bool
+        True for a dict of arrays.
+    """
     return isinstance(X, Mapping) and not issparse(X)
 
 
 def modality_columns(modalities: Modalities, X: Any, names: Sequence[Hashable] | None = None) -> dict[str, np.ndarray]:
-    """Positions of the columns of every modality.
+    """Find the columns of every modality.
 
     Parameters
     ----------
@@ -39,6 +53,7 @@ def modality_columns(modalities: Modalities, X: Any, names: Sequence[Hashable] |
     Returns
     -------
     dict of str to ndarray of int64
+        Positions of the columns.
 
     Raises
     ------
@@ -51,56 +66,55 @@ def modality_columns(modalities: Modalities, X: Any, names: Sequence[Hashable] |
         )
     if modalities is not None and not len(modalities):
         raise CmcslError("modalities must name at least one modality, got none.")
-    if is_dict(X):
-        return _columns_of_arrays(modalities, {name: array.shape[1] for name, array in X.items()})
-    if modalities is None:
-        return {ONLY: np.arange(X.shape[1])}
-    if not isinstance(modalities, Mapping):
+    widths = {name: array.shape[1] for name, array in X.items()} if is_dict(X) else {ONLY: X.shape[1]}
+    order = list(widths if modalities is None else modalities)
+    if is_dict(X) and (set(order) != set(widths) or len(order) != len(widths)):
+        raise CmcslError(f"X holds the modalities {_listed(widths)}, but modalities names {_listed(order)}.")
+    if isinstance(modalities, Mapping):
+        width = sum(widths.values())
+        return _disjoint(
+            {name: _positions(f"modalities[{name!r}]", columns, width, names) for name, columns in modalities.items()}
+        )
+    if modalities is not None and not is_dict(X):
         raise CmcslError(
             "modalities must be a dict of name to columns where X is one array: names alone go with a dict of arrays."
         )
-    return _columns_of_matrix(modalities, X.shape[1], names)
-
-
-def _columns_of_arrays(modalities: Modalities, widths: Mapping[str, int]) -> dict[str, np.ndarray]:
-    """Columns of each modality once the arrays of a dict, of these widths, stand side by side."""
-    asked = list(widths if modalities is None else modalities)
-    if set(asked) != set(widths) or len(asked) != len(widths):
-        raise CmcslError(f"X holds the modalities {_listed(widths)}, but modalities names {_listed(asked)}.")
-    if isinstance(modalities, Mapping):
-        return _columns_of_matrix(modalities, sum(widths.values()), None)
-    stops = np.cumsum([widths[name] for name in asked])
-    return {name: np.arange(stop - widths[name], stop) for name, stop in zip(asked, stops, strict=True)}
-
-
-def _columns_of_matrix(
-    modalities: Mapping[str, Columns], width: int, names: Sequence[Hashable] | None
-) -> dict[str, np.ndarray]:
-    """Columns of each modality in a matrix."""
-    return _disjoint(
-        {name: _positions(f"modalities[{name!r}]", columns, width, names) for name, columns in modalities.items()}
-    )
+    stops = np.cumsum([widths[name] for name in order])
+    return {name: np.arange(stop - widths[name], stop) for name, stop in zip(order, stops, strict=True)}
 
 
 def _positions(where: str, columns: Columns, width: int, names: Sequence[Hashable] | None) -> np.ndarray:
     """Positions of the columns of one modality, which messages call `where`."""
-    asked = _asked(where, columns)
-    if not isinstance(columns, slice) and asked and all(isinstance(column, str) for column in asked):
-        return _named(where, asked, names)
-    if not isinstance(columns, slice) and asked and all(isinstance(column, bool | np.bool_) for column in asked):
-        return _masked(where, asked, width)
-    if not all(isinstance(column, Integral) and not isinstance(column, bool | np.bool_) for column in asked):
-        raise _not_columns(where, columns)
-    highest = width if isinstance(columns, slice) else width - 1
-    outside = [column for column in asked if not -width <= column <= highest]
-    if outside:
-        raise CmcslError(f"{where} is out of range: X has {width} columns, and {_listed(outside)} is beyond them.")
-    which = columns if isinstance(columns, slice) else np.array(asked, dtype=np.int64)
-    return _some(where, np.arange(width)[which], width)
+    items = _items(where, columns)
+    if items and not isinstance(columns, slice) and all(isinstance(column, str) for column in items):
+        if names is None:
+            raise CmcslError(f"{where} names columns, so X must be a DataFrame with column names that are strings.")
+        known = {name: position for position, name in enumerate(names)}
+        unknown = [column for column in items if column not in known]
+        if unknown:
+            raise CmcslError(f"{where} names columns that X does not have: {_listed(unknown)}.")
+        return np.array([known[column] for column in items])
+    if items and not isinstance(columns, slice) and all(isinstance(column, bool | np.bool_) for column in items):
+        if len(items) != width:
+            raise CmcslError(
+                f"{where} is a mask of {len(items)} columns, but X has {width}: one truth value per column is needed."
+            )
+        positions = np.flatnonzero(items)
+    else:
+        if not all(isinstance(column, Integral) and not isinstance(column, bool | np.bool_) for column in items):
+            raise _not_columns(where, columns)
+        highest = width if isinstance(columns, slice) else width - 1
+        outside = [column for column in items if not -width <= column <= highest]
+        if outside:
+            raise CmcslError(f"{where} is out of range: X has {width} columns, and {_listed(outside)} is beyond them.")
+        positions = np.arange(width)[columns if isinstance(columns, slice) else np.array(items, dtype=np.int64)]
+    if not len(positions):
+        raise CmcslError(f"{where} must have at least one column, got none of X with n_features={width}.")
+    return positions
 
 
-def _asked(where: str, columns: Columns) -> list:
-    """What is asked for, one by one: of a slice its bounds."""
+def _items(where: str, columns: Columns) -> list[Any]:
+    """Columns one by one; of a slice its bounds."""
     if isinstance(columns, slice):
         if columns.step == 0:
             raise CmcslError(f"{where} must be a slice whose step is not 0, got {columns!r}.")
@@ -112,38 +126,11 @@ def _asked(where: str, columns: Columns) -> list:
     return list(columns)
 
 
-def _masked(where: str, asked: list[bool], width: int) -> np.ndarray:
-    """Positions of the columns that a mask keeps."""
-    if len(asked) != width:
-        raise CmcslError(
-            f"{where} is a mask of {len(asked)} columns, but X has {width}: one truth value per column is needed."
-        )
-    return _some(where, np.flatnonzero(asked), width)
-
-
-def _some(where: str, found: np.ndarray, width: int) -> np.ndarray:
-    """The same positions, if there are any."""
-    if not len(found):
-        raise CmcslError(f"{where} must have at least one column, got none of X with n_features={width}.")
-    return found
-
-
 def _not_columns(where: str, columns: Any) -> CmcslError:
     """The error that says what columns may be."""
     return CmcslError(
         f"{where} must be a slice of column positions, a list of positions, a list of names or a mask, got {columns!r}."
     )
-
-
-def _named(where: str, asked: list[str], names: Sequence[Hashable] | None) -> np.ndarray:
-    """Positions of columns with these names."""
-    if names is None:
-        raise CmcslError(f"{where} names columns, so X must be a DataFrame with column names that are strings.")
-    known = {name: position for position, name in enumerate(names)}
-    unknown = [column for column in asked if column not in known]
-    if unknown:
-        raise CmcslError(f"{where} names columns that X does not have: {_listed(unknown)}.")
-    return np.array([known[column] for column in asked])
 
 
 def _disjoint(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -160,13 +147,30 @@ def _disjoint(columns: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return columns
 
 
-def check_names(X: Mapping[str, Any], known: Mapping[str, Sequence[Hashable]]) -> dict[str, list[Hashable]]:
-    """Column names of each data frame in a dict, once it is clear that they are the known ones.
+def checked_arrays(
+    X: Mapping[str, Any], known: Mapping[str, Sequence[Hashable]]
+) -> tuple[dict[str, np.ndarray], dict[str, list[Hashable]]]:
+    """Check the arrays of a dict.
+
+    Parameters
+    ----------
+    X : dict of str to array-like or DataFrame
+        Features of each modality; NaN is let through.
+    known : dict of str to sequence of str
+        Column names that a modality's data frame must have.
+
+    Returns
+    -------
+    arrays : dict of str to ndarray of shape (n, d of the modality), dtype float64
+        The same features.
+    names : dict of str to list of str
+        Column names of each data frame.
 
     Raises
     ------
-    CmcslError
-        If a frame has other columns, or in another order, than those known of its modality.
+    ValueError
+        If one is not a numeric matrix, they have different numbers of rows, or a frame has other columns, or in
+        another order, than those known.
     """
     names = {name: list(frame.columns) for name, frame in X.items() if isinstance(frame, pd.DataFrame)}
     for name, columns in names.items():
@@ -175,17 +179,6 @@ def check_names(X: Mapping[str, Any], known: Mapping[str, Sequence[Hashable]]) -
                 f"X[{name!r}] must have the columns of the training data in their order, "
                 f"{_listed(known[name])}, got {_listed(columns)}."
             )
-    return names
-
-
-def checked_arrays(X: Mapping[str, Any]) -> dict[str, np.ndarray]:
-    """The arrays of a dict, each of shape (n, its own width), dtype float64; NaN is let through.
-
-    Raises
-    ------
-    ValueError
-        If one is not a numeric matrix, or they have different numbers of rows.
-    """
     arrays = {
         name: check_array(array, dtype=np.float64, ensure_all_finite="allow-nan", input_name=f"X[{name!r}]")
         for name, array in X.items()
@@ -194,11 +187,11 @@ def checked_arrays(X: Mapping[str, Any]) -> dict[str, np.ndarray]:
     if len(set(rows.values())) != 1:
         listed = ", ".join(f"{name} {count}" for name, count in rows.items()) or "no array"
         raise CmcslError(f"The arrays of X must have equally many rows, got {listed}.")
-    return arrays
+    return arrays, names
 
 
 def side_by_side(X: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray], width: int) -> np.ndarray:
-    """One matrix of the arrays of a dict.
+    """Join the arrays of a dict.
 
     Parameters
     ----------
@@ -212,6 +205,7 @@ def side_by_side(X: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray],
     Returns
     -------
     ndarray of shape (n, width), dtype float64
+        NaN where a modality is missing.
 
     Raises
     ------
@@ -232,12 +226,21 @@ def side_by_side(X: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray],
 
 
 def present_rows(matrix: np.ndarray, columns: Mapping[str, np.ndarray], *, gaps: bool) -> dict[str, np.ndarray]:
-    """For each modality the numbers of the rows that have it; a row whose columns are all NaN lacks it.
+    """Find the rows that have each modality; a row whose columns are all NaN lacks it.
 
     Parameters
     ----------
+    matrix : ndarray of shape (n, d)
+        All columns.
+    columns : dict of str to ndarray of int64
+        Those of each modality.
     gaps : bool
         Whether some of a modality's columns may be NaN in a row.
+
+    Returns
+    -------
+    dict of str to ndarray of int64
+        Row numbers.
 
     Raises
     ------
@@ -257,7 +260,20 @@ def present_rows(matrix: np.ndarray, columns: Mapping[str, np.ndarray], *, gaps:
 
 
 def check_gaps(name: str, rows: np.ndarray) -> None:
-    """Raise if a modality has rows with gaps."""
+    """Raise if a modality has rows with gaps.
+
+    Parameters
+    ----------
+    name : str
+        The modality.
+    rows : ndarray of int64
+        Numbers of the rows where some of its columns are NaN.
+
+    Raises
+    ------
+    CmcslError
+        If there are any.
+    """
     if len(rows):
         raise CmcslError(
             f"Input X contains NaN in some of the columns of modality {name!r} in row {rows[0]}: fill "
@@ -265,8 +281,24 @@ def check_gaps(name: str, rows: np.ndarray) -> None:
         )
 
 
+def present(X: np.ndarray) -> np.ndarray:
+    """Tell which rows have a modality.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        The modality, preprocessed; NaN in rows that lack it.
+
+    Returns
+    -------
+    ndarray of shape (n,), dtype bool
+        True where it is there.
+    """
+    return ~np.isnan(X[:, 0])
+
+
 def known_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
-    """Which rows have a label, and these labels.
+    """Find the rows that have a label, and these labels.
 
     Parameters
     ----------
@@ -276,7 +308,9 @@ def known_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     labeled : ndarray of shape (n,), dtype bool
+        True where there is a label.
     labels : ndarray of shape (number of labelled rows,)
+        Without -1, None and NaN.
 
     Raises
     ------
@@ -297,9 +331,9 @@ def known_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
         labels = y[labeled]
     # NumPy writes -1 and NaN so where it makes strings of them.
     written = {"-1", "nan"} if y.dtype.kind == "U" else {"-1"}
-    if labels.dtype.kind == "U" and (found := written.intersection(labels.tolist())):
+    if labels.dtype.kind == "U" and (ambiguous := written.intersection(labels.tolist())):
         raise CmcslError(
-            f"y holds the string {_listed(sorted(found))}, which can't stand for no label: give y as a "
+            f"y holds the string {_listed(sorted(ambiguous))}, which can't stand for no label: give y as a "
             "list or with the dtype object, and rows without a label -1 or None."
         )
     if len(labels):
@@ -317,7 +351,7 @@ def _vector(y: Any) -> np.ndarray:
 
 
 def encode(y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Classes, and the number of each row's class, -1 where it has no label.
+    """Number the classes.
 
     Parameters
     ----------
@@ -329,7 +363,9 @@ def encode(y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.nd
     Returns
     -------
     classes : ndarray of shape (k,)
+        Sorted.
     codes : ndarray of shape (n,), dtype int64
+        The number of each row's class, -1 where it has no label.
 
     Raises
     ------
@@ -358,7 +394,20 @@ def encode(y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.nd
 
 
 def decode(codes: np.ndarray, classes: np.ndarray) -> np.ndarray:
-    """Labels of class numbers; where there is none -1, or None if the classes are no signed numbers."""
+    """Replace class numbers by classes.
+
+    Parameters
+    ----------
+    codes : ndarray of int64
+        Numbers of classes; -1 for no label.
+    classes : ndarray of shape (k,)
+        From `encode`.
+
+    Returns
+    -------
+    ndarray of the shape of `codes`
+        Where there is no label -1, or None if the classes are no signed numbers.
+    """
     if (codes >= 0).all():
         return classes[codes]
     numeric = classes.dtype.kind in "if"

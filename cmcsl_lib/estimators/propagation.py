@@ -8,6 +8,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import gen_batches
 
 from ..files.errors import CmcslError
+from .inputs import present
 
 #: Bytes that the distances of one step over some of the rows may take.
 MEMORY = 2**26
@@ -16,7 +17,7 @@ MEMORY = 2**26
 class Opinion(NamedTuple):
     """What one modality says of every row, n rows and k classes.
 
-    Attributes
+    Parameters
     ----------
     label : ndarray of shape (n,), dtype int64
         The modality's own pseudo-label; -1 where it says nothing, because it is missing or has no seeds.
@@ -41,56 +42,75 @@ class Opinion(NamedTuple):
     seed_distance: np.ndarray | None
 
 
-def opinion(
-    propagator: BaseEstimator | None, X: np.ndarray, rows: np.ndarray, codes: np.ndarray, classes: int
-) -> Opinion:
-    """What one modality says: `around_seeds` if the propagator is None, else `by_propagator`.
+def opinion(propagator: BaseEstimator | None, X: np.ndarray, codes: np.ndarray, classes: int) -> Opinion:
+    """What one modality says of every row: `around_seeds` if the propagator is None, else `by_propagator`.
 
-    A modality whose labelled rows are all of one class, where there are more, can't tell classes apart: it speaks
-    of no other rows.
+    A modality whose labelled rows are all of one class, where there are more, can't tell classes apart: it says
+    nothing of other rows.
+
+    Parameters
+    ----------
+    propagator : estimator or None
+        As `CMCSLClassifier` takes it.
+    X : ndarray of shape (n, d), dtype float64
+        One preprocessed modality; NaN in rows that lack it.
+    codes : ndarray of shape (n,), dtype int64
+        Class of each labelled row, in 0..classes-1, and -1 for the others.
+    classes : int
+        How many there are, k.
+
+    Returns
+    -------
+    Opinion
+        Of all rows.
     """
-    labeled = codes[rows] >= 0
-    if len(np.unique(codes[rows][labeled])) < min(2, classes):
-        X, rows = X[labeled], rows[labeled]
+    n = len(codes)
+    has_modality = present(X)
+    seeds = has_modality & (codes >= 0)
+    rows = np.flatnonzero(has_modality if len(np.unique(codes[seeds])) >= min(2, classes) else seeds)
+    label, distance, cluster = np.full(n, -1), np.full((n, classes), np.inf), np.zeros((n, classes), dtype=np.int64)
     if not len(rows):
-        return _silent(len(codes), classes)
+        return Opinion(label, distance, cluster, np.full(1, -1), np.full(1, -1), None)
     if propagator is None:
-        return around_seeds(X, rows, codes, classes)
-    return by_propagator(propagator, X, rows, codes, classes)
+        of_rows = around_seeds(X[rows], codes[rows], classes)
+    else:
+        of_rows = by_propagator(propagator, X[rows], codes[rows], classes)
+    label[rows], distance[rows], cluster[rows] = of_rows.label, of_rows.distance, of_rows.cluster
+    seed_rows = np.where(of_rows.seeds >= 0, rows[of_rows.seeds], -1)
+    return of_rows._replace(label=label, distance=distance, cluster=cluster, seeds=seed_rows)
 
 
-def around_seeds(X: np.ndarray, rows: np.ndarray, codes: np.ndarray, classes: int) -> Opinion:
+def around_seeds(X: np.ndarray, codes: np.ndarray, classes: int) -> Opinion:
     """Opinion by Algorithm 1: each row takes the class of its nearest seed.
 
     Parameters
     ----------
-    X : ndarray of shape (m, d), dtype float64
-        One preprocessed modality, of the rows that have it.
-    rows : ndarray of shape (m,), dtype int64
-        Their row numbers.
+    X : ndarray of shape (n, d), dtype float64
+        One preprocessed modality, without missing rows.
     codes : ndarray of shape (n,), dtype int64
-        Class of each labelled row, -1 for the others; at least one of `rows` is labelled.
+        Class of each labelled row, -1 for the others; at least one row is labelled.
     classes : int
-        k, how many there are.
+        How many there are, k.
+
+    Returns
+    -------
+    Opinion
+        Of these rows; its seeds are positions in X.
     """
-    own = codes[rows]
     # Class by class, as LABELING draws them: of equally near seeds the lower class wins.
-    seeds = np.flatnonzero(own >= 0)
-    seeds = seeds[np.argsort(own[seeds], kind="stable")]
-    seed_label, places = own[seeds], np.arange(len(seeds))
+    seeds = np.flatnonzero(codes >= 0)
+    seeds = seeds[np.argsort(codes[seeds], kind="stable")]
+    seed_label, places = codes[seeds], np.arange(len(seeds))
     distance, cluster = _per_class(X, X[seeds], seed_label, classes)
     # A seed stays in its own cluster, also beside a twin.
     distance[seeds, seed_label], cluster[seeds, seed_label] = 0.0, places
     label = distance.argmin(axis=1)
     label[seeds] = seed_label
     among_seeds, _ = _per_class(X[seeds], X[seeds], seed_label, classes, own=places)
-    present = Opinion(label, distance, cluster, rows[seeds], seed_label, among_seeds)
-    return _spread(present, rows, len(codes))
+    return Opinion(label, distance, cluster, seeds, seed_label, among_seeds)
 
 
-def by_propagator(
-    propagator: BaseEstimator, X: np.ndarray, rows: np.ndarray, codes: np.ndarray, classes: int
-) -> Opinion:
+def by_propagator(propagator: BaseEstimator, X: np.ndarray, codes: np.ndarray, classes: int) -> Opinion:
     """Opinion of a classifier that gives confidences.
 
     Parameters
@@ -98,8 +118,13 @@ def by_propagator(
     propagator : estimator
         With `predict_proba`. It is first shown all rows, unlabelled ones as -1; if it takes -1 for a class, it knows
         no unlabelled rows and is fitted again, to the labelled ones alone.
-    X, rows, codes, classes
-        As `around_seeds`.
+    X, codes, classes : ndarray, ndarray, int
+        As for `around_seeds`.
+
+    Returns
+    -------
+    Opinion
+        Of these rows; clusters have no seeds.
 
     Raises
     ------
@@ -110,22 +135,20 @@ def by_propagator(
         raise CmcslError(f"propagator must be an estimator, such as {propagator.__name__}(), got the class.")
     if not hasattr(propagator, "predict_proba"):
         raise CmcslError(f"propagator must have predict_proba, but {type(propagator).__name__} has none.")
-    own = codes[rows]
-    labeled = own >= 0
-    fitted = clone(propagator).fit(X, own)
+    labeled = codes >= 0
+    fitted = clone(propagator).fit(X, codes)
     if -1 in fitted.classes_:
-        fitted = clone(propagator).fit(X[labeled], own[labeled])
-    # Of a graph's nodes the distributions that it converged to are meant, not what it predicts for new rows.
-    found = getattr(fitted, "label_distributions_", None)
-    support = np.zeros((len(rows), classes))
-    support[:, fitted.classes_] = np.nan_to_num(fitted.predict_proba(X) if found is None else found)
-    support[labeled] = np.eye(classes)[own[labeled]]
+        fitted = clone(propagator).fit(X[labeled], codes[labeled])
+    # For the nodes of a graph, the distributions to which it converged, not what it would predict for new rows.
+    converged = getattr(fitted, "label_distributions_", None)
+    support = np.zeros((len(X), classes))
+    support[:, fitted.classes_] = np.nan_to_num(fitted.predict_proba(X) if converged is None else converged)
+    support[labeled] = np.eye(classes)[codes[labeled]]
     silent = support.sum(axis=1) == 0
     label, distance = support.argmax(axis=1), 1 - support
     label[silent], distance[silent] = -1, np.inf
     numbers = np.arange(classes)
-    present = Opinion(label, distance, np.tile(numbers, (len(rows), 1)), np.full(classes, -1), numbers, None)
-    return _spread(present, rows, len(codes))
+    return Opinion(label, distance, np.tile(numbers, (len(X), 1)), np.full(classes, -1), numbers, None)
 
 
 def _per_class(
@@ -133,13 +156,7 @@ def _per_class(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Distance to the nearest seed of each class, and which seed that is; both of shape (m, k).
 
-    Parameters
-    ----------
-    X, seeds : ndarray of shape (m, d) and (c, d), dtype float64
-    seed_label : ndarray of shape (c,), dtype int64
-        In ascending order.
-    own : ndarray of shape (m,), dtype int64, optional
-        Which seed each row is itself; it is not compared with that.
+    `seed_label` is in ascending order. `own` is the seed that each row is itself, with which it is not compared.
     """
     nearest, which = np.full((len(X), classes), np.inf), np.zeros((len(X), classes), dtype=np.int64)
     present, starts = np.unique(seed_label, return_index=True)
@@ -152,23 +169,3 @@ def _per_class(
             which[part, label] = start + distances[:, start:stop].argmin(axis=1)
             nearest[part, label] = distances[np.arange(len(distances)), which[part, label]]
     return nearest, which
-
-
-def _spread(present: Opinion, rows: np.ndarray, n: int) -> Opinion:
-    """An opinion on some rows as one on all, silent on the others."""
-    whole = _silent(n, present.distance.shape[1])
-    for all_rows, some in zip(whole[:3], present[:3], strict=True):
-        all_rows[rows] = some
-    return Opinion(*whole[:3], *present[3:])
-
-
-def _silent(n: int, classes: int) -> Opinion:
-    """The opinion of a modality that says nothing of any row."""
-    return Opinion(
-        np.full(n, -1),
-        np.full((n, classes), np.inf),
-        np.zeros((n, classes), dtype=np.int64),
-        np.full(1, -1),
-        np.full(1, -1),
-        None,
-    )

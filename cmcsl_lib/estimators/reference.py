@@ -1,11 +1,14 @@
 """The paper's reference methods (Section IV-B) as classifiers."""
 
+from typing import Any, Self
+
 import numpy as np
+from numpy.typing import ArrayLike
 
 from ..files.errors import CmcslError
 from .base import ModalityClassifier
 from .cmcsl import SelfLabelingClassifier
-from .inputs import ONLY
+from .inputs import ONLY, Features
 
 
 class PrelabeledClassifier(ModalityClassifier):
@@ -15,13 +18,13 @@ class PrelabeledClassifier(ModalityClassifier):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion
-        As in `CMCSLClassifier`.
+    base_estimator, modalities, preprocessing, class_weight, fusion : optional
+        As for `CMCSLClassifier`.
 
     Attributes
     ----------
     classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
-        As in `CMCSLClassifier`.
+        As for `CMCSLClassifier`.
 
     Examples
     --------
@@ -31,8 +34,31 @@ class PrelabeledClassifier(ModalityClassifier):
     array([0])
     """
 
-    def _taught(self, views, codes, metadata):
-        return dict.fromkeys(views, codes)
+    def fit(self, X: Features, y: ArrayLike, **params: Any) -> Self:
+        """Train one classifier per modality on the labelled rows.
+
+        Parameters
+        ----------
+        X, y : array-like
+            As for `CMCSLClassifier.fit`.
+        **params : dict
+            Metadata for the `fit` of the base estimator.
+
+        Returns
+        -------
+        self
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the input is not as described; the message names it.
+        """
+        matrix, codes = self._validate(X, y)
+        modalities = self._preprocess(matrix, fit=True)
+        metadata = self._route(params, "fit", len(codes))
+        self.estimators_ = self._train(modalities, dict.fromkeys(modalities, codes), codes, metadata)
+        return self
 
 
 class FullyLabeledClassifier(PrelabeledClassifier):
@@ -40,16 +66,20 @@ class FullyLabeledClassifier(PrelabeledClassifier):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion
-        As in `CMCSLClassifier`.
+    base_estimator, modalities, preprocessing, class_weight, fusion : optional
+        As for `CMCSLClassifier`.
 
     Attributes
     ----------
     classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
-        As in `CMCSLClassifier`.
+        As for `CMCSLClassifier`.
 
     Examples
     --------
+    >>> X = [[0., 1.], [1., 8.], [9., 2.], [8., 9.]]
+    >>> FullyLabeledClassifier(preprocessing="STD").fit(X, [0, 0, 1, 1]).predict([[2., 5.]])
+    array([0])
+
     All labels are needed:
 
     >>> FullyLabeledClassifier().fit([[0., 1.], [1., 0.], [1., 1.]], [0, 1, -1])
@@ -57,14 +87,15 @@ class FullyLabeledClassifier(PrelabeledClassifier):
     cmcsl_lib.files.errors.CmcslError: y must have a label in every row for full labelling, got 1 row without one.
     """
 
-    def _taught(self, views, codes, metadata):
+    def _validate(self, X: Features, y: ArrayLike, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        matrix, codes = super()._validate(X, y, classes)
         missing = np.count_nonzero(codes < 0)
         if missing:
             raise CmcslError(
                 f"y must have a label in every row for full labelling, got {missing} "
                 f"{'row' if missing == 1 else 'rows'} without one."
             )
-        return super()._taught(views, codes, metadata)
+        return matrix, codes
 
 
 class LateFusionClassifier(PrelabeledClassifier):
@@ -75,13 +106,23 @@ class LateFusionClassifier(PrelabeledClassifier):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion
-        As in `CMCSLClassifier`.
+    base_estimator, modalities, preprocessing, class_weight, fusion : optional
+        As for `CMCSLClassifier`.
 
     Attributes
     ----------
     classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
-        As in `CMCSLClassifier`.
+        As for `CMCSLClassifier`.
+
+    Examples
+    --------
+    The row is not clear in the first modality, but in the second.
+
+    >>> import numpy as np
+    >>> X = np.array([[0., 0.], [1., 1.], [2., 8.], [3., 9.]])
+    >>> fusion = LateFusionClassifier(modalities={"visual": [0], "text": [1]}, preprocessing="RAW")
+    >>> fusion.fit(X, [0, 0, 1, 1]).predict([[1.5, 7.]])
+    array([1])
     """
 
 
@@ -92,17 +133,27 @@ class EarlyFusionClassifier(PrelabeledClassifier):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion
-        As in `CMCSLClassifier`; there is nothing that `fusion` could combine.
+    base_estimator, modalities, preprocessing, class_weight, fusion : optional
+        As for `CMCSLClassifier`; there is nothing that `fusion` could combine.
 
     Attributes
     ----------
     classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
-        As in `CMCSLClassifier`, with the one modality "all".
+        As for `CMCSLClassifier`, with the one modality "all".
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0., 0.], [1., 1.], [2., 8.], [3., 9.]])
+    >>> fusion = EarlyFusionClassifier(modalities={"visual": [0], "text": [1]}, preprocessing="RAW")
+    >>> fusion.fit(X, [0, 0, 1, 1]).predict([[1.5, 7.]])
+    array([1])
     """
 
-    def _grouped(self, columns):
-        return {ONLY: np.concatenate(list(columns.values()))}
+    def _validate(self, X: Features, y: ArrayLike, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+        matrix, codes = super()._validate(X, y, classes)
+        self.modalities_ = {ONLY: np.concatenate(list(self.modalities_.values()))}
+        return matrix, codes
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -115,8 +166,8 @@ class UnimodalClassifier(SelfLabelingClassifier):
 
     Parameters
     ----------
-    base_estimator, modalities, preprocessing, class_weight, fusion, propagator, min_margin
-        As in `CMCSLClassifier`. A margin is that within the modality.
+    base_estimator, modalities, preprocessing, class_weight, fusion, propagator, min_margin : optional
+        As for `CMCSLClassifier`. A margin is that within the modality.
 
     Attributes
     ----------
@@ -125,7 +176,7 @@ class UnimodalClassifier(SelfLabelingClassifier):
     transduction_, deciding_modality_, distance_, margin_, seed_row_
         The same of the surest modality of each row. With several modalities no classifier was trained on these.
     classes_, estimators_, modalities_, preprocessors_, n_features_in_, feature_names_in_
-        As in `CMCSLClassifier`.
+        As for `CMCSLClassifier`.
 
     Examples
     --------
@@ -136,5 +187,5 @@ class UnimodalClassifier(SelfLabelingClassifier):
     (array([0, 0, 1, 1]), array([0, 1, 0, 1]))
     """
 
-    def _teachers(self, modality):
+    def _teachers(self, modality: str) -> list[str]:
         return [modality]

@@ -4,6 +4,7 @@ A strategy turns the distances of one modality into numbers that are compared wi
 the surer. It does not change what a modality says itself, only how much it is trusted.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
@@ -14,31 +15,31 @@ from ..method.labeling import nearest
 from .propagation import Opinion
 
 
-def as_they_are(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
+def _as_they_are(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
     """``distance``, the paper's: distances as they are, comparable only as far as preprocessing made them so."""
     return opinion.distance
 
 
-def by_rank(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
+def _by_rank(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
     """``rank``: share of the modality's unlabelled rows that lie at most so far from their seeds."""
-    own = np.sort(_own(opinion)[_unlabeled_with_opinion(opinion, labeled)])
+    own = np.sort(opinion.distance[_pseudo_labels(opinion, labeled)])
     shares = np.searchsorted(own, opinion.distance, side="right") / max(len(own), 1)
     return np.where(np.isinf(opinion.distance), np.inf, shares)
 
 
-def by_scale(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
+def _by_scale(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
     """``scale``: distance divided by the mean distance of the unlabelled rows of the same cluster.
 
     A cluster without such rows, or whose rows all lie on the seed, takes the mean of the whole modality.
     """
-    unlabeled = _unlabeled_with_opinion(opinion, labeled)
-    own, clusters = _own(opinion)[unlabeled], opinion.cluster[unlabeled, opinion.label[unlabeled]]
+    pseudo_labels = _pseudo_labels(opinion, labeled)
+    own, clusters = opinion.distance[pseudo_labels], opinion.cluster[pseudo_labels]
     counts = np.bincount(clusters, minlength=len(opinion.seeds))
     means = np.bincount(clusters, own, len(opinion.seeds)) / np.maximum(counts, 1)
     return opinion.distance / np.where(means > 0, means, _mean(own))[opinion.cluster]
 
 
-def by_probability(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
+def _by_probability(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
     """``probability``: 1 - probability of the class, from distances d_c to each class as softmax(-d_c / t).
 
     The temperature t is the one at which the seeds, each judged by the others alone, are most likely to be what they
@@ -48,7 +49,7 @@ def by_probability(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
     if opinion.seed_distance is None:
         return opinion.distance
     spoken = opinion.label >= 0
-    logs = _log_probabilities(opinion.distance[spoken], temperature(opinion, labeled))
+    logs = _log_probabilities(opinion.distance[spoken], _temperature(opinion, opinion.seed_distance, labeled))
     table = np.full_like(opinion.distance, np.inf)
     # The sum over the other classes: 1 - p would round to 0 where p is close to 1.
     others = [np.delete(logs, label, axis=1) for label in range(logs.shape[1])]
@@ -56,19 +57,17 @@ def by_probability(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
     return table
 
 
-def temperature(opinion: Opinion, labeled: np.ndarray) -> float:
-    """Temperature of `by_probability`, in the unit of the distances.
+def _temperature(opinion: Opinion, seed_distance: np.ndarray, labeled: np.ndarray) -> float:
+    """Temperature of `_by_probability`, in the unit of the distances.
 
-    Notes
-    -----
-    Few seeds are often told apart without an error, and would be most likely at temperature 0. As in Platt's
+    Few seeds are often separated without an error, and would be most likely at temperature 0. As in Platt's
     calibration, each of N is therefore taken for a member of its class with weight (N + 1) / (N + 2) only.
     """
-    own_class = opinion.seed_distance[np.arange(len(opinion.seeds)), opinion.seed_label]
+    own_class = seed_distance[np.arange(len(opinion.seeds)), opinion.seed_label]
     judged = np.isfinite(own_class)
-    distances = opinion.seed_distance[judged][:, np.unique(opinion.seed_label)]
+    distances = seed_distance[judged][:, np.unique(opinion.seed_label)]
     if not judged.any() or distances.shape[1] < 2:
-        return _mean(_own(opinion)[_unlabeled_with_opinion(opinion, labeled)])
+        return _mean(opinion.distance[_pseudo_labels(opinion, labeled)])
     unit = _mean(distances)
     right = np.unique(opinion.seed_label) == opinion.seed_label[judged][:, None]
     weight = (judged.sum() + 1) / (judged.sum() + 2)
@@ -80,19 +79,20 @@ def temperature(opinion: Opinion, labeled: np.ndarray) -> float:
     return unit * np.exp(minimize_scalar(loss, bounds=(-10, 10), method="bounded").x)
 
 
-#: Names of the strategies; each takes an opinion and which rows are labelled, and returns an array of shape (n, k).
-EXCHANGES = {"distance": as_they_are, "rank": by_rank, "scale": by_scale, "probability": by_probability}
+#: By the name of each strategy, the function that turns an opinion's distances, shape (n, k), into comparable ones; it
+#: takes the opinion and a mask of the labelled rows.
+EXCHANGES = {"distance": _as_they_are, "rank": _by_rank, "scale": _by_scale, "probability": _by_probability}
 
 
 class Decision(NamedTuple):
-    """Cross-modal pseudo-labels, and where each comes from.
+    """Pseudo-labels on which modalities agreed, and where each comes from.
 
-    Attributes
+    Parameters
     ----------
     label : ndarray of shape (n,), dtype int64
-        -1 where no modality says anything.
-    modality : ndarray of shape (n,), dtype int64
-        Index of the one that decided, the first for labelled rows, -1 where none did.
+        Known or pseudo-label, -1 where no modality says anything or the margin is too small.
+    modality : ndarray of shape (n,), dtype object
+        Name of the one that decided, the first for labelled rows, None where none did.
     distance : ndarray of shape (n,), dtype float64
         In the deciding modality, from its seed, or 1 - probability by a propagator; NaN where none decided.
     margin : ndarray of shape (n,), dtype float64
@@ -109,35 +109,46 @@ class Decision(NamedTuple):
     seed: np.ndarray
 
 
-def decide(opinions: list[Opinion], tables: list[np.ndarray], labeled: np.ndarray) -> Decision:
+def decide(
+    opinions: Mapping[str, Opinion], comparable: Mapping[str, np.ndarray], codes: np.ndarray, min_margin: float
+) -> Decision:
     """NEAREST: each row takes the label of the modality that is surest of it.
 
     Parameters
     ----------
-    opinions : list of Opinion
-        One per modality; a tie goes to the one that stands first.
-    tables : list of ndarray of shape (n, k)
-        Their distances, made comparable.
-    labeled : ndarray of shape (n,), dtype bool
-        Rows whose label is known.
+    opinions : dict of str to Opinion
+        Of the modalities that decide; a tie goes to the one that stands first.
+    comparable : dict of str to ndarray of shape (n, k)
+        Their distances, made comparable by one of `EXCHANGES`.
+    codes : ndarray of shape (n,), dtype int64
+        Class of each labelled row, -1 for the others. A labelled row keeps its label.
+    min_margin : float in [0, 1]
+        Pseudo-labels with a smaller margin are taken back.
+
+    Returns
+    -------
+    Decision
+        Of all rows.
     """
-    rows = np.arange(len(labeled))
+    rows, labeled = np.arange(len(codes)), codes >= 0
     sure = [
-        np.where(opinion.label < 0, np.inf, np.where(labeled, 0, table[rows, opinion.label]))
-        for opinion, table in zip(opinions, tables, strict=True)
+        np.where(opinion.label < 0, np.inf, np.where(labeled, 0, comparable[name][rows, opinion.label]))
+        for name, opinion in opinions.items()
     ]
-    label, modality = nearest([opinion.label for opinion in opinions], sure)
-    decided = np.isfinite(np.min(sure, axis=0))
+    label, modality = nearest([opinion.label for opinion in opinions.values()], sure)
+    best = np.min(sure, axis=0)
+    decided = np.isfinite(best)
     label, modality = np.where(decided, label, -1), np.where(decided, modality, -1)
-    distance = np.stack([opinion.distance for opinion in opinions])[modality, rows, label]
-    seed = np.stack([opinion.seeds[opinion.cluster[rows, label]] for opinion in opinions])[modality, rows]
-    margin = _margin(np.min(sure, axis=0), np.stack(tables), label)
-    margin[labeled] = 1.0
+    distance = np.stack([opinion.distance for opinion in opinions.values()])[modality, rows, label]
+    seed = np.stack([opinion.seeds[opinion.cluster[rows, label]] for opinion in opinions.values()])[modality, rows]
+    margin = _margin(best, np.stack([comparable[name] for name in opinions]), label)
+    margin = np.where(labeled, 1.0, margin) * decided
     return Decision(
-        label,
-        modality,
+        # A labelled row keeps its label also where it has none of these modalities.
+        np.where(labeled, codes, np.where(margin < min_margin, -1, label)),
+        np.array([*opinions, None], dtype=object)[modality],
         np.where(decided, distance, np.nan),
-        np.where(decided, margin, 0.0),
+        margin,
         np.where(decided, seed, -1),
     )
 
@@ -152,18 +163,14 @@ def _margin(best: np.ndarray, tables: np.ndarray, label: np.ndarray) -> np.ndarr
     return 1 - np.minimum(ratio, 1)
 
 
-def _own(opinion: Opinion) -> np.ndarray:
-    """Distance of each row to its own label."""
-    return opinion.distance[np.arange(len(opinion.label)), opinion.label]
-
-
-def _unlabeled_with_opinion(opinion: Opinion, labeled: np.ndarray) -> np.ndarray:
-    """Unlabelled rows of which the modality says something, as a mask."""
-    return (opinion.label >= 0) & ~labeled
+def _pseudo_labels(opinion: Opinion, labeled: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Unlabelled rows of which the modality says something, and their labels: an index into arrays of shape (n, k)."""
+    rows = np.flatnonzero((opinion.label >= 0) & ~labeled)
+    return rows, opinion.label[rows]
 
 
 def _mean(distances: np.ndarray) -> float:
-    """Their mean, 1 if it can't divide anything."""
+    """Mean distance as a unit: 1 where all are 0, or there are none."""
     return float(distances.mean()) if distances.any() else 1.0
 
 

@@ -19,6 +19,7 @@ def creators_alone(corpus: str, names: list[str] | str | None = None) -> pd.Seri
     Parameters
     ----------
     corpus : str
+        Name of the corpus.
     names : list of str or str, optional
         Datasets; default: all.
 

@@ -12,9 +12,14 @@ def exchange_table(features: Features, protocol: Protocol, budget: int, preproce
 
     Parameters
     ----------
+    features : Features
+        Of one dataset.
+    protocol : Protocol
+        Decides on halves, seeds, preprocessing and distances.
     budget : int
         Seeds per class.
     preprocessing : {"RAW", "L2", "STD", "MM", "L2STD"}
+        Of both modalities.
 
     Returns
     -------

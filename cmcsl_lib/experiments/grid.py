@@ -44,6 +44,12 @@ class Experiment:
 
     Parameters
     ----------
+    number : {1, 2, 3}
+        As in the paper.
+    methods : tuple of str
+        Some of `METHODS`.
+    preprocessings : tuple of str
+        Some of RAW, L2, STD, MM, L2STD.
     classifiers : tuple of str
         Those that it compares, or the one that its tables show unless they say otherwise.
     """
@@ -69,6 +75,16 @@ EXPERIMENTS = {
 def experiment(number: int | str) -> Experiment:
     """The experiment of that number.
 
+    Parameters
+    ----------
+    number : int or str
+        1 to 3.
+
+    Returns
+    -------
+    Experiment
+        What it varies.
+
     Raises
     ------
     CmcslError
@@ -81,9 +97,10 @@ def experiment(number: int | str) -> Experiment:
 class Fit(NamedTuple):
     """Labels that one classifier is trained on.
 
-    Attributes
+    Parameters
     ----------
     method, modality : str
+        Names as in the scores table.
     budget : int
         0 where all labels are given.
     rows, labels : ndarray of shape (m,), dtype int64
@@ -115,10 +132,18 @@ def run_fold(
 
     Parameters
     ----------
-    number : int
+    features : Features
+        Of one dataset.
+    protocol : Protocol
+        Decides how it is done.
+    number : {1, 2, 3}
         The experiment.
     classifiers : tuple of {"GNB", "LR", "CART"}
+        Those to train.
+    budgets : tuple of int
+        Seeds per class.
     fold : Fold
+        One of `Protocol.divide`.
 
     Returns
     -------
@@ -128,41 +153,49 @@ def run_fold(
     repetition, half, training, test = fold
     y, y_test = features.y[training], features.y[test]
     varied = experiment(number)
-    halves = {
-        name: (matrix[training], matrix[test]) for name, matrix in zip(MODALITIES, features.modalities, strict=True)
-    }
+    matrices = dict(zip(MODALITIES, features.modalities, strict=True))
     if "EF" in varied.methods:
-        halves["both"] = tuple(np.hstack(pair) for pair in zip(*halves.values(), strict=True))
-    rows = []
+        matrices["both"] = np.hstack(features.modalities)
+    rows: list[tuple] = []
     for preprocessing in varied.preprocessings:
-        X = {name: protocol.preprocess(*pair, preprocessing) for name, pair in halves.items()}
+        X = {name: protocol.preprocess(each[training], each[test], preprocessing) for name, each in matrices.items()}
         fits = list(full_fits(y, protocol, varied.methods))
         if varied.takes_budgets:
             fits += self_labeled_fits(X, y, protocol, budgets, repetition, half)
         for classifier in classifiers:
             fitted, predicted = predictions(X, fits, classifier, protocol, "LF" in varied.methods)
-            for fit, score in zip(fitted, naive_bayes.balanced_accuracies(y_test, predicted), strict=True):
-                rows.append(
-                    (
-                        features.corpus,
-                        protocol.name,
-                        features.dataset,
-                        fit.modality,
-                        fit.method,
-                        preprocessing,
-                        classifier,
-                        fit.budget,
-                        repetition,
-                        half,
-                        score,
-                        fit.accuracy,
-                    )
+            scores = naive_bayes.balanced_accuracies(y_test, predicted)
+            named = (features.corpus, protocol.name, features.dataset)
+            rows += [
+                (
+                    *named,
+                    fit.modality,
+                    fit.method,
+                    preprocessing,
+                    classifier,
+                    fit.budget,
+                    repetition,
+                    half,
+                    score,
+                    fit.accuracy,
                 )
+                for fit, score in zip(fitted, scores, strict=True)
+            ]
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 
 def full_fits(y: np.ndarray, protocol: Protocol, methods: tuple[str, ...]) -> Iterator[Fit]:
-    """FULL in each modality and EF, the methods that are trained on all true labels."""
+    """FULL in each modality and EF, the methods that are trained on all true labels.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n,), dtype int64
+        True class of each training row.
+    protocol : Protocol
+        Decides on the weights.
+    methods : tuple of str
+        Those that are wanted.
+    """
     weights = protocol.weights(y, y)[y]
     for method, modality in (("FULL", "visual"), ("FULL", "text"), ("EF", "both")):
         if method in methods:
@@ -177,7 +210,21 @@ def self_labeled_fits(
     repetition: int,
     fold: int,
 ) -> Iterator[Fit]:
-    """PRE, UNI and CMCSL in each modality, for every budget."""
+    """PRE, UNI and CMCSL in each modality, for every budget.
+
+    Parameters
+    ----------
+    X : dict of str to tuple of ndarray
+        Preprocessed training and test rows by modality.
+    y : ndarray of shape (n,), dtype int64
+        True class of each training row.
+    protocol : Protocol
+        Decides on seeds, distances and weights.
+    budgets : tuple of int
+        Seeds per class.
+    repetition, fold : int
+        Of the `Fold`.
+    """
     seeds = {budget: protocol.draw_seeds(y, budget, repetition, fold) for budget in budgets}
     of_modality = [clusterings(X[name][0], list(seeds.values())) for name in MODALITIES]
     scales = [protocol.distance_scale(X[name][0]) for name in MODALITIES]
@@ -200,12 +247,25 @@ def predictions(
 ) -> tuple[list[Fit], np.ndarray]:
     """Train every fit, and predict the classes of the test rows; LF, made of FULL's probabilities, comes last.
 
+    Parameters
+    ----------
+    X : dict of str to tuple of ndarray
+        Preprocessed training and test rows by modality.
+    fits : list of Fit
+        What to train.
+    classifier : {"GNB", "LR", "CART"}
+        What each is trained with.
+    protocol : Protocol
+        Decides on the fusion.
+    late_fusion : bool
+        Whether LF is wanted.
+
     Returns
     -------
     fits : list of Fit, of length f
     predicted : ndarray of shape (f, m), dtype int64
     """
-    train = naive_bayes_predictions if classifier == "GNB" else partial(single_predictions, classifier)
+    train = _naive_bayes_predictions if classifier == "GNB" else partial(_single_predictions, classifier)
     predicted, support = np.empty((len(fits) + late_fusion, len(X["visual"][1])), dtype=np.int64), []
     for modality, (training, test) in X.items():
         own = [number for number, fit in enumerate(fits) if fit.modality == modality]
@@ -217,19 +277,19 @@ def predictions(
     return fits, predicted
 
 
-def new_classifier(name: str) -> "ClassifierMixin":
+def _new_classifier(name: str) -> "ClassifierMixin":
     """An unfitted classifier of scikit-learn, one of `CLASSIFIERS`."""
     module, classifier, parameters = CLASSIFIERS[name]
     return getattr(import_module(module), classifier)(**parameters)
 
 
-def single_predictions(
+def _single_predictions(
     classifier: str, fits: list[Fit], training: np.ndarray, test: np.ndarray, late_fusion: bool
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Classes predicted by the fits of one modality, and for late fusion the probabilities that FULL gives."""
     labels, probabilities = [], []
     for fit in fits:
-        model = new_classifier(classifier)
+        model = _new_classifier(classifier)
         model.fit(training[fit.rows], fit.labels, sample_weight=fit.weights)
         labels.append(model.predict(test))
         if late_fusion and fit.method == "FULL":
@@ -237,10 +297,10 @@ def single_predictions(
     return labels, probabilities
 
 
-def naive_bayes_predictions(
+def _naive_bayes_predictions(
     fits: list[Fit], training: np.ndarray, test: np.ndarray, late_fusion: bool
 ) -> tuple[np.ndarray, list[np.ndarray]]:
-    """What `single_predictions` gives for naive Bayes, all fits at once."""
+    """What `_single_predictions` gives for naive Bayes, all fits at once."""
     classes = 1 + max(fit.labels.max() for fit in fits)
     # PRE is trained on the seeds alone, the others on all rows.
     few = [number for number, fit in enumerate(fits) if fit.method == "PRE"]
@@ -263,6 +323,22 @@ def naive_bayes_predictions(
 
 def check_run(features: Features, protocol: Protocol, number: int, budgets: tuple[int, ...]) -> list[Fold]:
     """The folds of a run, once it is clear that it can be done.
+
+    Parameters
+    ----------
+    features : Features
+        Of one dataset.
+    protocol : Protocol
+        Decides how it is done.
+    number : {1, 2, 3}
+        The experiment.
+    budgets : tuple of int
+        Seeds per class.
+
+    Returns
+    -------
+    list of Fold
+        All ten.
 
     Raises
     ------
@@ -293,13 +369,20 @@ def run_dataset(
     Parameters
     ----------
     features : Features
+        Of one dataset.
     protocol : Protocol
-    number : int
+        Decides how it is done.
+    number : {1, 2, 3}
         The experiment.
     classifiers : tuple of {"GNB", "LR", "CART"}, optional
         Default: the experiment's own.
     budgets : tuple of int
         Seeds per class.
+
+    Returns
+    -------
+    DataFrame
+        Columns `scores.COLUMNS`.
 
     Raises
     ------

@@ -23,7 +23,7 @@ BUDGETS = tuple(range(1, 21))
 class Fold(NamedTuple):
     """One fold of the 5x2 cross-validation: a classifier is trained on one half of a dataset and tested on the other.
 
-    Attributes
+    Parameters
     ----------
     repetition : int
         0 to 4.
@@ -187,6 +187,16 @@ PROTOCOLS = {
 def protocol(name: Protocol | str) -> Protocol:
     """The protocol of that name, ``strict`` or ``paper``; a `Protocol` is returned as it is.
 
+    Parameters
+    ----------
+    name : Protocol or {"strict", "paper"}
+        A protocol or its name.
+
+    Returns
+    -------
+    Protocol
+        The protocol itself.
+
     Raises
     ------
     CmcslError
@@ -231,6 +241,15 @@ def splits(y: np.ndarray, creators: np.ndarray | None = None) -> Iterator[Fold]:
 def check_budgets(features: Features, budgets: Sequence[int], folds: Sequence[Fold]) -> None:
     """Raise unless every budget can be drawn from every class in every training half.
 
+    Parameters
+    ----------
+    features : Features
+        Of one dataset.
+    budgets : sequence of int
+        Seeds per class.
+    folds : sequence of Fold
+        Those that the budgets are drawn in.
+
     Raises
     ------
     CmcslError
@@ -252,6 +271,20 @@ def drawable_budgets(
     """Those budgets that every class of some datasets can give in a training half; if none can, the largest that can.
 
     Where features are not on this machine, all of them.
+
+    Parameters
+    ----------
+    corpus : str
+        Name of the corpus.
+    names : sequence of str or str, optional
+        Datasets; default: all.
+    budgets : sequence of int
+        Seeds per class that are wanted.
+
+    Returns
+    -------
+    tuple of int
+        At least one.
     """
     try:
         sizes = [np.bincount(load_features(corpus, name).y).min() for name in datasets(corpus, names)]

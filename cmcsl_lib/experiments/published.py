@@ -1,8 +1,9 @@
 """The paper's own numbers: its printed tables, and the authors' score arrays as the same tidy table as every other."""
 
 import io
+from collections.abc import Collection
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,8 @@ from ..files.checksums import file_sha256, read_checked
 from ..files.errors import Absent, CmcslError, check_choice
 from ..files.paths import explain_write_errors, folder_from_environment, home, readable_path, remove_stale, shipped
 from ..files.tables import reading
+from ..method.preprocessing import PREPROCESSINGS
+from .protocol import BUDGETS
 from .scores import COLUMNS
 
 COMMIT = "43e7023116f9e3242a50ee40cd67b8f54da005e0"
@@ -19,7 +22,15 @@ BASE_URL = f"https://raw.githubusercontent.com/w4k2/cmcsl/{COMMIT}/scores/"
 
 
 class Published(NamedTuple):
-    """What one file of the authors must hold."""
+    """What one file of the authors must hold.
+
+    Parameters
+    ----------
+    sha256 : str
+        Its checksum.
+    shape : tuple of int
+        Of its array.
+    """
 
     sha256: str
     shape: tuple[int, ...]
@@ -68,24 +79,40 @@ REGISTRY = {
 MODALITY_FILES = {"visual": "m1", "text": "m2"}
 CLASSIFIERS = ("GNB", "LR", "CART")
 METHODS = ("FULL", "PRE", "UNI", "CMCSL")
-PREPROCESSINGS = ("RAW", "L2", "STD", "MM", "L2STD")
-BUDGETS = tuple(range(1, 21))
 #: What stands in the column of the rows in the last lines of a table, where ranks are averaged.
 AVERAGE_RANK = "average_rank"
 
 
 def published_folder() -> Path:
-    """Where the authors' arrays are looked for: CMCSL_PUBLISHED_SCORES, else published-scores in CMCSL_HOME."""
+    """Where the authors' arrays are looked for: CMCSL_PUBLISHED_SCORES, else published-scores in CMCSL_HOME.
+
+    Returns
+    -------
+    Path
+        The file or folder need not exist.
+    """
     return folder_from_environment("CMCSL_PUBLISHED_SCORES", home() / "published-scores")
 
 
 def published_files() -> list[Path]:
-    """Where each of the authors' arrays should lie."""
+    """Where each of the authors' arrays should lie.
+
+    Returns
+    -------
+    list of Path
+        The files need not exist.
+    """
     return [published_folder() / name for name in REGISTRY]
 
 
 def available() -> bool:
-    """Whether all of the authors' arrays are there."""
+    """Whether all of the authors' arrays are there.
+
+    Returns
+    -------
+    bool
+        True if so.
+    """
     return all(path.is_file() for path in published_files())
 
 
@@ -152,8 +179,8 @@ def load_published(experiment: int) -> pd.DataFrame:
     CmcslError
         If there is no such experiment, or a file is missing or not the published one.
     """
-    check_choice(str(experiment), READERS, "experiment")
-    scores = pd.concat(READERS[str(experiment)](), ignore_index=True)
+    reader = READERS[check_choice(str(experiment), READERS, "experiment")]
+    scores = pd.concat(reader(), ignore_index=True)
     scores["repetition"], scores["fold"] = scores["fold"] // 2, scores["fold"] % 2
     scores = scores.assign(corpus="mm-imdb", protocol="published", pseudo_label_accuracy=np.nan)
     return scores[list(COLUMNS)]
@@ -215,13 +242,13 @@ def _array(stem: str) -> np.ndarray:
     return array
 
 
-def _tidy(array: np.ndarray, **axes) -> pd.DataFrame:
+def _tidy(array: np.ndarray, **axes: Collection[Any]) -> pd.DataFrame:
     """One row per value of an array, one column per named axis."""
     index = pd.MultiIndex.from_product(list(axes.values()), names=list(axes))
     return index.to_frame(index=False).assign(balanced_accuracy=array.ravel())
 
 
-def _methods(array: np.ndarray, **further) -> list[pd.DataFrame]:
+def _methods(array: np.ndarray, **further: Collection[Any]) -> list[pd.DataFrame]:
     """Scores of axes dataset, method, budget, fold, ...: FULL once, with budget 0, and the others by budget."""
     full = _tidy(array[:, 0, 0], dataset=MM_IMDB, fold=range(10), **further).assign(method="FULL", budget=0)
     rest = _tidy(array[:, 1:], dataset=MM_IMDB, method=METHODS[1:], budget=BUDGETS, fold=range(10), **further)
@@ -242,9 +269,7 @@ def printed_table(number: int | str) -> pd.DataFrame:
         Only the rows and columns that the paper prints. Averaged ranks stand in rows with dataset (or budget)
         "average_rank"; verdict columns hold what could be read, else are missing.
     """
-    number = str(number)
-    check_choice(number, PRINTED, "table")
-    return PRINTED[number]()
+    return PRINTED[check_choice(str(number), PRINTED, "table")]()
 
 
 def paper_claims() -> pd.DataFrame:
@@ -301,39 +326,30 @@ def _rank_rows(name: str, groups: tuple[str, ...], labelled: bool = False) -> pd
     return pd.DataFrame(rows)
 
 
-def _with_verdicts(values: pd.DataFrame, name: str) -> pd.DataFrame:
-    """Put the verdicts that could be read into the rows of a table."""
-    verdicts = _csv(name)
+def _with_verdicts(name: str, table: str, ranks: str = "") -> pd.DataFrame:
+    """The rows of a table with the verdicts that could be read, then, if it has any, those of averaged ranks."""
+    values, verdicts = _csv(name), _csv(f"{table}_verdicts")
     keys = [column for column in verdicts.columns if column not in ("column", "better_than")]
     wide = verdicts.pivot(index=keys, columns="column", values="better_than").add_suffix("_better_than")
-    return values.merge(wide.reset_index(), on=keys, how="left")
+    rows = values.merge(wide.reset_index(), on=keys, how="left")
+    return pd.concat([rows, _rank_rows(ranks, ("binary",))], ignore_index=True) if ranks else rows
 
 
 def _table_7() -> pd.DataFrame:
-    ranks = _with_verdicts(_csv("table_7_other_classifiers_ranks"), "table_7_verdicts")
+    ranks = _with_verdicts("table_7_other_classifiers_ranks", "table_7")
     ranks.insert(2, "dataset", AVERAGE_RANK)
     ranks.insert(3, "modality", "both")
     return ranks
 
 
-def _with_ranks(values: pd.DataFrame, ranks: pd.DataFrame) -> pd.DataFrame:
-    return pd.concat([values, ranks], ignore_index=True)
-
-
 PRINTED = {
     "1": lambda: _csv("table_1_datasets"),
     "2": lambda: _rank_rows("table_2_classifiers_ranks", ("binary", "multiclass"), labelled=True),
-    "3": lambda: _with_ranks(
-        _with_verdicts(_csv("table_3_preprocessing_binary"), "table_3_verdicts"),
-        _rank_rows("table_3_4_preprocessing_ranks", ("binary",)),
-    ),
+    "3": lambda: _with_verdicts("table_3_preprocessing_binary", "table_3", "table_3_4_preprocessing_ranks"),
     "4": lambda: _rank_rows("table_3_4_preprocessing_ranks", ("multiclass",)),
-    "5": lambda: _with_ranks(
-        _with_verdicts(_csv("table_5_methods_binary"), "table_5_verdicts"),
-        _rank_rows("table_5_6_methods_ranks", ("binary",)),
-    ),
+    "5": lambda: _with_verdicts("table_5_methods_binary", "table_5", "table_5_6_methods_ranks"),
     "6": lambda: _rank_rows("table_5_6_methods_ranks", ("multiclass",)),
     "7": _table_7,
-    "8": lambda: _with_verdicts(_csv("table_8_budget_binary"), "table_8_verdicts"),
-    "9": lambda: _with_verdicts(_csv("table_9_budget_multiclass"), "table_9_verdicts"),
+    "8": lambda: _with_verdicts("table_8_budget_binary", "table_8"),
+    "9": lambda: _with_verdicts("table_9_budget_multiclass", "table_9"),
 }

@@ -45,11 +45,15 @@ class Job:
     Parameters
     ----------
     corpus, dataset : str
+        Names.
     protocol : Protocol
+        Decides how it is done.
     number : int or str
         The experiment, or the name of a study (`studies.results.StudyJob`).
-    classifiers : tuple of str
+    classifiers : tuple of {"GNB", "LR", "CART"}
+        Those to train.
     budgets : tuple of int
+        Seeds per class.
     """
 
     corpus: str
@@ -116,22 +120,32 @@ class Job:
 
     def check(self, features: Features) -> list[Fold]:
         """The folds, once it is clear that the work can be done; raises `CmcslError` if it can't."""
-        return check_run(features, self.protocol, self.number, self.budgets)
+        return check_run(features, self.protocol, int(self.number), self.budgets)
 
     def run(self, features: Features, fold: Fold) -> pd.DataFrame:
         """Scores of one fold."""
-        return run_fold(features, self.protocol, self.number, self.classifiers, self.budgets, fold)
+        return run_fold(features, self.protocol, int(self.number), self.classifiers, self.budgets, fold)
 
 
 def find_scores(job: Job) -> dict[str, pd.DataFrame]:
     """Kept or shipped scores by classifier: of those that hold all budgets.
+
+    Parameters
+    ----------
+    job : Job
+        Which scores they are.
+
+    Returns
+    -------
+    dict of str to DataFrame
+        Columns `scores.COLUMNS`.
 
     Raises
     ------
     CmcslError
         If a file is damaged, or stands where that of another dataset belongs.
     """
-    by_classifier = {}
+    by_classifier: dict[str, pd.DataFrame] = {}
     for path in job.paths:
         scores = read_scores(path, job.key)
         if scores is None:
@@ -149,7 +163,7 @@ def find_scores(job: Job) -> dict[str, pd.DataFrame]:
     return by_classifier
 
 
-def keep_scores(scores: pd.DataFrame, job: Job) -> None:
+def _keep_scores(scores: pd.DataFrame, job: Job) -> None:
     """Write scores to CMCSL_HOME, beside what the file of the same features and protocol holds already."""
     earlier = read_scores(job.paths[0], job.key)
     # What names a row; files are sorted by it, so that they do not depend on what was computed when.
@@ -163,6 +177,22 @@ def run_task(job: Job, number: int, features: Features) -> tuple[Job, int, pd.Da
 
     One thread of linear algebra per task: several would add numbers up in another order, and scores must not depend
     on how many there are.
+
+    Parameters
+    ----------
+    job : Job
+        What to score.
+    number : int
+        Of the fold.
+    features : Features
+        Of the job's dataset.
+
+    Returns
+    -------
+    job, number
+        As given.
+    scores : DataFrame
+        Columns `scores.COLUMNS`.
 
     Raises
     ------
@@ -180,12 +210,35 @@ def run_task(job: Job, number: int, features: Features) -> tuple[Job, int, pd.Da
 
 
 def part_path(job: Job, number: int) -> Path:
-    """Where the scores of one fold are kept until all are there."""
+    """Where the scores of one fold are kept until all are there.
+
+    Parameters
+    ----------
+    job : Job
+        What is scored.
+    number : int
+        Of the fold.
+
+    Returns
+    -------
+    Path
+        The file or folder need not exist.
+    """
     return job.parts / f"{number}.parquet"
 
 
 def missing_folds(job: Job) -> list[int]:
     """Numbers of the folds that no earlier run has kept.
+
+    Parameters
+    ----------
+    job : Job
+        What is to be scored.
+
+    Returns
+    -------
+    list of int
+        In 0 to 9.
 
     Raises
     ------
@@ -193,10 +246,10 @@ def missing_folds(job: Job) -> list[int]:
         If the features are absent or damaged, or a budget can't be drawn.
     """
     features = load_features(job.corpus, job.dataset, job.protocol.features)
-    return [number for number, (*fold, _, _) in enumerate(job.check(features)) if not is_finished(job, number, fold)]
+    return [number for number, (*fold, _, _) in enumerate(job.check(features)) if not _is_finished(job, number, fold)]
 
 
-def is_finished(job: Job, number: int, fold: list[int]) -> bool:
+def _is_finished(job: Job, number: int, fold: list[int]) -> bool:
     """Whether the scores of a fold are there; those that were damaged since are computed again."""
     try:
         scores = read_scores(part_path(job, number), job.key)
@@ -211,6 +264,7 @@ def run_jobs(jobs: list[Job], workers: int = 1, scheduler: str | None = None) ->
     Parameters
     ----------
     jobs : list of Job
+        At least one.
     workers : int
         Processes on this machine, at most: they are started only where that pays.
     scheduler : str, optional
@@ -227,19 +281,19 @@ def run_jobs(jobs: list[Job], workers: int = 1, scheduler: str | None = None) ->
     left = {job: len(numbers) for job, numbers in missing.items()}
     for job in [job for job, number in left.items() if not number]:
         with locked(home() / "scores"):
-            collect(job)
-    with backend(workers, scheduler), progress(jobs[0], sum(left.values())) as advance:
-        for job, number, scores in results(tasks, sum(left.values()), 0 if scheduler else workers):
+            _collect(job)
+    with backend(workers, scheduler), _progress(jobs[0], sum(left.values())) as advance:
+        for job, number, scores in _results(tasks, sum(left.values()), 0 if scheduler else workers):
             left[job] -= 1
             # Another process may be about to collect the same dataset, or other scores of it.
             with locked(home() / "scores"):
                 write_scores(scores, part_path(job, number), job.key)
                 if not left[job]:
-                    collect(job)
+                    _collect(job)
             advance(job)
 
 
-def results(
+def _results(
     tasks: Iterable[tuple[Job, int, Features]], count: int, workers: int
 ) -> Iterator[tuple[Job, int, pd.DataFrame]]:
     """What `run_task` gives, as it is finished: by this process until starting others would save time.
@@ -268,7 +322,7 @@ def results(
     yield from Parallel(return_as="generator_unordered")(delayed(run_task)(*task) for task in tasks)
 
 
-def collect(job: Job) -> None:
+def _collect(job: Job) -> None:
     """Join the folds of a dataset, keep the scores, and remove the folds' files.
 
     Where another process had the same work to do and was first, the scores are there, and some folds are not.
@@ -280,7 +334,7 @@ def collect(job: Job) -> None:
                 f"Finished folds of {job.corpus}/{job.dataset} were taken away from {job.parts} during "
                 "the run: give the same command again, and it computes them again."
             )
-        keep_scores(pd.concat(parts), job)
+        _keep_scores(pd.concat(parts), job)
     shutil.rmtree(job.parts, ignore_errors=True)
     # Folds of other work on the same dataset may lie beside them.
     with suppress(OSError):
@@ -290,6 +344,13 @@ def collect(job: Job) -> None:
 @contextmanager
 def backend(workers: int, scheduler: str | None = None) -> Iterator[None]:
     """Where tasks run: in processes of this machine or on a dask.distributed cluster.
+
+    Parameters
+    ----------
+    workers : int
+        Processes on this machine.
+    scheduler : str, optional
+        Address of a dask.distributed scheduler, whose workers are used instead.
 
     Raises
     ------
@@ -323,8 +384,16 @@ def backend(workers: int, scheduler: str | None = None) -> Iterator[None]:
 
 
 @contextmanager
-def progress(job: Job, tasks: int) -> Iterator[Callable[[Job], None]]:
-    """A bar with the remaining time on a terminal, else one plain line now and then; on standard error."""
+def _progress(job: Job, tasks: int) -> Iterator[Callable[[Job], None]]:
+    """A bar with the remaining time on a terminal, else one plain line now and then; on standard error.
+
+    Parameters
+    ----------
+    job : Job
+        Whose title stands before the bar.
+    tasks : int
+        How many folds there are.
+    """
     from tqdm.auto import tqdm
 
     terminal = sys.stderr.isatty()
@@ -338,21 +407,6 @@ def progress(job: Job, tasks: int) -> Iterator[Callable[[Job], None]]:
                 print(f"{job.title}: {number} of {tasks} folds, last {last.corpus}/{last.dataset}", file=sys.stderr)
 
         yield advance
-
-
-def refuse(job: Job) -> None:
-    """Raise the error that tells how to compute the job's scores.
-
-    Raises
-    ------
-    Absent
-        Always; if its features are not on this machine either, it tells how to make those first.
-    """
-    load_features(job.corpus, job.dataset, job.protocol.features)
-    raise Absent(
-        f"There are no scores of {job.corpus}/{job.dataset} with {', '.join(job.classifiers)} for the "
-        f"{job.protocol.name} protocol: run `{job.command}` first."
-    )
 
 
 def load_scores(
@@ -372,19 +426,23 @@ def load_scores(
     Parameters
     ----------
     corpus : str
+        Name of the corpus.
     protocol : Protocol
+        Decides how they are computed.
     number : int or str
         The experiment, 1 to 3.
     datasets : list of str or str, optional
-        None means all of the corpus.
+        Default: all of the corpus.
     classifiers : tuple of {"GNB", "LR", "CART"}, optional
         Default: the experiment's own.
     budgets : tuple of int
         Seeds per class.
     compute : bool
         False raises where scores are missing.
-    workers, scheduler
-        As in `run_jobs`; the scores do not depend on them.
+    workers : int
+        As in `run_jobs`; the scores do not depend on it.
+    scheduler : str, optional
+        As in `run_jobs`.
 
     Returns
     -------
@@ -413,7 +471,24 @@ def load_scores(
 
 
 def scores_of(jobs: list[Job], compute: bool = True, workers: int = 1, scheduler: str | None = None) -> pd.DataFrame:
-    """Scores of jobs with the same classifiers; `load_scores` tells the parameters and the errors."""
+    """Scores of jobs with the same classifiers, computed where they are missing; errors are those of `load_scores`.
+
+    Parameters
+    ----------
+    jobs : list of Job
+        At least one.
+    compute : bool
+        False raises where scores are missing.
+    workers : int
+        Processes on this machine.
+    scheduler : str, optional
+        Address of a dask.distributed scheduler, whose workers are used instead.
+
+    Returns
+    -------
+    DataFrame
+        As `load_scores` returns it.
+    """
     classifiers = jobs[0].classifiers
     scores = {job: find_scores(job) for job in jobs}
     todo = {
@@ -422,7 +497,13 @@ def scores_of(jobs: list[Job], compute: bool = True, workers: int = 1, scheduler
         if set(classifiers) - set(by_classifier)
     }
     if todo and not compute:
-        refuse(next(iter(todo.values())))
+        job = next(iter(todo.values()))
+        # If the features are not on this machine either, this tells how to make those first.
+        load_features(job.corpus, job.dataset, job.protocol.features)
+        raise Absent(
+            f"There are no scores of {job.corpus}/{job.dataset} with {', '.join(job.classifiers)} for the "
+            f"{job.protocol.name} protocol: run `{job.command}` first."
+        )
     if todo:
         run_jobs(list(todo.values()), workers, scheduler)
         scores |= {job: find_scores(job) for job in todo}

@@ -32,9 +32,17 @@ def scores_paths(corpus: str, protocol: str, work: int | str, dataset: str) -> t
 
     Parameters
     ----------
-    corpus, protocol, dataset : str
+    corpus, protocol : str
+        Names.
     work : int or str
         Number of the experiment, or name of the study.
+    dataset : str
+        Name.
+
+    Returns
+    -------
+    own, shipped : Path
+        The files need not exist.
     """
     kind = "experiment" if isinstance(work, int) else "study"
     below = Path(protocol) / f"{kind}_{work}" / f"{dataset}.parquet"
@@ -48,6 +56,8 @@ def write_scores(scores: pd.DataFrame, path: Path, key: dict) -> None:
     ----------
     scores : DataFrame
         Columns `COLUMNS`, and after them any others of a study.
+    path : Path
+        Replaced if it exists.
     key : dict
         JSON values; `read_scores` gives the table only to who asks with an equal one.
     """
@@ -60,9 +70,16 @@ def read_scores(path: Path, key: dict | None = None) -> pd.DataFrame | None:
 
     Parameters
     ----------
+    path : Path
+        Written by `write_scores`.
     key : dict, optional
-        Must agree, as far as it says, with the one that they were written with; None takes the scores whatever
-        they come from.
+        Must agree, as far as it says, with the one that they were written with; None takes the scores whatever they
+        come from.
+
+    Returns
+    -------
+    DataFrame or None
+        Columns `COLUMNS`, and after them any others of a study.
 
     Raises
     ------

@@ -31,14 +31,27 @@ def source_scores(
     Parameters
     ----------
     source : str
-        A corpus, whose scores are found or computed, or ``published``: the authors' arrays, which were made
-        on MM-IMDb with their own protocol.
-    number : int
+        A corpus, whose scores are found or computed, or ``published``: the authors' arrays, which were made on MM-IMDb
+        with their own protocol.
+    number : {1, 2, 3}
         The experiment.
-    rules : Protocol or str
+    rules : Protocol or {"strict", "paper"}
         Of a corpus; the published scores have their own.
-    datasets, classifiers, budgets, compute, workers
-        As in `runs.load_scores`.
+    datasets : list of str or str, optional
+        Default: all.
+    classifiers : tuple of {"GNB", "LR", "CART"}, optional
+        Default: the experiment's own.
+    budgets : tuple of int
+        Seeds per class.
+    compute : bool
+        False raises where scores are missing.
+    workers : int
+        Processes on this machine.
+
+    Returns
+    -------
+    DataFrame
+        Columns `scores.COLUMNS`.
 
     Raises
     ------
@@ -79,5 +92,11 @@ def source_budgets(
     names : list of str or str, optional
         Datasets; default: all.
     budgets : sequence of int
+        Seeds per class that are wanted.
+
+    Returns
+    -------
+    tuple of int
+        At least one.
     """
     return tuple(budgets) if source == PUBLISHED else drawable_budgets(source, names, budgets)

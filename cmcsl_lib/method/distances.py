@@ -6,6 +6,7 @@ and ||s||, the distances of the row are calculated again from the differences x 
 """
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
@@ -37,17 +38,19 @@ def clusterings(X: np.ndarray, seeds: list[np.ndarray]) -> list[Clusters]:
     drawn = np.unique(np.concatenate(seeds))
     columns = [np.searchsorted(drawn, rows) for rows in seeds]
     fresh = _fresh(columns)
-    found = [Clusters(np.empty(len(X), dtype=np.int64), np.empty(len(X))) for _ in seeds]
+    clusters = [Clusters(np.empty(len(X), dtype=np.int64), np.empty(len(X))) for _ in seeds]
     vectors = X[drawn]
-    for part in _parts(len(X), len(drawn)):
+    from sklearn.utils import gen_batches
+
+    for part in gen_batches(len(X), max(1, MEMORY // (8 * len(drawn)))):
         inside = [rows[(rows >= part.start) & (rows < part.stop)] - part.start for rows in seeds]
-        for cluster, nearest in zip(found, _nearest(X[part], vectors, columns, fresh, inside), strict=True):
+        for cluster, nearest in zip(clusters, _nearest(X[part], vectors, columns, fresh, inside), strict=True):
             cluster.seed[part], cluster.distance[part] = nearest
-    for cluster, rows in zip(found, seeds, strict=True):
-        # As in `labeling.assign`: a seed is in its own cluster, a row that is drawn twice in that of its first place.
+    for cluster, rows in zip(clusters, seeds, strict=True):
+        # As in `labeling.clustering`: a seed is in its own cluster, a row drawn twice in that of its first place.
         cluster.seed[rows[::-1]] = np.arange(len(rows))[::-1]
         cluster.distance[rows] = 0.0
-    return found
+    return clusters
 
 
 def _nearest(
@@ -59,15 +62,8 @@ def _nearest(
 ) -> list[tuple[np.ndarray, np.ndarray]]:
     """Place in each list of the seed that is nearest to each row, and its distance.
 
-    Parameters
-    ----------
-    X : ndarray of shape (m, d)
-    seeds : ndarray of shape (c, d)
-        All that are in any list.
-    columns : list of ndarray of int64
-        The lists, as rows of `seeds`.
-    inside : list of ndarray of int64
-        The rows of `X` that are seeds of each list themselves; nothing depends on what is found for them.
+    `columns` are the lists, as rows of `seeds`; `inside` are the rows of X that are themselves seeds in each list: the
+    results for these are overwritten.
     """
     from scipy.spatial.distance import cdist
 
@@ -78,19 +74,22 @@ def _nearest(
     products += seed_sizes[:, None]
     rounding = 2 * (X.shape[1] + 4) * np.finfo(np.float64).eps * largest
     in_doubt = np.zeros(len(X), dtype=bool)
-    found = []
+    nearest = []
     for (best, second, column), listed, own in zip(_two_nearest(products, fresh), columns, inside, strict=True):
         squared = best + sizes
         doubt = (second - best <= rounding) | (squared < NEAR * largest)
         doubt[own] = False
         in_doubt |= doubt
-        found.append((_places(listed, len(seeds))[column], np.sqrt(np.maximum(squared, 0))))
+        # Where a seed stands twice in the list, its first place.
+        places = np.zeros(len(seeds), dtype=np.int64)
+        places[listed[::-1]] = np.arange(len(listed))[::-1]
+        nearest.append((places[column], np.sqrt(np.maximum(squared, 0))))
     rows = np.flatnonzero(in_doubt)
     exact = cdist(X[rows], seeds)
-    for (place, distance), listed in zip(found, columns, strict=True):
+    for (place, distance), listed in zip(nearest, columns, strict=True):
         place[rows] = exact[:, listed].argmin(axis=1)
         distance[rows] = exact[np.arange(len(rows)), listed[place[rows]]]
-    return found
+    return nearest
 
 
 def _two_nearest(
@@ -98,13 +97,7 @@ def _two_nearest(
 ) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """For each list: smallest and second smallest of its rows of `products`, and which row is the smallest.
 
-    All three are overwritten for the next list.
-
-    Parameters
-    ----------
-    products : ndarray of shape (c, m)
-    fresh : list of (bool, ndarray of int64)
-        Whether the list has all rows of the one before it, and which others.
+    All three are overwritten for the next list; `fresh` is from `_fresh`.
     """
     m = products.shape[1]
     for goes_on, rows in fresh:
@@ -120,22 +113,8 @@ def _two_nearest(
 
 def _fresh(columns: list[np.ndarray]) -> list[tuple[bool, np.ndarray]]:
     """Of each list whether it holds all of the one before it, and what is new in it."""
-    fresh, known = [], None
-    for listed in columns:
-        goes_on = known is not None and bool(np.isin(known, listed).all())
-        fresh.append((goes_on, np.setdiff1d(listed, known) if goes_on else np.unique(listed)))
-        known = listed
+    fresh = [(False, np.unique(columns[0]))]
+    for before, listed in pairwise(columns):
+        goes_on = bool(np.isin(before, listed).all())
+        fresh.append((goes_on, np.setdiff1d(listed, before) if goes_on else np.unique(listed)))
     return fresh
-
-
-def _places(listed: np.ndarray, count: int) -> np.ndarray:
-    """First place of each seed in a list of them."""
-    places = np.zeros(count, dtype=np.int64)
-    places[listed[::-1]] = np.arange(len(listed))[::-1]
-    return places
-
-
-def _parts(rows: int, width: int) -> Iterator[slice]:
-    """Slices of so many rows that an array of this width stays within `MEMORY`."""
-    step = max(1, MEMORY // (8 * width))
-    return (slice(start, min(start + step, rows)) for start in range(0, rows, step))

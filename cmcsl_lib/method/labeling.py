@@ -14,7 +14,7 @@ from ..files.errors import CmcslError
 class Clusters(NamedTuple):
     """One modality divided among the seeds.
 
-    Attributes
+    Parameters
     ----------
     seed : ndarray of shape (n,), dtype int64
         For each row the position, in the list of seeds, of the seed whose cluster it is in.
@@ -29,7 +29,7 @@ class Clusters(NamedTuple):
 class CrossModalLabels(NamedTuple):
     """What the modalities agreed on.
 
-    Attributes
+    Parameters
     ----------
     label : ndarray of shape (n,), dtype int64
         Cross-modal pseudo-label of each row.
@@ -88,27 +88,20 @@ def clustering(X: np.ndarray, seeds: np.ndarray) -> Clusters:
         One preprocessed modality.
     seeds : ndarray of shape (c,), dtype int64
         Row numbers of the seeds.
-    """
-    from scipy.spatial.distance import cdist
 
-    return assign(cdist(X, X[seeds]), seeds)
-
-
-def assign(distances: np.ndarray, seeds: np.ndarray) -> Clusters:
-    """The part of CLUSTERING that follows once distances are known.
-
-    Parameters
-    ----------
-    distances : ndarray of shape (n, c), dtype float64
-        Euclidean distance of each row to each seed.
-    seeds : ndarray of shape (c,), dtype int64
-        Row numbers of the seeds.
+    Returns
+    -------
+    Clusters
+        One per seed.
 
     Notes
     -----
-    A tie goes to the seed that stands first. A seed is in its own cluster, at distance 0, also where
-    another seed has the same features: else its known label could be lost.
+    A tie goes to the seed that stands first. A seed is in its own cluster, at distance 0, also where another seed has
+    the same features: else its known label could be lost.
     """
+    from scipy.spatial.distance import cdist
+
+    distances = cdist(X, X[seeds])
     seed = distances.argmin(axis=1)
     distance = distances[np.arange(len(seed)), seed]
     # Backwards, so that a row drawn twice belongs to its first place among the seeds.

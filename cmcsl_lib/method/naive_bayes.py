@@ -32,7 +32,7 @@ MEMORY = 2**23
 class Gaussians(NamedTuple):
     """Fitted classifiers.
 
-    Attributes
+    Parameters
     ----------
     log_prior : ndarray of shape (f, k), dtype float64
         Logarithm of the share of each class in each fit, -inf for an absent class.
@@ -57,7 +57,12 @@ def fit(X: np.ndarray, labels: np.ndarray, weights: np.ndarray, classes: int) ->
     weights : ndarray of shape (f, n), dtype float64
         Sample weights. A class that has no weight above 0 counts as absent.
     classes : int
-        k, how many there are.
+        How many there are, k.
+
+    Returns
+    -------
+    Gaussians
+        The f classifiers.
 
     Notes
     -----
@@ -95,8 +100,14 @@ def fit_one(X: np.ndarray, labels: np.ndarray, weights: np.ndarray, classes: int
     X : ndarray of shape (n, d)
         Its own rows; the smoothing depends on their variance, a row that stands twice counting twice.
     labels, weights : ndarray of shape (n,)
+        Class and sample weight of each row.
     classes : int
-        As in `fit`.
+        As for `fit`.
+
+    Returns
+    -------
+    Gaussians
+        One classifier.
     """
     X = X.astype(np.float64, copy=False)
     mean, variance = _two_passes(X, labels, weights, classes)
@@ -105,7 +116,18 @@ def fit_one(X: np.ndarray, labels: np.ndarray, weights: np.ndarray, classes: int
 
 
 def join(several: Iterable[Gaussians]) -> Gaussians:
-    """Classifiers fitted apart, with the same classes and features, as one; they keep their order."""
+    """Join classifiers that were fitted apart, with the same classes and features, in their order.
+
+    Parameters
+    ----------
+    several : iterable of Gaussians
+        From `fit` or `fit_one`.
+
+    Returns
+    -------
+    Gaussians
+        All of them.
+    """
     return Gaussians(*map(np.concatenate, zip(*several, strict=True)))
 
 
@@ -115,7 +137,9 @@ def classify(fitted: Gaussians, X: np.ndarray, supports: Sequence[int] = ()) -> 
     Parameters
     ----------
     fitted : Gaussians
+        The f classifiers.
     X : ndarray of shape (m, d)
+        Rows to classify.
     supports : sequence of int, of length s
         Classifiers whose probabilities are asked for.
 
@@ -142,7 +166,7 @@ def classify(fitted: Gaussians, X: np.ndarray, supports: Sequence[int] = ()) -> 
         best = likelihoods.max(axis=1)
         margin = expanded.rounding * (8 * np.abs(best) + expanded.magnitude[:, None])
         label, in_doubt = _only_one(likelihoods >= (best - margin)[:, None])
-        for number in np.flatnonzero(in_doubt.any(axis=1)):
+        for number in np.flatnonzero(in_doubt.any(axis=1)).tolist():
             rows = np.flatnonzero(in_doubt[number])
             label[number, rows] = _plain_likelihoods(fitted, number, X[part][rows]).argmax(axis=0)
         labels[:, part] = label
@@ -165,6 +189,7 @@ def balanced_accuracies(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:
     y : ndarray of shape (m,), dtype int64
         True classes.
     predicted : ndarray of shape (f, m), dtype int64
+        Classes by each classifier.
 
     Returns
     -------

@@ -12,13 +12,18 @@ PREPROCESSINGS = ("RAW", "L2", "STD", "MM", "L2STD")
 
 
 def preprocessor(name: str) -> "BaseEstimator":
-    """A new, unfitted transformer.
+    """Make a new, unfitted transformer.
 
     Parameters
     ----------
     name : {"RAW", "L2", "STD", "MM", "L2STD"}
         RAW changes nothing; L2 scales every row to unit Euclidean norm; STD gives every column mean 0 and
         standard deviation 1; MM maps every column to [0, 1]; L2STD is L2, then STD.
+
+    Returns
+    -------
+    transformer
+        One of scikit-learn's, or a pipeline of two.
 
     Raises
     ------

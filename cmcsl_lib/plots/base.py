@@ -15,7 +15,15 @@ LINES = {"FULL": "-", "EF": "--", "LF": ":"}
 
 
 def legend_above(figure: Figure, place: Axes) -> None:
-    """Put the legend of one panel above all of them."""
+    """Put the legend of one panel above all of them.
+
+    Parameters
+    ----------
+    figure : Figure
+        With several panels.
+    place : Axes
+        The panel whose legend it is.
+    """
     handles, names = place.get_legend_handles_labels()
     figure.legend(handles, names, loc="upper center", ncols=6, frameon=False, bbox_to_anchor=(0.5, 1.0))
     figure.tight_layout(rect=(0, 0, 1, 1 - 0.3 / figure.get_figheight()))

@@ -39,14 +39,8 @@ def budget_curves(scores: pd.DataFrame, row: str = "dataset", column: str = "mod
     apart = pd.concat([scores[~fused], *(scores[fused].assign(modality=modality) for modality in MODALITIES)])
     means = apart.groupby([row, column, "method", "budget"], sort=False).balanced_accuracy.mean().reset_index()
     rows, columns = (sorted(means[name].unique(), key=lambda value: ORDER.get(value, -1)) for name in (row, column))
-    figure, axes = plt.subplots(
-        len(rows),
-        len(columns),
-        figsize=(max(9, 2.2 * len(columns)), 2.6 * len(rows)),
-        sharex=True,
-        sharey="row",
-        squeeze=False,
-    )
+    size = (max(9, 2.2 * len(columns)), 2.6 * len(rows))
+    figure, axes = plt.subplots(len(rows), len(columns), figsize=size, sharex=True, sharey="row", squeeze=False)
     for line, title in zip(axes, rows, strict=True):
         for place, name in zip(line, columns, strict=True):
             panel = means[(means[row] == title) & (means[column] == name)]
@@ -67,15 +61,9 @@ def _draw_budgets(place: Axes, means: pd.Series) -> None:
             place.axhline(means[method].item(), color=PALETTE[method], linestyle=style, linewidth=1, label=method)
     for method, marker in CURVES.items():
         if method in methods:
-            place.plot(
-                means[method].sort_index(),
-                color=PALETTE[method],
-                marker=marker,
-                markersize=3.5,
-                linewidth=1.2,
-                label=method,
-            )
-    place.xaxis.get_major_locator().set_params(integer=True)
+            curve = means[method].sort_index()
+            place.plot(curve, marker, linestyle="-", color=PALETTE[method], markersize=3.5, linewidth=1.2, label=method)
+    place.locator_params(axis="x", integer=True)
 
 
 def feature_histograms(features: Features) -> pd.DataFrame:
@@ -126,7 +114,7 @@ def _draw_histogram(place: Axes, means: np.ndarray, features: Features) -> pd.Da
         place.stairs(density, edges, color=colour, fill=True, alpha=0.35, label=figure_safe(label))
         place.stairs(density, edges, color=colour, linestyle=("-", "--", ":", "-.")[index % 4])
         drawn.append(pd.DataFrame({"class": label, "mean_feature": (edges[1:] + edges[:-1]) / 2, "density": density}))
-    place.xaxis.get_major_locator().set_params(nbins=3)
+    place.locator_params(axis="x", nbins=3)
     return pd.concat(drawn)
 
 

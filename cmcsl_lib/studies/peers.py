@@ -126,9 +126,9 @@ def ties(corpus: str, dataset: str, protocol: Protocol, budgets: tuple[int, ...]
     halves, shares = Halves(features, protocol, *protocol.divide(features)[0]), {}
     for budget in budgets:
         known = halves.known(halves.seeds(budget))
-        rows, propagator = np.arange(len(known)), propagators(known)["self-training"]
+        propagator = propagators(known)["self-training"]
         visual, text = (
-            opinion(propagator, halves.matrices[name][0], rows, known, len(features.classes)) for name in MODALITIES
+            opinion(propagator, halves.matrices[name][0], known, len(features.classes)) for name in MODALITIES
         )
         differ = (visual.label != text.label) & (known < 0)
         equal = visual.distance.min(axis=1) == text.distance.min(axis=1)

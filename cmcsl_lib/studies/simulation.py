@@ -73,7 +73,7 @@ def simulated_modality(
     for seed_rows in seeds:
         codes = np.full(len(y), -1)
         codes[seed_rows] = y[seed_rows]
-        opinion, labeled = around_seeds(X, rows, codes, y.max() + 1), codes >= 0
+        opinion, labeled = around_seeds(X, codes, y.max() + 1), codes >= 0
         labels.append(opinion.label)
         comparable = [EXCHANGES[name](opinion, labeled)[rows, opinion.label] for name in exchanges]
         distances.append([np.where(labeled, 0.0, distance) for distance in comparable])

@@ -24,6 +24,7 @@ def change_effects(scores: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     scores : DataFrame
+        From `load_changes`.
     shared : DataFrame
         From `shared_items`.
 
@@ -55,6 +56,11 @@ def change_effects(scores: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
 def levels(scores: pd.DataFrame) -> pd.DataFrame:
     """Mean balanced accuracy over datasets, budgets and folds.
 
+    Parameters
+    ----------
+    scores : DataFrame
+        From `load_changes`.
+
     Returns
     -------
     DataFrame
@@ -71,6 +77,7 @@ def answers(scores: pd.DataFrame, shared: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     scores : DataFrame
+        From `load_changes`.
     shared : DataFrame
         From `shared_items`.
 

@@ -28,6 +28,13 @@ def shared_items(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd
     what datasets share through classes and creators, and overstates the correlation where an item that is easy
     in one dataset is hard among the classes of another.
 
+    Parameters
+    ----------
+    corpus : Corpus
+        With its extracted items.
+    names : sequence of str or str, optional
+        Datasets; default: all.
+
     Returns
     -------
     DataFrame of shape (datasets, datasets), dtype float64
@@ -65,7 +72,7 @@ def largest_apart(shared: pd.DataFrame, allowed: float = 0.0) -> list[str]:
 class Interval(NamedTuple):
     """A mean and its confidence interval, numbers or arrays of one shape.
 
-    Attributes
+    Parameters
     ----------
     mean, low, high : float or ndarray
         The ends are NaN where the values are too few, or one in effect.
@@ -99,6 +106,11 @@ def mean_interval(values: np.ndarray, correlation: np.ndarray | None = None, lev
         R; default: independent values.
     level : float
         Of confidence, in (0, 1).
+
+    Returns
+    -------
+    Interval
+        One mean per leading axis.
 
     References
     ----------

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 import pandas as pd
 
-from ...corpora import Corpus, load
+from ...corpora import load
 from ...experiments.protocol import BUDGETS, PROTOCOLS, Protocol, protocol
 from ...experiments.runs import load_scores
 from ...files.errors import Absent
@@ -21,6 +22,7 @@ class Change:
     Parameters
     ----------
     protocol : Protocol
+        ``strict`` with the change, or ``paper``.
     same_folds : bool
         Whether training and test rows are those of ``strict``, so that scores pair up fold by fold.
     extraction : str
@@ -43,23 +45,27 @@ CHANGES = (
     Change(STRICT.changed(distances="scaled by width"), True),
     *(
         Change(
-            STRICT.changed(features=f"training seed {seed}"), True, f"--start pooled --precision single --seed {seed}"
+            STRICT.changed(features=f"{what} {seed}"), same_folds, f"--start pooled --precision single {option} {seed}"
         )
-        for seed in (1411, 1412)
-    ),
-    *(
-        Change(
-            STRICT.changed(features=f"split seed {seed}"),
-            False,
-            f"--start pooled --precision single --split-seed {seed}",
-        )
+        for what, option, same_folds in (("training seed", "--seed", True), ("split seed", "--split-seed", False))
         for seed in (1411, 1412)
     ),
 )
 
 
 def change_label(name: str) -> str:
-    """What rows of tables and figures call a protocol: its change, or its whole name if it has none."""
+    """What rows of tables and figures call a protocol: its change, or its whole name if it has none.
+
+    Parameters
+    ----------
+    name : str
+        Of the protocol.
+
+    Returns
+    -------
+    str
+        The change alone.
+    """
     return name.removeprefix(f"{STRICT.name}, ")
 
 
@@ -73,21 +79,30 @@ def load_changes(
     Parameters
     ----------
     corpus : str
+        Name of the corpus.
     reference : {"strict", "paper"}
-    datasets, budgets
-        As in `runs.load_scores`.
+        Protocol that the others are compared with.
+    datasets : list of str or str, optional
+        Names; default: all of the corpus.
+    budgets : sequence of int
+        Seeds per class.
+
+    Returns
+    -------
+    DataFrame
+        Columns `scores.COLUMNS`, the reference's rows first.
 
     Raises
     ------
     CmcslError
         If a name is unknown, or there are no features.
     """
-    options = {"datasets": datasets, "budgets": tuple(budgets)}
-    tables = [load_scores(corpus, protocol(reference), 3, **options)]
+    load_experiment_3 = partial(load_scores, corpus, number=3, datasets=datasets, budgets=tuple(budgets))
+    tables = [load_experiment_3(protocol=protocol(reference))]
     for change in CHANGES:
         if change.protocol.name != reference:
             with suppress(Absent):
-                tables.append(load_scores(corpus, change.protocol, 3, compute=False, **options))
+                tables.append(load_experiment_3(protocol=change.protocol, compute=False))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -109,25 +124,20 @@ def missing_changes(scores: pd.DataFrame) -> pd.DataFrame:
     rows = []
     for change in CHANGES:
         if change.protocol.name not in set(scores.protocol):
-            reason = _obstacle(change, corpus)
-            commands = "" if reason else " && ".join(_commands(change, corpus.name))
-            rows.append((corpus.name, change_label(change.protocol.name), reason or "not computed", commands))
+            label = change_label(change.protocol.name)
+            if change.extraction and not corpus.has_images:
+                rows.append((corpus.name, label, "no pictures", ""))
+            elif change.protocol.folds == "creators apart" and "creator" not in corpus.items:
+                rows.append((corpus.name, label, "no creators", ""))
+            else:
+                rows.append((corpus.name, label, "not computed", _commands(change, corpus.name)))
     return pd.DataFrame(rows, columns=["corpus", "change", "reason", "commands"])
 
 
-def _obstacle(change: Change, corpus: Corpus) -> str:
-    """What a corpus lacks that the change needs."""
-    if change.extraction and not corpus.has_images:
-        return "no pictures"
-    if change.protocol.folds == "creators apart" and "creator" not in corpus.items:
-        return "no creators"
-    return ""
-
-
-def _commands(change: Change, corpus: str) -> list[str]:
+def _commands(change: Change, corpus: str) -> str:
     name = change_label(change.protocol.name)
     option = f"--protocol {name}" if name in PROTOCOLS else f'--change "{name}"'
     run = f"cmcsl run 3 --corpus {corpus} {option}"
     if not change.extraction:
-        return [run]
-    return [f'cmcsl extract {corpus} --name "{change.protocol.features}" {change.extraction}', run]
+        return run
+    return f'cmcsl extract {corpus} --name "{change.protocol.features}" {change.extraction} && {run}'

@@ -3,11 +3,10 @@ from dataclasses import fields
 import pandas as pd
 import pytest
 
-from cmcsl_lib.analysis import errata as slips
+from cmcsl_lib.analysis import errata
 from cmcsl_lib.analysis.errata import (
     AS_PUBLISHED,
     REPAIRED,
-    ROMAN,
     SLIPS,
     all_published,
     printed_numbers,
@@ -15,7 +14,7 @@ from cmcsl_lib.analysis.errata import (
     verdicts,
 )
 from cmcsl_lib.analysis.statistics import VARIANTS, Statistics
-from cmcsl_lib.analysis.tables import EXPERIMENT_OF_TABLE, count_better, table
+from cmcsl_lib.analysis.tables import ROMAN, TABLES, count_better, paper_table
 from cmcsl_lib.experiments.published import available, printed_table
 from cmcsl_lib.experiments.sources import source_scores
 from cmcsl_lib.files.errors import Absent
@@ -78,7 +77,7 @@ def test_variants_differ_from_an_end_by_one_slip():
 def test_verdicts_name_their_rows(both):
     assert list(both) == [*NAMES, "ranked", *ENDS]
     assert not both.duplicated(NAMES).any() and not both.isna().any(axis=None)
-    assert list(both.table.unique()) == list(ROMAN.values())
+    assert list(both.table.unique()) == [ROMAN[number] for number in TABLES]
     assert set(both.modality) == {"visual", "text"}
     assert not {"all", ""} & {*both[AS_PUBLISHED], *both[REPAIRED]}
     rows = {number: set(part.row) for number, part in both.groupby("table")}
@@ -100,17 +99,17 @@ def test_verdicts_are_those_of_the_tables(both, some):
     wins = over_uni(both)
     for title, statistics in ENDS.items():
         for number in ("5", "6"):
-            expected = count_better(table(number, some[some.experiment == 3], statistics), "CMCSL", "UNI")
+            expected = count_better(paper_table(number, some[some.experiment == 3], statistics), "CMCSL", "UNI")
             assert tuple(wins.loc[ROMAN[number], title].sum()) == expected
         for number in ("8", "9"):
-            made = table(number, some[some.experiment == EXPERIMENT_OF_TABLE[number]], statistics)
+            made = paper_table(number, some[some.experiment == TABLES[number].experiment], statistics)
             for modality in ("visual", "text"):
                 expected = count_better(made, f"{modality}_CMCSL", "UNI")
                 assert tuple(wins.loc[(ROMAN[number], modality), title]) == expected
 
 
 def test_verdicts_over_both_modalities_stand_for_each(both, some):
-    row = table(5, some[some.experiment == 3], "published").iloc[-1]
+    row = paper_table(5, some[some.experiment == 3], "published").iloc[-1]
     assert row.modality == "both" and row.UNI_better_than == "PRE"
     average = both[(both.table == "V") & both.ranked & (both.column == "UNI")]
     assert average[["modality", AS_PUBLISHED]].to_numpy().tolist() == [["visual", "PRE"], ["text", "PRE"]]
@@ -124,9 +123,9 @@ def test_printed_numbers_that_are_not_met(monkeypatch):
             made.loc[19, "UNI_better_than"] = "all"
         return made
 
-    monkeypatch.setattr(slips, "table", printed)
+    monkeypatch.setattr(errata, "paper_table", printed)
     made = printed_numbers(pd.DataFrame({"experiment": []})).set_index("table")
-    assert list(made.index) == [*ROMAN.values(), "all"]
+    assert list(made.index) == [*(ROMAN[number] for number in TABLES), "all"]
     assert made.loc["V"].to_list() == [123, 122, pytest.approx(0.002), 4, 3]
     assert made.loc["IX"].to_list() == [6, 6, 0, 4, 4]
     assert made.loc["all"].to_list() == [326, 325, pytest.approx(0.002), 88, 87]
