@@ -35,13 +35,13 @@ def clusterings(X: np.ndarray, seeds: list[np.ndarray]) -> list[Clusters]:
     list of Clusters
         Equal to those of `labeling.clustering` but for the last digits of the distances (see `NEAR`).
     """
+    from sklearn.utils import gen_batches
+
     drawn = np.unique(np.concatenate(seeds))
     columns = [np.searchsorted(drawn, rows) for rows in seeds]
     fresh = _fresh(columns)
     clusters = [Clusters(np.empty(len(X), dtype=np.int64), np.empty(len(X))) for _ in seeds]
     vectors = X[drawn]
-    from sklearn.utils import gen_batches
-
     for part in gen_batches(len(X), max(1, MEMORY // (8 * len(drawn)))):
         inside = [rows[(rows >= part.start) & (rows < part.stop)] - part.start for rows in seeds]
         for cluster, nearest in zip(clusters, _nearest(X[part], vectors, columns, fresh, inside), strict=True):
