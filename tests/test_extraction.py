@@ -288,7 +288,9 @@ def served(torch, monkeypatch, path, prefix):
     assert ResNet18_Weights.IMAGENET1K_V1.url.endswith("resnet18-f37072fd.pth")
 
 
-def test_imagenet_weights_are_fetched_once_and_start_the_network(torch, tiny, short_resnet, stand_in, monkeypatch, capsys):
+def test_imagenet_weights_are_fetched_once_and_start_the_network(
+    torch, tiny, short_resnet, stand_in, monkeypatch, capsys
+):
     content = stand_in.read_bytes()
     prefix = hashlib.sha256(content).hexdigest()[:8]
     served(torch, monkeypatch, stand_in, prefix)

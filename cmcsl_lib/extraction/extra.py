@@ -22,7 +22,7 @@ try:
         MISSING = "sentence-transformers"
 except ModuleNotFoundError as missing:
     MISSING = missing.name
-    torch = torchvision = nn = v2 = None  # type: ignore[assignment]
+    torch = torchvision = nn = v2 = None
 
 __all__ = ["MISSING", "check_extra", "nn", "torch", "torchvision", "v2", "versions"]
 
