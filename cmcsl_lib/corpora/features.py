@@ -190,6 +190,7 @@ def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled
     Parameters
     ----------
     corpus, dataset : str
+        Names, for example `openclipart` and `AF`.
     name : str
         Which extraction, as `features_folder`.
     unlabeled : bool
@@ -198,6 +199,7 @@ def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled
     Returns
     -------
     Features
+        Both modalities, row by row, with classes and ids.
 
     Raises
     ------

@@ -287,10 +287,14 @@ def _single_predictions(
     classifier: str, fits: list[Fit], training: np.ndarray, test: np.ndarray, late_fusion: bool
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Classes predicted by the fits of one modality, and for late fusion the probabilities that FULL gives."""
+    models: dict[tuple[bytes, ...], ClassifierMixin] = {}
     labels, probabilities = [], []
     for fit in fits:
-        model = _new_classifier(classifier)
-        model.fit(training[fit.rows], fit.labels, sample_weight=fit.weights)
+        # Where the exchange changes no label, UNI and CMCSL are one fit.
+        key = (fit.rows.tobytes(), fit.labels.tobytes(), fit.weights.tobytes())
+        if key not in models:
+            models[key] = _new_classifier(classifier).fit(training[fit.rows], fit.labels, sample_weight=fit.weights)
+        model = models[key]
         labels.append(model.predict(test))
         if late_fusion and fit.method == "FULL":
             probabilities.append(model.predict_proba(test))
