@@ -136,7 +136,7 @@ def test_no_classifier_is_fitted_twice_on_the_same_labels(make_features, monkeyp
             seen.append((X.tobytes(), y.tobytes(), sample_weight.tobytes()))
             return super().fit(X, y, sample_weight)
 
-    monkeypatch.setitem(experiments.CLASSIFIERS, "CART", lambda: Traced(random_state=0))
+    monkeypatch.setattr(experiments, "_new_classifier", lambda name: Traced(random_state=0))
     # Texts lie so near the seeds of their class that they always decide, and rightly: of the 15 fits of a fold, UNI
     # and CMCSL of texts at two budgets are FULL again, and so are CMCSL's of pictures.
     features = make_features()
