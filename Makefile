@@ -59,7 +59,7 @@ test-oldest: .venv-oldest/installed
 # The newest packages that pyproject.toml allows, instead of the exact ones of requirements/.
 newest:
 	$(call venv,.venv)
-	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e ".[extract,test,bayes,dask]"
+	$(BIN)/python -m pip install --quiet --upgrade --upgrade-strategy eager -e ".[book,extract,bayes,dask,test]"
 	@touch .venv/installed-book .venv/installed-test
 
 .venv/installed-book: requirements/book.txt pyproject.toml $(call elsewhere,.venv)

@@ -11,14 +11,17 @@ import numpy as np
 import pytest
 
 from cmcsl_lib import cli, corpora, extraction
-from cmcsl_lib.cli import data
+from cmcsl_lib.cli import data, pages
 from cmcsl_lib.cli.extraction import OWN_DATA_OPTIONS, extract_arrays, extract_corpus, extract_folder
 from cmcsl_lib.corpora.arrays import read_arrays
 from cmcsl_lib.corpora.corpus import MIN_CLASS
 from cmcsl_lib.corpora.features import read_features, write_features
 from cmcsl_lib.corpora.folder import read_folder
+from cmcsl_lib.corpora.items_file import items_path
+from cmcsl_lib.experiments import runs
 from cmcsl_lib.experiments.protocol import BUDGETS, PROTOCOLS
 from cmcsl_lib.experiments.runs import load_scores
+from cmcsl_lib.files import extras
 from cmcsl_lib.files.checksums import written_sealed
 from cmcsl_lib.files.paths import REPOSITORY
 
@@ -144,13 +147,49 @@ def test_bad_features_give_one_sentence_and_code_2(capsys, tmp_path, monkeypatch
     assert message in err and str(path) in err and err.count("\n") == 1
 
 
-def test_a_missing_extra_names_the_pip_command(capsys, monkeypatch):
-    from cmcsl_lib import extraction
-
-    monkeypatch.setattr(extraction.extra, "MISSING", "torch")
-    code, _, err = run(capsys, "extract", "openclipart", "AF")
+@pytest.mark.parametrize(
+    ("extra", "words"),
+    [
+        ("extract", ("extract", "openclipart", "AF")),
+        ("extract", ("extract", "folder", "--items", "items.csv")),
+        ("extract", ("fetch", "imagenet-weights")),
+        ("extract", ("fetch", "mm-imdb", "--from", "mmimdb.tar.gz")),
+        ("book", ("book",)),
+        ("book", ("notebooks", "06", "--to", "folder")),
+        ("dask", ("run", "1", "--datasets", "AF", "--classifier", "LR", "--scheduler", "tcp://127.0.0.1:1")),
+    ],
+)
+@pytest.mark.parametrize(
+    ("checkout", "command"), [(True, 'pip install -e ".[{}]"'), (False, 'pip install "cmcsl[{}]"')]
+)
+def test_a_missing_extra_names_the_pip_command(capsys, monkeypatch, tmp_path, extra, words, checkout, command):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    for name in extras.MODULES[extra]:
+        monkeypatch.setitem(sys.modules, name, None)
+    monkeypatch.setattr(extras, "in_checkout", lambda: checkout)
+    monkeypatch.setattr(runs, "find_scores", lambda job: {})
+    code, _, err = run(capsys, *words)
     assert code == 2
-    assert 'pip install -e ".[extract]"' in err
+    assert f" needs {', '.join(extras.MODULES[extra][:1])}" in err
+    assert err.endswith(f": {command.format(extra)}.\n") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize("words", [("book",), ("notebooks", "06", "--to", "folder")])
+def test_outside_a_checkout_there_are_no_pages(capsys, monkeypatch, words):
+    monkeypatch.setattr(pages, "in_checkout", lambda: False)
+    code, _, err = run(capsys, *words)
+    assert code == 2
+    assert err.startswith(f"cmcsl: `cmcsl {words[0]}` needs the notebooks") and err.count("\n") == 1
+
+
+def test_corpora_fails_where_one_is_damaged(capsys, monkeypatch, tmp_path):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    assert run(capsys, "corpora")[0] == 0
+    items_path("mm-imdb").parent.mkdir(parents=True)
+    items_path("mm-imdb").write_bytes(b"ARROW1 nothing")
+    code, out, err = run(capsys, "corpora")
+    assert code == 2
+    assert "openclipart: " in out and "mm-imdb" in err
 
 
 def test_reading_and_running_need_no_torch():
@@ -159,20 +198,6 @@ def test_reading_and_running_need_no_torch():
     )
     code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-@pytest.mark.parametrize("words", [["--help"], ["--version"], ["extract", "--help"], ["table", "--help"]])
-def test_help_imports_nothing_that_takes_long(words):
-    code = f"""
-import sys
-from cmcsl_lib.cli import main
-try:
-    main({words})
-except SystemExit:
-    print(sorted({{"numpy", "pandas", "scipy", "sklearn", "pyarrow", "cmcsl_lib.corpora"}} & set(sys.modules)))
-"""
-    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1] == "[]"
 
 
 def test_the_package_runs_as_a_module():

@@ -75,7 +75,7 @@ def test_late_fusion_rules_differ_where_the_surest_is_outvoted(make_features):
     for chosen in (STRICT, PAPER):
         told = iter(support)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setitem(experiments.CLASSIFIERS, "LR", lambda told=told: Told(next(told)))
+            patch.setattr(experiments, "_new_classifier", lambda name, told=told: Told(next(told)))
             fitted, labels = experiments.predictions(X, fits, "LR", chosen, True)
         assert (fitted[-1].method, fitted[-1].modality) == ("LF", "both")
         predicted[chosen.name] = labels[-1].tolist()
@@ -136,7 +136,7 @@ def test_no_classifier_is_fitted_twice_on_the_same_labels(make_features, monkeyp
             seen.append((X.tobytes(), y.tobytes(), sample_weight.tobytes()))
             return super().fit(X, y, sample_weight)
 
-    monkeypatch.setitem(experiments.CLASSIFIERS, "CART", lambda: Traced(random_state=0))
+    monkeypatch.setattr(experiments, "_new_classifier", lambda name: Traced(random_state=0))
     # Texts lie so near the seeds of their class that they always decide, and rightly: of the 15 fits of a fold, UNI
     # and CMCSL of texts at two budgets are FULL again, and so are CMCSL's of pictures.
     features = make_features()

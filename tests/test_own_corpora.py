@@ -297,8 +297,9 @@ def test_a_damaged_description_is_told(tmp_path, content, capsys):
     description_path("mine").write_text(content)
     with pytest.raises(CmcslError, match="description .* can't be read"):
         corpora.datasets("mine")
-    assert main(["corpora"]) == 0
-    assert "can't be read" in capsys.readouterr().out
+    assert main(["corpora"]) == 2
+    printed = capsys.readouterr()
+    assert "openclipart: " in printed.out and "can't be read" in printed.err
 
 
 def test_features_of_items_that_were_replaced_do_not_stay(tmp_path):

@@ -67,7 +67,8 @@ def test_missing_classifiers_are_computed_beside_kept_ones(kept_features, monkey
         load(budgets=(2,), classifiers=("LR",), compute=False)
 
 
-def test_neither_workers_nor_what_came_first_change_a_byte(kept_features):
+def test_neither_workers_nor_what_came_first_change_a_byte(kept_features, monkeypatch):
+    monkeypatch.setattr(runs, "START", 0)
     path, _ = scores_paths("openclipart", "strict", 3, "AF")
     load(budgets=(1, 2), classifiers=("GNB", "CART"))
     once = path.read_bytes()
@@ -77,6 +78,15 @@ def test_neither_workers_nor_what_came_first_change_a_byte(kept_features):
     load(budgets=(1,), classifiers=("CART",))
     assert path.read_bytes() == once
     assert not path.with_suffix(".parts").exists()
+
+
+@pytest.mark.parametrize(("workers", "seconds", "here"), [(2, 0, 1), (2, 1000, 10), (1, 0, 10)])
+def test_processes_are_started_only_where_they_pay(kept_features, monkeypatch, workers, seconds, here):
+    monkeypatch.setattr(runs, "START", seconds)
+    run_task, processes = runs.run_task, []
+    monkeypatch.setattr(runs, "run_task", lambda *task: processes.append(task[1]) or run_task(*task))
+    load(budgets=(1,), workers=workers)
+    assert len(processes) == here
 
 
 def test_a_run_goes_on_where_it_stopped(kept_features, monkeypatch):

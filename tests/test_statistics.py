@@ -8,11 +8,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from mlxtend.evaluate import combined_ftest_5x2cv
-from scipy.stats import wilcoxon
+from scipy.stats import f, wilcoxon
 
 from cmcsl_lib.analysis.statistics import (
     VARIANTS,
     Statistics,
+    _exact_signed_rank_p,
+    _f_10_5_tail,
     bayesian_signed_rank,
     better_by_f_test,
     better_by_wilcoxon,
@@ -228,3 +230,14 @@ def test_variants_differ_in_every_switch():
     assert variant(corrected) is corrected
     with pytest.raises(CmcslError, match=", ".join(VARIANTS)):
         variant("right")
+
+
+def test_p_values_are_those_of_scipy():
+    random = np.random.default_rng(0)
+    ratios = np.append(random.lognormal(0, 3, 200), [0, 1e300])
+    np.testing.assert_allclose(_f_10_5_tail(ratios), f.sf(ratios, 10, 5), rtol=1e-12)
+    for rows in range(1, 51):
+        differences = random.normal(0.3, 1, rows)
+        for alternative in ("two-sided", "greater"):
+            expected = wilcoxon(differences, alternative=alternative).pvalue
+            assert _exact_signed_rank_p(differences, alternative) == pytest.approx(expected, rel=1e-12)

@@ -9,8 +9,8 @@ from pathlib import Path
 import made_up
 import pandas as pd
 
+from cmcsl_lib.experiments import runs
 from cmcsl_lib.experiments.protocol import PROTOCOLS
-from cmcsl_lib.experiments.runs import load_scores
 from cmcsl_lib.experiments.scores import read_scores
 from cmcsl_lib.files.paths import REPOSITORY
 
@@ -47,7 +47,8 @@ def scores(home: Path, workers: int = 1, python: str = sys.executable, **environ
 
 def small_run(workers: int) -> None:
     """Experiment 3 with all three classifiers on the features in CMCSL_HOME; prints the kernels."""
-    load_scores(
+    runs.START = 0  # also where further processes do not pay
+    runs.load_scores(
         "openclipart",
         PROTOCOLS["strict"],
         datasets="AF",

@@ -438,7 +438,7 @@ def groups_of(scores: pd.DataFrame) -> list[str]:
     list of {"binary", "multiclass"}
         In this order.
     """
-    present = set(scores.dataset)
+    present = set(scores.dataset.unique())
     kinds = {kind(classes) for name, classes in datasets(scores.corpus.iloc[0]).items() if name in present}
     return [group for group in GROUPS if group in kinds]
 
@@ -464,7 +464,7 @@ def datasets_of(scores: pd.DataFrame, group: str) -> list[str]:
         If there is none.
     """
     catalogue = datasets(scores.corpus.iloc[0])
-    present = set(scores.dataset)
+    present = set(scores.dataset.unique())
     names = [name for name, classes in catalogue.items() if name in present and kind(classes) == group]
     if not names:
         possible = [name for name, classes in catalogue.items() if kind(classes) == group]
@@ -496,7 +496,7 @@ def _values(scores: pd.DataFrame, names: list[str], layout: Layout) -> tuple[np.
     """Balanced accuracies, shape (datasets, 2 modalities, compared, budgets, 5, 2), and the budgets."""
     column, compared = layout.column, layout.compared
     rows = scores[scores[column].isin(compared) & scores.dataset.isin(names) & scores.modality.isin(MODALITIES)]
-    absent = [name for name in compared if name not in set(rows[column])]
+    absent = [name for name in compared if name not in rows[column].unique()]
     if absent:
         raise CmcslError(
             f"The scores of {', '.join(names)} must hold {', '.join(compared)}, but lack {', '.join(absent)}."

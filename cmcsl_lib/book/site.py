@@ -30,7 +30,7 @@ import sys
 if "google.colab" in sys.modules:
     !git clone --quiet --depth 1 {url} cmcsl
     %cd cmcsl
-    %pip install --quiet --editable ."""
+    %pip install --quiet --editable .[book]"""
 #: A file that a link carries in its address.
 CARRIED = re.compile(r'download="([\w.-]+)" href="data:(?:image/svg\+xml|text/csv);base64,([A-Za-z0-9+/=]+)"')
 #: How pandas shows a table in a notebook; its own style and the count of its rows are left out.

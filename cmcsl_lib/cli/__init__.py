@@ -19,7 +19,7 @@ def parser() -> argparse.ArgumentParser:
         prog="cmcsl",
         description="Cross-modality clustering-based self-labeling, and the replication of its paper.",
         epilog="`cmcsl COMMAND --help` explains a command. Downloads, features and scores go to the folder that the "
-        "environment variable CMCSL_HOME names, by default data/cache of the repository.",
+        "environment variable CMCSL_HOME names, by default data/cache of a checkout, else the system's for user data.",
     )
     top.add_argument("--version", action="version", version=__version__, help="print the version and exit")
     commands = top.add_subparsers(title="commands", required=True, metavar="COMMAND")

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..files.errors import CmcslError, check_choice
+from ..files.errors import Absent, CmcslError, check_choice
 from ..files.escaping import terminal_safe
 from .parsing import Commands, command
 
@@ -13,17 +13,23 @@ def corpora() -> None:
     """List the corpora, their datasets and classes."""
     from ..corpora import class_counts, datasets, kind, known_corpora, load
 
+    damaged = []
     for name in known_corpora():
         try:
             corpus, dataset_classes = load(name), datasets(name)
-        except CmcslError as error:
+        except Absent as error:
             print(f"{name}: {error}")
+            continue
+        except CmcslError as error:
+            damaged.append(f"{name}: {error}")
             continue
         unlabeled = int((corpus.items.labels.str.len() == 0).sum())
         print(f"{name}: {len(corpus.items)} items{f', {unlabeled} of them without a label' if unlabeled else ''}")
-        sizes = class_counts(corpus).groupby("dataset").samples.sum()
+        sizes = class_counts(corpus, extracted=False).groupby("dataset").samples.sum()
         for dataset, classes in dataset_classes.items():
             print(f"  {dataset:10} {kind(classes):10} {sizes[dataset]:5} items  {', '.join(classes)}")
+    if damaged:
+        raise CmcslError(" ".join(damaged))
 
 
 def fetch(what: str, source: Path | None = None) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files.errors import CmcslError, check_choice
+from ..files.extras import require
 from .data import print_set_aside
 from .parsing import Commands, command, split_pairs
 
@@ -39,6 +40,7 @@ def extract(source: str, datasets: list[str] | None = None, **options: Any) -> N
     else:
         if "visual" in own_data:
             raise CmcslError("--visual goes with arrays: name the column of images with --image.")
+        require("extract", "`cmcsl extract folder`")
         extract_corpus(extract_folder(**own_data), **options)
 
 

@@ -6,7 +6,19 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..files.errors import CmcslError
+from ..files.extras import require
+from ..files.paths import in_checkout
 from .parsing import Commands, command
+
+
+def check_place(command: str) -> None:
+    """Raise unless notebooks and what they need are there: a checkout, and the extra."""
+    if not in_checkout():
+        raise CmcslError(
+            f"`cmcsl {command}` needs the notebooks, which the installed package does not hold: give the command in a "
+            "checkout of the repository, where `make book` installs what it needs."
+        )
+    require("book", f"`cmcsl {command}`")
 
 
 def notebooks(
@@ -21,6 +33,7 @@ def notebooks(
     workers: int = 2,
 ) -> None:
     """Execute notebooks for every combination of corpora, protocols and statistics; only what is missing."""
+    check_place("notebooks")
     from ..book.batch import FAILED, LEFT_OUT, STATES, run_notebooks
     from ..files.paths import readable_path
 
@@ -50,6 +63,7 @@ def book(
     pdf: bool = False,
 ) -> None:
     """Execute the notebooks that changed and build the HTML book."""
+    check_place("book")
     from ..book.schedule import build
 
     check_environment()

@@ -103,7 +103,7 @@ def table(
     from ..experiments.sources import PUBLISHED, source_scores
 
     if check_choice(number, ROMAN, "table") == "1":
-        numbers = printed_table(1) if source == PUBLISHED else class_counts(load(source), datasets)
+        numbers = printed_table(1) if source == PUBLISHED else class_counts(load(source), datasets, extracted=False)
     else:
         numbers = source_scores(
             source,

@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from tqdm.auto import tqdm
-
 from ..files.errors import CmcslError
 from ..files.paths import readable_path
 
@@ -59,6 +57,8 @@ def members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[tuple[
         If it is damaged.
     """
     if path.is_dir():
+        from tqdm.auto import tqdm
+
         for file in tqdm(sorted(path.rglob("*")), desc=title, unit="file", disable=None):
             match = pattern.search(file.relative_to(path.parent).as_posix())
             if match and file.is_file() and not file.is_symlink():
@@ -70,6 +70,8 @@ def members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[tuple[
 
 
 def _tar_members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[tuple[re.Match[str], bytes | None]]:
+    from tqdm.auto import tqdm
+
     name = readable_path(path)
     try:
         with (

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from sklearn.model_selection import train_test_split
 
 from ..files.errors import CmcslError, check_choice
 from .dataset_classes import datasets, kind
@@ -133,6 +132,8 @@ def _fifth(rows: np.ndarray, strata: np.ndarray, seed: int) -> np.ndarray:
     """A stratified choice of 20% of the rows; none if they would be fewer than `LEAST_FINETUNING`."""
     if FINETUNING_SHARE * len(rows) < LEAST_FINETUNING:
         return rows[:0]
+    from sklearn.model_selection import train_test_split
+
     return train_test_split(rows, train_size=FINETUNING_SHARE, stratify=strata, random_state=seed)[0]
 
 
@@ -173,7 +174,7 @@ def subset(corpus: Corpus, dataset: str, seed: int = RANDOM_STATE, split: str = 
     return Subset(corpus.name, dataset, classes, rows[finetuning], y[finetuning], extracted[order], extracted_y)
 
 
-def class_counts(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd.DataFrame:
+def class_counts(corpus: Corpus, names: Sequence[str] | str | None = None, extracted: bool = True) -> pd.DataFrame:
     """Table I: how many items each class of each dataset has, also where a class has none.
 
     Parameters
@@ -181,22 +182,25 @@ def class_counts(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd
     corpus : Corpus
     names : sequence of str or str, optional
         Datasets, as in `datasets`.
+    extracted : bool
+        Whether the last column is wanted, for which the corpus must be split.
 
     Returns
     -------
     DataFrame
         One row per class: dataset, kind, class, samples (all of its items), extracted (those of the 80%).
     """
-    finetuning, counts = finetuning_split(corpus), []
+    columns = ["dataset", "kind", "class", "samples", *["extracted"] * extracted]
+    parts = [np.ones(len(corpus.items), dtype=bool), *([~finetuning_split(corpus)] if extracted else [])]
+    counts = []
     for dataset, classes in datasets(corpus.name, names).items():
         rows, y = _with_one_class(corpus.items.labels, classes)
-        samples = np.bincount(y, minlength=len(classes)).tolist()
-        extracted = np.bincount(y[~finetuning[rows]], minlength=len(classes)).tolist()
-        counts += [(dataset, kind(classes), *row) for row in zip(classes, samples, extracted, strict=True)]
-    return pd.DataFrame(counts, columns=["dataset", "kind", "class", "samples", "extracted"])
+        numbers = [np.bincount(y[part[rows]], minlength=len(classes)).tolist() for part in parts]
+        counts += [(dataset, kind(classes), *row) for row in zip(classes, *numbers, strict=True)]
+    return pd.DataFrame(counts, columns=columns)
 
 
 def large_enough(corpus: Corpus, names: Sequence[str] | str | None = None, least: int = MIN_CLASS) -> list[str]:
     """Datasets whose classes all have at least `least` items, in the order of `datasets`."""
-    smallest = class_counts(corpus, names).groupby("dataset", sort=False).samples.min()
+    smallest = class_counts(corpus, names, extracted=False).groupby("dataset", sort=False).samples.min()
     return smallest.index[smallest >= least].tolist()

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 from tqdm.auto import tqdm
 
 from ..files.errors import CmcslError
+from ..files.extras import require
 from ..files.paths import readable_path
 from . import user_corpora
 from .pictures import decoded
@@ -62,6 +63,7 @@ def read_folder(
         If the list can't be read, a name can't be taken, or no item can be used; the earlier corpus is then kept.
     """
     user_corpora.check_name(name)
+    require("extract", "Reading pictures", "PIL")
     columns = _read_columns(path, [image if identifier is None else identifier, image, text, label])
     several = separator is not None or any(isinstance(value, list) for value in columns[-1])
     labels = [user_corpora.label_set(value, separator) for value in columns[-1]]

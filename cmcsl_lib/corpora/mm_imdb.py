@@ -12,10 +12,10 @@ from pathlib import Path
 
 from ..files.checksums import written_sealed
 from ..files.errors import CmcslError
+from ..files.extras import require
 from ..files.paths import home
 from .archive import members
 from .corpus import Corpus
-from .download import fetched
 from .items_file import items_path, read_items, write_items, write_report
 from .pictures import decoded
 
@@ -50,7 +50,10 @@ def fetch(source: Path | None = None) -> Counter[str]:
     CmcslError
         If it can't be downloaded or read, or holds no film that can be used; the earlier corpus is then kept.
     """
+    require("extract", f"The corpus {NAME}", "PIL")
     if source is None:
+        from .download import fetched
+
         with fetched(ARCHIVE_URL, home() / "downloads" / "mmimdb.tar.gz") as archive:
             return fetch(archive)
     set_aside: dict[str, str] = {}

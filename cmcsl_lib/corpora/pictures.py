@@ -2,11 +2,14 @@
 
 import io
 import warnings
+from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 from ..files.errors import CmcslError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 #: Formats that are read; others, such as EPS, start programs outside of Pillow.
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
@@ -15,7 +18,7 @@ MOST_PIXELS = 50_000_000
 SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 
 
-def decoded(content: bytes) -> Image.Image:
+def decoded(content: bytes) -> "Image.Image":
     """Decode a picture.
 
     Parameters
@@ -35,6 +38,8 @@ def decoded(content: bytes) -> Image.Image:
         If it is no picture, is broken, or has more than `MOST_PIXELS` pixels; the message is a reason without the
         item's name.
     """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
     try:
         with warnings.catch_warnings():
             # Pillow warns from 89 million pixels on, and of harmless damage in EXIF data.
@@ -54,7 +59,9 @@ def decoded(content: bytes) -> Image.Image:
         raise CmcslError("broken image") from None
 
 
-def _as_rgb(image: Image.Image) -> Image.Image:
+def _as_rgb(image: "Image.Image") -> "Image.Image":
+    from PIL import Image
+
     if image.mode in SIXTEEN_BIT:
         upper = np.asarray(image, dtype=np.int64) >> 8
         return Image.fromarray(upper.clip(0, 255).astype(np.uint8)).convert("RGB")

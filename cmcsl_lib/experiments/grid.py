@@ -8,14 +8,11 @@ at once, every other classifier one after the other.
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import NamedTuple
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pandas as pd
-from sklearn.base import ClassifierMixin
-from sklearn.linear_model import LogisticRegression
-from sklearn.naive_bayes import GaussianNB
-from sklearn.tree import DecisionTreeClassifier
 
 from ..corpora.features import MODALITIES, Features
 from ..files.errors import CmcslError, check_choice
@@ -26,12 +23,16 @@ from ..method.preprocessing import PREPROCESSINGS
 from .protocol import BUDGETS, RANDOM_STATE, Fold, Protocol, check_budgets
 from .scores import COLUMNS
 
+if TYPE_CHECKING:
+    from sklearn.base import ClassifierMixin
+
 SELF_LABELED = ("PRE", "UNI", "CMCSL")
 METHODS = ("FULL", "EF", "LF", *SELF_LABELED)
-CLASSIFIERS = {
-    "GNB": GaussianNB,
-    "LR": lambda: LogisticRegression(random_state=RANDOM_STATE, max_iter=5000),
-    "CART": lambda: DecisionTreeClassifier(random_state=RANDOM_STATE),
+#: Modules of scikit-learn, which are imported where they are needed, names in them, and parameters.
+CLASSIFIERS: dict[str, tuple[str, str, dict[str, int]]] = {
+    "GNB": ("sklearn.naive_bayes", "GaussianNB", {}),
+    "LR": ("sklearn.linear_model", "LogisticRegression", {"random_state": RANDOM_STATE, "max_iter": 5000}),
+    "CART": ("sklearn.tree", "DecisionTreeClassifier", {"random_state": RANDOM_STATE}),
 }
 #: Raised when the same features and protocol would give other scores than before.
 GRID_VERSION = 1
@@ -276,6 +277,12 @@ def predictions(
     return fits, predicted
 
 
+def _new_classifier(name: str) -> "ClassifierMixin":
+    """An unfitted classifier of scikit-learn, one of `CLASSIFIERS`."""
+    module, classifier, parameters = CLASSIFIERS[name]
+    return getattr(import_module(module), classifier)(**parameters)
+
+
 def _single_predictions(
     classifier: str, fits: list[Fit], training: np.ndarray, test: np.ndarray, late_fusion: bool
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
@@ -286,7 +293,7 @@ def _single_predictions(
         # Where the exchange changes no label, UNI and CMCSL are one fit.
         key = (fit.rows.tobytes(), fit.labels.tobytes(), fit.weights.tobytes())
         if key not in models:
-            models[key] = CLASSIFIERS[classifier]().fit(training[fit.rows], fit.labels, sample_weight=fit.weights)
+            models[key] = _new_classifier(classifier).fit(training[fit.rows], fit.labels, sample_weight=fit.weights)
         model = models[key]
         labels.append(model.predict(test))
         if late_fusion and fit.method == "FULL":

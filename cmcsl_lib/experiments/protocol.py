@@ -9,7 +9,6 @@ from dataclasses import asdict, dataclass, fields, replace
 from typing import NamedTuple
 
 import numpy as np
-from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
 
 from ..corpora import RANDOM_STATE, creators, datasets
 from ..corpora.features import Features, load_features
@@ -221,6 +220,8 @@ def splits(y: np.ndarray, creators: np.ndarray | None = None) -> Iterator[Fold]:
     ------
     Fold
     """
+    from sklearn.model_selection import RepeatedStratifiedKFold, StratifiedGroupKFold
+
     rows = np.zeros((len(y), 1))
     if creators is None:
         halves = RepeatedStratifiedKFold(n_splits=FOLDS, n_repeats=REPETITIONS, random_state=RANDOM_STATE)

@@ -7,10 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from ..corpora.dataset_classes import MM_IMDB
-from ..corpora.download import only_https
 from ..files.checksums import file_sha256, read_checked
 from ..files.errors import Absent, CmcslError, check_choice
 from ..files.paths import explain_write_errors, folder_from_environment, home, readable_path, remove_stale, shipped
@@ -133,6 +131,9 @@ def fetch() -> Path:
     """
     import pooch
     import requests
+    from tqdm.auto import tqdm
+
+    from ..corpora.download import only_https
 
     folder = home() / "published-scores"
     remove_stale(folder, "tmp*")

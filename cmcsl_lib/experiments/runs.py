@@ -10,28 +10,30 @@ import json
 import os
 import shutil
 import sys
+import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import pandas as pd
-from joblib import Parallel, delayed, parallel_config
-from threadpoolctl import threadpool_limits
-from tqdm.auto import tqdm
 
 from ..corpora.dataset_classes import datasets as catalogue
 from ..corpora.features import Features, features_path, load_features
 from ..files.checksums import file_sha256
 from ..files.errors import Absent, CmcslError, check_choice
+from ..files.extras import require
 from ..files.paths import home, locked
 from ..files.processes import end_with
 from .grid import CLASSIFIERS, GRID_VERSION, check_run, experiment, run_fold
 from .protocol import BUDGETS, FOLDS, REPETITIONS, Fold, Protocol
 from .scores import read_scores, scores_paths, write_scores
 
+#: Seconds that further processes must save: to start and to import the library, two take 3 on an idle machine of two
+#: cores, and up to 10 on a busy one.
+START = 10
 #: Where there is no terminal, progress is told after this many folds.
 LINE_EVERY = 20
 
@@ -148,8 +150,8 @@ def find_scores(job: Job) -> dict[str, pd.DataFrame]:
         scores = read_scores(path, job.key)
         if scores is None:
             continue
-        names = [job.corpus, job.protocol.name, job.dataset]
-        if not scores[["corpus", "protocol", "dataset"]].eq(names).all(axis=None):
+        names = {"corpus": job.corpus, "protocol": job.protocol.name, "dataset": job.dataset}
+        if any((scores[column] != name).any() for column, name in names.items()):
             raise CmcslError(
                 f"The scores file {path} holds scores of something else than its name says: delete it and "
                 "run `cmcsl run` again."
@@ -201,6 +203,8 @@ def run_task(job: Job, number: int, features: Features) -> tuple[Job, int, pd.Da
         raise CmcslError(
             f"The features of {job.corpus}/{job.dataset} were made anew during the run: give the same command again."
         )
+    from threadpoolctl import threadpool_limits
+
     with threadpool_limits(1):
         return job, number, job.run(features, job.protocol.divide(features)[number])
 
@@ -262,13 +266,13 @@ def run_jobs(jobs: list[Job], workers: int = 1, scheduler: str | None = None) ->
     jobs : list of Job
         At least one.
     workers : int
-        Processes on this machine.
+        Processes on this machine, at most: they are started only where that pays.
     scheduler : str, optional
         Address of a dask.distributed scheduler, whose workers are used instead.
     """
     missing = {job: missing_folds(job) for job in jobs}
     tasks = (
-        delayed(run_task)(job, number, features)
+        (job, number, features)
         for job, numbers in missing.items()
         if numbers
         for features in [load_features(job.corpus, job.dataset, job.protocol.features)]
@@ -279,7 +283,7 @@ def run_jobs(jobs: list[Job], workers: int = 1, scheduler: str | None = None) ->
         with locked(home() / "scores"):
             _collect(job)
     with backend(workers, scheduler), _progress(jobs[0], sum(left.values())) as advance:
-        for job, number, scores in Parallel(return_as="generator_unordered")(tasks):
+        for job, number, scores in _results(tasks, sum(left.values()), 0 if scheduler else workers):
             left[job] -= 1
             # Another process may be about to collect the same dataset, or other scores of it.
             with locked(home() / "scores"):
@@ -287,6 +291,35 @@ def run_jobs(jobs: list[Job], workers: int = 1, scheduler: str | None = None) ->
                 if not left[job]:
                     _collect(job)
             advance(job)
+
+
+def _results(
+    tasks: Iterable[tuple[Job, int, Features]], count: int, workers: int
+) -> Iterator[tuple[Job, int, pd.DataFrame]]:
+    """What `run_task` gives, as it is finished: by this process until starting others would save time.
+
+    Parameters
+    ----------
+    tasks : iterable of (Job, int, Features)
+        Arguments of `run_task`.
+    count : int
+        How many they are.
+    workers : int
+        Processes of the backend; 0 for a cluster, which has been started already.
+    """
+    from joblib import Parallel, delayed
+
+    tasks = iter(tasks)
+    if workers:
+        for task in tasks:
+            begin = time.perf_counter()
+            result = run_task(*task)
+            count -= 1
+            saved = count * (time.perf_counter() - begin) * (1 - 1 / max(1, min(workers, count)))
+            yield result
+            if saved > START:
+                break
+    yield from Parallel(return_as="generator_unordered")(delayed(run_task)(*task) for task in tasks)
 
 
 def _collect(job: Job) -> None:
@@ -327,16 +360,18 @@ def backend(workers: int, scheduler: str | None = None) -> Iterator[None]:
     # What is lost when a run breaks off was not told as done; joblib's lines on it would hide the reason.
     warnings.filterwarnings("ignore", "[0-9]+ tasks (have been successfully executed|which were still)", UserWarning)
     if scheduler is None:
+        from joblib import parallel_config
+
         # Features are sent to the workers: joblib keeps those that it puts into shared memory until the run ends.
         with parallel_config(
             backend="loky", n_jobs=workers, max_nbytes=None, initializer=end_with, initargs=(os.getpid(),)
         ):
             yield
         return
-    try:
-        from distributed import Client
-    except ImportError:
-        raise CmcslError('A scheduler needs dask.distributed: pip install -e ".[dask]".') from None
+    require("dask", "A scheduler")
+    from distributed import Client
+    from joblib import parallel_config
+
     try:
         client = Client(scheduler, timeout=10)
     except (OSError, ValueError) as error:
@@ -359,6 +394,8 @@ def _progress(job: Job, tasks: int) -> Iterator[Callable[[Job], None]]:
     tasks : int
         How many folds there are.
     """
+    from tqdm.auto import tqdm
+
     terminal = sys.stderr.isatty()
     with tqdm(total=tasks, desc=job.title, unit="fold", disable=not terminal) as bar:
         done = itertools.count(1)

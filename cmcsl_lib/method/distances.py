@@ -9,8 +9,6 @@ from collections.abc import Iterator
 from itertools import pairwise
 
 import numpy as np
-from scipy.spatial.distance import cdist
-from sklearn.utils import gen_batches
 
 from .labeling import Clusters
 
@@ -37,6 +35,8 @@ def clusterings(X: np.ndarray, seeds: list[np.ndarray]) -> list[Clusters]:
     list of Clusters
         Equal to those of `labeling.clustering` but for the last digits of the distances (see `NEAR`).
     """
+    from sklearn.utils import gen_batches
+
     drawn = np.unique(np.concatenate(seeds))
     columns = [np.searchsorted(drawn, rows) for rows in seeds]
     fresh = _fresh(columns)
@@ -65,6 +65,8 @@ def _nearest(
     `columns` are the lists, as rows of `seeds`; `inside` are the rows of X that are themselves seeds in each list: the
     results for these are overwritten.
     """
+    from scipy.spatial.distance import cdist
+
     sizes, seed_sizes = (np.einsum("ij,ij->i", each, each) for each in (X, seeds))
     largest = sizes + seed_sizes.max()
     # ||x - s||**2 - ||x||**2, and how far apart two of these must be for their order to be certain.

@@ -7,7 +7,6 @@ PREPROCESS, the one that is missing here, is `preprocessing.preprocessor`. A fun
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial.distance import cdist
 
 from ..files.errors import CmcslError
 
@@ -100,6 +99,8 @@ def clustering(X: np.ndarray, seeds: np.ndarray) -> Clusters:
     A tie goes to the seed that stands first. A seed is in its own cluster, at distance 0, also where another seed has
     the same features: else its known label could be lost.
     """
+    from scipy.spatial.distance import cdist
+
     distances = cdist(X, X[seeds])
     seed = distances.argmin(axis=1)
     distance = distances[np.arange(len(seed)), seed]

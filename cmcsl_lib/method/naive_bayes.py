@@ -17,7 +17,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import logsumexp
 
 #: Part of the largest variance of all columns that is added to every variance, as in scikit-learn.
 SMOOTHING = 1e-9
@@ -175,7 +174,11 @@ def classify(fitted: Gaussians, X: np.ndarray, supports: Sequence[int] = ()) -> 
             rows = np.flatnonzero(margin[number] > SURE)
             likelihoods[number][:, rows] = _plain_likelihoods(fitted, number, X[part][rows])
             asked[place, part] = likelihoods[number].T
-    return labels, np.exp(asked - logsumexp(asked, axis=2, keepdims=True)) if len(asked) else asked
+    if not len(asked):
+        return labels, asked
+    from scipy.special import logsumexp
+
+    return labels, np.exp(asked - logsumexp(asked, axis=2, keepdims=True))
 
 
 def balanced_accuracies(y: np.ndarray, predicted: np.ndarray) -> np.ndarray:

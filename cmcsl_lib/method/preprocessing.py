@@ -1,24 +1,17 @@
 """The five preprocessings of Experiment 2 (Section IV-B) as scikit-learn transformers."""
 
-from sklearn.base import BaseEstimator
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, StandardScaler
+from typing import TYPE_CHECKING
 
 from ..files.errors import check_choice
 
-_MAKERS = {
-    "RAW": FunctionTransformer,
-    "L2": Normalizer,
-    "STD": StandardScaler,
-    "MM": MinMaxScaler,
-    "L2STD": lambda: make_pipeline(Normalizer(), StandardScaler()),
-}
+if TYPE_CHECKING:
+    from sklearn.base import BaseEstimator
 
 #: Names of the paper, in the order of Table III.
-PREPROCESSINGS = tuple(_MAKERS)
+PREPROCESSINGS = ("RAW", "L2", "STD", "MM", "L2STD")
 
 
-def preprocessor(name: str) -> BaseEstimator:
+def preprocessor(name: str) -> "BaseEstimator":
     """Make a new, unfitted transformer.
 
     Parameters
@@ -37,4 +30,10 @@ def preprocessor(name: str) -> BaseEstimator:
     CmcslError
         If the name is unknown.
     """
-    return _MAKERS[check_choice(name, PREPROCESSINGS, "preprocessing")]()
+    check_choice(name, PREPROCESSINGS, "preprocessing")
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, StandardScaler
+
+    if name == "L2STD":
+        return make_pipeline(Normalizer(), StandardScaler())
+    return {"RAW": FunctionTransformer, "L2": Normalizer, "STD": StandardScaler, "MM": MinMaxScaler}[name]()

@@ -3,6 +3,10 @@
 Each function draws with `matplotlib.pyplot` and returns what it draws, a DataFrame with one row per mark.
 """
 
-from .paper import budget_curves, feature_histograms, rank_diagrams
+from ..files.extras import require
+
+require("book", "Drawing", "matplotlib", "seaborn")
+
+from .paper import budget_curves, feature_histograms, rank_diagrams  # noqa: E402  what it needs is asked for first
 
 __all__ = ["budget_curves", "feature_histograms", "rank_diagrams"]
