@@ -24,10 +24,10 @@ from joblib.externals.loky import get_reusable_executor
 from threadpoolctl import threadpool_limits
 
 from cmcsl_lib.corpora.features import WIDTHS, Features
-from cmcsl_lib.experiments.grid import BUDGETS, experiment, full_fits, predictions, run_fold, self_labeled_fits
+from cmcsl_lib.experiments.grid import experiment, full_fits, predictions, run_fold, self_labeled_fits
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.runs import load_scores
-from cmcsl_lib.experiments.scores import COLUMNS
+from cmcsl_lib.experiments.scores import BUDGETS, COLUMNS
 from cmcsl_lib.method import naive_bayes
 from cmcsl_lib.method.distances import clusterings
 from cmcsl_lib.method.labeling import labeling

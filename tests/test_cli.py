@@ -19,8 +19,9 @@ from cmcsl_lib.corpora.features import read_features, write_features
 from cmcsl_lib.corpora.folder import read_folder
 from cmcsl_lib.corpora.items_file import items_path
 from cmcsl_lib.experiments import runs
-from cmcsl_lib.experiments.protocol import BUDGETS, PROTOCOLS
+from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.runs import load_scores
+from cmcsl_lib.experiments.scores import BUDGETS
 from cmcsl_lib.files import extras
 from cmcsl_lib.files.checksums import written_sealed
 from cmcsl_lib.files.paths import REPOSITORY

@@ -6,8 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..corpora.features import MODALITIES
-from ..experiments.protocol import BUDGETS
-from ..experiments.scores import COLUMNS
+from ..experiments.scores import BUDGETS, COLUMNS
 from ..experiments.sources import PUBLISHED, source_scores
 from ..files.errors import Absent, CmcslError
 from ..method.preprocessing import PREPROCESSINGS

@@ -17,7 +17,8 @@ from ..corpora import Corpus, datasets
 from ..corpora.features import MODALITIES, load_features
 from ..corpora.pictures import decoded
 from ..experiments.exchange import exchange_table
-from ..experiments.protocol import BUDGETS, PROTOCOLS, Protocol
+from ..experiments.protocol import PROTOCOLS, Protocol
+from ..experiments.scores import BUDGETS
 from ..experiments.sources import PUBLISHED, source_scores
 from ..files.errors import Absent
 from ..plots.base import CURVES, PALETTE

@@ -30,8 +30,8 @@ def run(
 ) -> None:
     """Run an experiment of the paper and print its mean scores; scores that exist are not computed again."""
     from ..experiments.grid import METHODS
-    from ..experiments.protocol import BUDGETS
     from ..experiments.runs import load_scores
+    from ..experiments.scores import BUDGETS
 
     for method in methods or ():
         check_choice(method, METHODS, "method")
@@ -98,8 +98,8 @@ def table(
     """Print a table of the paper from scores that exist."""
     from ..analysis.tables import ROMAN, TABLES, csv_text, paper_table
     from ..corpora import class_counts, load
-    from ..experiments.protocol import BUDGETS
     from ..experiments.published import printed_table
+    from ..experiments.scores import BUDGETS
     from ..experiments.sources import PUBLISHED, source_scores
 
     if check_choice(number, ROMAN, "table") == "1":

@@ -20,8 +20,8 @@ from ..method import naive_bayes
 from ..method.distances import clusterings
 from ..method.labeling import nearest, propagate
 from ..method.preprocessing import PREPROCESSINGS
-from .protocol import BUDGETS, RANDOM_STATE, Fold, Protocol, check_budgets
-from .scores import COLUMNS
+from .protocol import RANDOM_STATE, Fold, Protocol, check_budgets
+from .scores import BUDGETS, COLUMNS
 
 if TYPE_CHECKING:
     from sklearn.base import ClassifierMixin

@@ -15,9 +15,9 @@ from ..corpora.features import Features, load_features
 from ..files.errors import Absent, CmcslError, check_choice
 from ..method.labeling import labeling
 from ..method.preprocessing import preprocessor
+from .scores import BUDGETS
 
 REPETITIONS, FOLDS = 5, 2
-BUDGETS = tuple(range(1, 21))
 
 
 class Fold(NamedTuple):

@@ -14,8 +14,7 @@ from ..files.errors import Absent, CmcslError, check_choice
 from ..files.paths import explain_write_errors, folder_from_environment, home, readable_path, remove_stale, shipped
 from ..files.tables import reading
 from ..method.preprocessing import PREPROCESSINGS
-from .protocol import BUDGETS
-from .scores import COLUMNS
+from .scores import BUDGETS, COLUMNS
 
 COMMIT = "43e7023116f9e3242a50ee40cd67b8f54da005e0"
 BASE_URL = f"https://raw.githubusercontent.com/w4k2/cmcsl/{COMMIT}/scores/"

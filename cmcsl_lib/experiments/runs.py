@@ -28,8 +28,8 @@ from ..files.extras import require
 from ..files.paths import home, locked
 from ..files.processes import end_with
 from .grid import CLASSIFIERS, GRID_VERSION, check_run, experiment, run_fold
-from .protocol import BUDGETS, FOLDS, REPETITIONS, Fold, Protocol
-from .scores import read_scores, scores_paths, write_scores
+from .protocol import FOLDS, REPETITIONS, Fold, Protocol
+from .scores import BUDGETS, read_scores, scores_paths, write_scores
 
 #: Seconds that further processes must save: to start and to import the library, two take 3 on an idle machine of two
 #: cores, and up to 10 on a busy one.

@@ -25,6 +25,8 @@ COLUMNS = (
     "balanced_accuracy",
     "pseudo_label_accuracy",
 )
+#: Seeds per class in the paper's experiments.
+BUDGETS = tuple(range(1, 21))
 
 
 def scores_paths(corpus: str, protocol: str, work: int | str, dataset: str) -> tuple[Path, Path]:

@@ -8,9 +8,10 @@ from ..corpora.dataset_classes import datasets as catalogue
 from ..corpora.dataset_classes import known_corpora
 from ..files.errors import check_choice
 from .grid import experiment
-from .protocol import BUDGETS, Protocol, drawable_budgets, protocol
+from .protocol import Protocol, drawable_budgets, protocol
 from .published import load_published
 from .runs import load_scores
+from .scores import BUDGETS
 
 PUBLISHED = "published"
 

@@ -11,7 +11,8 @@ from scipy.interpolate import RegularGridInterpolator
 
 from ..corpora.features import MODALITIES, load_features
 from ..experiments.exchange import exchange_table
-from ..experiments.protocol import BUDGETS, Protocol, protocol
+from ..experiments.protocol import Protocol, protocol
+from ..experiments.scores import BUDGETS
 from .placement import MEAN, tetrachoric
 
 MULTICLASS = 4

@@ -8,8 +8,9 @@ from functools import partial
 import pandas as pd
 
 from ...corpora import load
-from ...experiments.protocol import BUDGETS, PROTOCOLS, Protocol, protocol
+from ...experiments.protocol import PROTOCOLS, Protocol, protocol
 from ...experiments.runs import load_scores
+from ...experiments.scores import BUDGETS
 from ...files.errors import Absent
 
 STRICT = PROTOCOLS["strict"]
