@@ -88,8 +88,10 @@ def label(
         with_finetuning_items,
         write_labels,
     )
-    from ..files.paths import readable_path
+    from ..files.paths import readable_path, target
 
+    if to:
+        target(to)
     features = unlabeled_features(corpus, dataset)
     labels = pseudo_labels(features, preprocessing=preprocessing, min_margin=min_margin)
     path = to or labels_path(corpus, features.dataset)
