@@ -40,7 +40,12 @@ def folder_from_environment(variable: str, default: Path) -> Path:
     A relative one is counted from where this process stands when it first asks; from then on the variable holds it as
     absolute, so that it is the same folder for kernels and workers, which may stand elsewhere.
     """
-    folder = Path(os.environ.get(variable) or default).expanduser()
+    try:
+        folder = Path(os.environ.get(variable) or default).expanduser()
+    except RuntimeError:
+        raise CmcslError(
+            f"{variable} is {os.environ[variable]!r}, and this machine has no such user: name a folder."
+        ) from None
     if not folder.is_absolute():
         folder = folder.absolute()
         os.environ[variable] = str(folder)
