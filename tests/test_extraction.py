@@ -6,6 +6,7 @@ import hashlib
 import io
 import itertools
 import json
+import multiprocessing
 import os
 import pickle
 import signal
@@ -454,6 +455,26 @@ def test_an_image_that_cant_be_decoded_is_named(torch, tiny):
     assert "\n" not in str(caught.value)
 
 
+def read_ahead():
+    """What another process does: say which workers read images ahead, and never ask for a second batch."""
+    batches = extraction.Images(tiny_corpus(), geometry(224), "").batches([np.arange(40)] * 50)
+    next(batches)
+    print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+    time.sleep(60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has workers")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_that_read_images_end_with_the_extraction(torch, tmp_path, number):
+    """Also if it alone is killed, while they wait for room in their pipes."""
+    parent = other_process(tmp_path, "read_ahead()")
+    workers = list(map(int, parent.stdout.readline().split()))
+    assert len(workers) == images_module.WORKERS and parent.pid not in workers
+    parent.send_signal(number)
+    # The pipe is at its end when the last process that could write into it is gone.
+    assert parent.communicate(timeout=30)[0] == ""
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_told(torch, tiny):
     images = extraction.Images(tiny, geometry(), "")
@@ -608,8 +629,8 @@ def slowly(seconds):
     print(hashlib.sha256(made.tobytes() + json.dumps(told).encode()).hexdigest(), flush=True)
 
 
-def other_process(home, seconds=0):
-    code = f"import test_extraction; test_extraction.slowly({seconds})"
+def other_process(home, call):
+    code = f"import test_extraction; test_extraction.{call}"
     return subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parent,
@@ -621,11 +642,11 @@ def other_process(home, seconds=0):
 
 @pytest.mark.slow
 def test_a_training_killed_in_an_epoch_goes_on_to_what_an_unbroken_one_gives(torch, tmp_path):
-    whole = other_process(tmp_path / "whole")
+    whole = other_process(tmp_path / "whole", "slowly(0)")
     # Within the second epoch of the pooled training, and then within the third one of the dataset's own.
     left = []
     for count in (6, 18):
-        process = other_process(tmp_path / "killed", seconds=0.2)
+        process = other_process(tmp_path / "killed", "slowly(0.2)")
         for _ in range(count):
             assert process.stdout.readline() == "step\n"
         process.send_signal(signal.SIGKILL)
@@ -634,14 +655,14 @@ def test_a_training_killed_in_an_epoch_goes_on_to_what_an_unbroken_one_gives(tor
     assert left == [["pooled"], ["AF"]]
     *steps, expected = whole.communicate()[0].split("\n")[:-1]
     assert len(steps) == 24, "four steps in each of three epochs, pooled and of the dataset"
-    *steps, found = other_process(tmp_path / "killed").communicate()[0].split("\n")[:-1]
+    *steps, found = other_process(tmp_path / "killed", "slowly(0)").communicate()[0].split("\n")[:-1]
     assert len(steps) == 4 and found == expected
 
 
 @pytest.mark.slow
 def test_two_at_once_do_no_harm(torch, tmp_path):
     homes = ("shared", "shared", "alone")
-    processes = [other_process(tmp_path / home, seconds=0.1) for home in homes]
+    processes = [other_process(tmp_path / home, "slowly(0.1)") for home in homes]
     one, other, alone = (process.communicate()[0].split("\n")[-2] for process in processes)
     assert one == other == alone and len(alone) == 64
 

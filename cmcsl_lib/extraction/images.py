@@ -16,6 +16,7 @@ from ..corpora.pictures import decoded
 from ..files.checksums import BLANK, Damaged, check_seal, sealed
 from ..files.errors import CmcslError, check_choice
 from ..files.paths import explain_write_errors, home
+from ..files.processes import end_with
 from .checkpoints import fingerprint, remove_others
 from .extra import torch, torchvision, v2, versions
 
@@ -150,7 +151,7 @@ class Images:
         Worker processes read, and decode what is not in the file yet, while the network computes. They are forked,
         since elsewhere the corpus would have to be copied to them; where the system can't, there are none.
         """
-        workers = WORKERS if sys.platform == "linux" else 0
+        workers, parent = WORKERS if sys.platform == "linux" else 0, os.getpid()
         loader: torch.utils.data.DataLoader = torch.utils.data.DataLoader(
             cast("torch.utils.data.Dataset", self),
             batch_sampler=[batch.tolist() for batch in rows],
@@ -158,6 +159,8 @@ class Images:
             collate_fn=_collated,
             multiprocessing_context="fork" if workers else None,
             prefetch_factor=AHEAD if workers else None,
+            # torch's own watch lets workers stay for good, each waiting for the other to empty its pipe.
+            worker_init_fn=lambda worker: end_with(parent),
             # Workers get seeds, which must not come from the caller's generator.
             generator=torch.Generator(),
         )
