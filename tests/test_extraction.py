@@ -102,9 +102,10 @@ def narrow(weights=None, num_classes=1000):
 
 
 def shortened(epochs=2):
-    """Trainings of few epochs and small batches, and every fifth item for fine-tuning."""
+    """Trainings of few epochs, each with a checkpoint, small batches, and every fifth item for fine-tuning."""
     # The real division is stratified, so that it depends on all labels; here it must not move with them.
     changed = [mock.patch.object(visual, "finetuning_split", lambda its, seed: np.arange(len(its.items)) % 5 == 0)]
+    changed.append(mock.patch.object(training, "CHECKPOINT_EVERY", 0))
     for name in SETTINGS:
         its = dataclasses.replace(getattr(training, name), epochs=epochs, pixels=32, batch=2)
         changed.append(mock.patch.object(training, name, its))
@@ -579,6 +580,28 @@ def test_a_damaged_checkpoint_starts_the_training_anew(torch, tiny, short, home,
     assert f"{path} is damaged, the training starts anew" in capsys.readouterr().err
     encoder.forget(its)
     assert not list(path.parent.iterdir())
+
+
+@pytest.mark.parametrize(("seconds", "written"), [(60, [2, 4, 6]), (120, [3, 6]), (301, [])])
+def test_checkpoints_are_written_no_more_often_than_they_pay(torch, tiny, tmp_path, monkeypatch, seconds, written):
+    """Epochs of 50 seconds each; the last state holds no optimizer, and is gone on from as well."""
+    clock, states = [0], []
+    trainer = training.Trainer(
+        narrow(), training.Training(6, 20, "SGD", 0.1, 16, False), 40, 1, extraction.place("cpu")
+    )
+
+    def epoch(batches, loss):
+        clock[0] += 50
+        trainer.losses.append(0.5)
+
+    monkeypatch.setattr(trainer, "epoch", epoch)
+    monkeypatch.setattr(training.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY", seconds)
+    monkeypatch.setattr(training, "save", lambda state, path: states.append((len(trainer.losses), state)))
+    training.train(trainer, mock.Mock(batches=iter), np.arange(40), torch.zeros(40), None, tmp_path / "none", "")
+    assert [number for number, _ in states] == written
+    for number, state in states:
+        assert state.keys() == {"network", "losses"} | ({"optimizer", "schedule", "scaler"} if number < 6 else set())
 
 
 def test_other_settings_do_not_go_on_from_a_checkpoint(torch, tiny, short, stand_in, home):
