@@ -9,6 +9,7 @@ import shutil
 import struct
 import tarfile
 import threading
+import time
 import tracemalloc
 import zlib
 from collections import Counter
@@ -261,6 +262,36 @@ def test_images_of_too_many_pixels_are_not_decoded(tmp_path):
         claimed[29:33] = struct.pack(">I", zlib.crc32(claimed[12:29]))
         files |= {f"{name}.json": description(), f"{name}.jpeg": bytes(claimed)}
     assert mm_imdb.fetch(tar(tmp_path / "wide.tar", files)) == {"image of too many pixels": 3}
+
+
+@pytest.mark.parametrize(("size", "fine"), [((1, 100), True), ((8000, 1), False), ((1, 60_000), False)])
+def test_images_that_resizing_would_blow_up_are_set_aside(size, fine):
+    """The shorter side becomes 256 pixels: a line of 8,000 pixels, a file of 104 bytes, took 2.9 GB."""
+    if fine:
+        assert decoded(poster(kind="PNG", size=size)).size == size
+    else:
+        with pytest.raises(CmcslError, match="^image too long and narrow$"):
+            decoded(poster(kind="PNG", size=size))
+
+
+def with_scans(content, number):
+    """A progressive JPEG whose last scan is repeated, and which shows a preview and a film beside it."""
+    last = content[content.rindex(b"\xff\xda") : -2]
+    preview = b"\xff\xe5" + struct.pack(">H", 2 + 4 * 9000) + b"\xff\xda\0\2" * 9000
+    return content[:2] + preview + content[2:-2] + number * last + content[-2:] + b"\xff\xda" * 100_000
+
+
+def test_images_of_too_many_scans_are_set_aside():
+    """Each scan of a progressive JPEG goes over all pixels: a file of 696 KB took 80 seconds."""
+    content = poster(size=(3000, 2000), progressive=True)
+    whole = decoded(content)
+    np.testing.assert_array_equal(decoded(with_scans(content, 10)), whole)
+    started = time.monotonic()
+    with pytest.raises(CmcslError, match="^image of too many scans$"):
+        decoded(with_scans(content, 8000))
+    assert time.monotonic() - started < 5
+    # The same scans of few pixels take little time.
+    decoded(with_scans(poster(progressive=True), 8000))
 
 
 def test_archives_of_too_many_files_are_refused(tmp_path, monkeypatch):
