@@ -309,6 +309,18 @@ def test_an_archive_may_not_be_of_any_size(tmp_path, monkeypatch):
         mm_imdb.fetch(tmp_path / "large.tar")
 
 
+def test_an_archive_that_unpacks_to_far_more_than_its_size_is_refused_at_once(tmp_path, monkeypatch):
+    """One of 2,893 bytes held 4 GB, and took 42 seconds."""
+    monkeypatch.setattr(archive, "SMALL", 2_000_000)
+    packed = tar(tmp_path / "bomb.tar.bz2", films("5") | {"notes.txt": bytes(50_000_000)}, "w:bz2").stat().st_size
+    read = []
+    bounded = archive._BoundedStream.read
+    monkeypatch.setattr(archive._BoundedStream, "read", lambda self, size: read.append(bounded(self, size)) or read[-1])
+    with pytest.raises(CmcslError, match="bomb.tar.bz2 unpacks to more than 100 times its size"):
+        mm_imdb.fetch(tmp_path / "bomb.tar.bz2")
+    assert sum(map(len, read)) < 4_000_000 + 2 * 100 * packed
+
+
 def test_a_damaged_archive_leaves_what_was_there(tmp_path):
     mm_imdb.fetch(tar(tmp_path / "good.tar", films("5")))
     before = items_path(mm_imdb.NAME).read_bytes()
