@@ -484,6 +484,17 @@ def test_a_full_disk_is_told(torch, tiny):
         images.image(3)
 
 
+def test_progress_is_told_in_lines_where_there_is_no_terminal(monkeypatch, capsys):
+    """A log said nothing for 14 minutes."""
+    clock = [0]
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
+    with checkpoints.progress("Features", 12, "batches", 2) as advance:
+        for _ in range(10):
+            clock[0] += 25
+            advance()
+    assert capsys.readouterr().err == "".join(f"Features: {done} of 12 batches\n" for done in (5, 8, 11))
+
+
 # Training
 
 

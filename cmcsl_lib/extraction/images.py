@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..corpora import Corpus
 from ..corpora.pictures import decoded
@@ -17,7 +16,7 @@ from ..files.checksums import BLANK, Damaged, check_seal, sealed
 from ..files.errors import CmcslError, check_choice
 from ..files.paths import explain_write_errors, home
 from ..files.processes import end_with
-from .checkpoints import fingerprint, remove_others
+from .checkpoints import fingerprint, progress, remove_others
 from .extra import torch, torchvision, v2, versions
 
 if TYPE_CHECKING:
@@ -32,11 +31,13 @@ def corpus_sha256(corpus: Corpus) -> str:
     """SHA-256 of everything that features depend on: ids, texts, labels and images, in their order."""
     digest, items = hashlib.sha256(), corpus.items
     # Row by row, since images that lie on disk would not fit into memory together.
-    for row in tqdm(range(len(items)), desc=f"Checksum of {corpus.name}", unit="item", leave=False, disable=None):
-        image = items.image.iloc[row]
-        described = [str(items.id.iloc[row]), str(items.text.iloc[row]), list(map(str, items.labels.iloc[row]))]
-        digest.update(json.dumps([*described, len(image)]).encode())
-        digest.update(image)
+    with progress(f"Checksum of {corpus.name}", len(items), "items") as advance:
+        for row in range(len(items)):
+            image = items.image.iloc[row]
+            described = [str(items.id.iloc[row]), str(items.text.iloc[row]), list(map(str, items.labels.iloc[row]))]
+            digest.update(json.dumps([*described, len(image)]).encode())
+            digest.update(image)
+            advance()
     return digest.hexdigest()
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..files.paths import readable_path
-from .checkpoints import save, saved, tell
+from .checkpoints import progress, save, saved, tell
 from .devices import Place
 from .extra import nn, torch, v2
 from .images import Images, normalized
@@ -199,12 +198,12 @@ def train(
         tell(f"{title}: the checkpoint {readable_path(checkpoint)} is damaged, the training starts anew.")
     orders, done, written = trainer.orders(), len(trainer.losses) * steps, time.monotonic()
     batches = images.batches([rows[places] for order in orders for places in order])
-    with tqdm(total=epochs * steps, initial=done, desc=title, unit="batch", leave=False, disable=None) as bar:
+    with progress(title, epochs * steps, "batches", done) as advance:
 
         def pairs(order: list[np.ndarray]) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
             for places in order:
                 yield next(batches), targets[places]
-                bar.update()
+                advance()
 
         for order in orders:
             trainer.epoch(pairs(order), loss)
