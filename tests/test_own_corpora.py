@@ -262,6 +262,31 @@ def test_lists_that_can_not_be_read_are_told(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("image,text,label\n0.png,words,a,\n1.png,words,b,\n", "has 4 cells in line 2 .* but 3 column names"),
+        ("image,text,label\n0.png,words,a\n1.png,words, and more,b\n", "has 4 cells in line 3 .* but 3 column names"),
+        ('image,text,label\n0.png,"two\nlines",a\n1.png,x,b,c\n', "has 4 cells in line 3 .* but 3 column names"),
+        ("image,text,label,label\n0.png,words,a,c\n1.png,words,b,d\n", "more than one column 'label'"),
+    ],
+)
+def test_a_list_whose_columns_are_not_sure_is_refused(tmp_path, content, message):
+    write_pictures(tmp_path, ["0.png", "1.png"])
+    (tmp_path / "mine.csv").write_text(content)
+    with pytest.raises(CmcslError, match=message):
+        folder.read_folder("mine", tmp_path / "mine.csv")
+
+
+def test_a_comma_at_the_end_of_every_line_moves_no_column(tmp_path):
+    write_pictures(tmp_path, ["0.png", "1.png"])
+    (tmp_path / "mine.csv").write_text("\ufeffimage,text,label,\n0.png,words,a,\n\n1.png,words,b,\n", encoding="utf-8")
+    folder.read_folder("mine", tmp_path / "mine.csv")
+    items = corpora.load("mine").items
+    assert (items.id + items.text).tolist() == ["0.pngwords", "1.pngwords"]
+    assert corpora.datasets("mine") == {"mine": ("a", "b")}
+
+
+@pytest.mark.parametrize(
     ("value", "expected"),
     [
         ("", []),

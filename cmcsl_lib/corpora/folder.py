@@ -1,6 +1,7 @@
 """A user's own images and texts: a CSV or Parquet file that lists them, and the images in its folder."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -88,9 +89,10 @@ def _read_columns(path: Path, names: list[str]) -> list[list[Any]]:
             file = pq.ParquetFile(path)
             present = file.schema_arrow.names
         else:
-            # Only an empty cell is empty: "NA" or "None" may be a class.
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-            present = list(table)
+            # Without a header: pandas would take one cell too many for an index, which moves all columns by one, and
+            # would rename the second of two equal columns.
+            table = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            present = table.iloc[0].tolist()
         for name in names:
             if present.count(name) != 1:
                 wrong = "has no column" if name not in present else "has more than one column"
@@ -101,7 +103,7 @@ def _read_columns(path: Path, names: list[str]) -> list[list[Any]]:
         if kind == ".parquet":
             table = file.read(columns=list(dict.fromkeys(names)))
             return [table.column(name).to_pylist() for name in names]
-        return [table[name].tolist() for name in names]
+        return [table[present.index(name)].tolist()[1:] for name in names]
     except (
         pa.ArrowException,
         pd.errors.ParserError,
@@ -110,6 +112,12 @@ def _read_columns(path: Path, names: list[str]) -> list[list[Any]]:
         UnicodeDecodeError,
         OSError,
     ) as error:
+        if long_row := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error)):
+            expected, line, cells = long_row.groups()
+            raise CmcslError(
+                f"The list of items {shown} has {cells} cells in line {line} (a row of several lines counts as one), "
+                f"but {expected} column names: put texts that hold commas in quotes, and end no row with a comma."
+            ) from None
         raise CmcslError(
             f"The list of items {shown} can't be read ({type(error).__name__}): it must be CSV in UTF-8 "
             "with a first line of column names, or Parquet."
