@@ -21,7 +21,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from cmcsl_lib import corpora
 from cmcsl_lib.cli import main
@@ -373,6 +373,80 @@ def test_every_kind_of_picture_becomes_the_same_rgb_image(mode, kind):
     assert (image.mode, image.size) == ("RGB", (12, 18))
     # JPEG rounds its coefficients and CMYK passes through ink and back; each may move a value by one or two.
     assert np.abs(np.asarray(image).astype(int) - 48).max() <= 2
+
+
+RAMP = np.linspace(0, 1, 256).reshape(16, 16)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("TIFF", RAMP.astype(np.float32)),
+        ("TIFF", (RAMP * 255).astype(np.float32)),
+        ("TIFF", (RAMP * 255).round().astype(np.int32)),
+        ("PNG", (RAMP * 255).round().astype(np.uint16)),
+        ("PNG", (RAMP * 1023).round().astype(np.uint16)),
+        ("PNG", (RAMP * 4095).round().astype(np.uint16)),
+        ("TIFF", (RAMP * 4095).round().astype(np.uint16)),
+        ("TIFF", (RAMP * 65535).round().astype(np.int32)),
+        ("PNG", (RAMP * 65535).round().astype(np.uint16)),
+    ],
+)
+def test_grey_values_of_any_scale_become_0_to_255(kind, values):
+    content = io.BytesIO()
+    Image.fromarray(values).save(content, kind)
+    pixels = np.asarray(decoded(content.getvalue())).astype(int)
+    # Shifting rounds down, so values may be one lower than the nearest.
+    assert np.abs(pixels - RAMP[..., None] * 255).max() <= 1 and pixels.min() == 0 and pixels.max() == 255
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.float32([[0, 256]]), "image of floats beyond 0 to 255"),
+        (np.float32([[-0.5, 0.5]]), "image of floats beyond 0 to 255"),
+        (np.float32([[np.nan, 0.5]]), "image of floats beyond 0 to 255"),
+        (np.int32([[0, 65536]]), "image of integers beyond 16 bits"),
+        (np.int32([[-1, 255]]), "image of integers beyond 16 bits"),
+    ],
+)
+def test_values_of_no_known_scale_are_set_aside(values, reason):
+    content = io.BytesIO()
+    Image.fromarray(values).save(content, "TIFF")
+    with pytest.raises(CmcslError, match=f"^{reason}$"):
+        decoded(content.getvalue())
+
+
+def png(values):
+    """An RGB picture of 16 bits as a PNG file; Pillow writes none."""
+    height, width, _ = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in chunks
+    )
+
+
+def test_colors_of_12_bits_in_16_do_not_become_black():
+    color = np.repeat(RAMP[..., None], 3, axis=2)
+    whole = np.asarray(decoded(png((color * 65535).round()))).astype(int)
+    assert np.abs(whole - color * 255).max() <= 1
+    with pytest.raises(CmcslError, match="image of 12 bits or fewer in 16"):
+        decoded(png((color * 4095).round()))
+
+
+def test_long_profiles_and_texts_of_a_png_are_no_damage():
+    text = PngImagePlugin.PngInfo()
+    text.add_text("workflow", "x" * 3_000_000, zip=True)
+    content = io.BytesIO()
+    profile = np.random.default_rng(0).bytes(1_500_000)
+    Image.new("RGB", (4, 4), (1, 2, 3)).save(content, "PNG", pnginfo=text, icc_profile=profile)
+    assert np.unique(np.asarray(decoded(content.getvalue()))).tolist() == [1, 2, 3]
 
 
 def test_transparent_pixels_are_white_and_pictures_are_upright():

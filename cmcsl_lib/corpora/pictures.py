@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 #: More pixels than any poster has; an image that claims more is not decoded.
 MOST_PIXELS = 50_000_000
-SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+INTEGERS = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+#: Bits of cameras and scanners, which files of wider numbers don't name; 14 would be taken for a dark picture of 16.
+DEPTHS = (8, 10, 12, 16)
+#: Pillow keeps the upper 8 of 16 bits of a color: of 12 bits only these remain.
+UPPER_OF_TWELVE = 15
+#: Bytes of a color profile or text in a PNG; Pillow's own bound of 1 MiB refuses whole pictures for them.
+LONGEST_TEXT = 16 << 20
 
 
 def decoded(content: bytes) -> "Image.Image":
@@ -29,17 +35,19 @@ def decoded(content: bytes) -> "Image.Image":
     Returns
     -------
     Image
-        Mode RGB, turned as its EXIF data say. Greyscale is repeated to three channels, 16 bits are cut to the upper
-        8, palettes and CMYK are converted, and what is transparent is white.
+        Mode RGB, turned as its EXIF data say. Greyscale is repeated to three channels, palettes and CMYK are
+        converted, and what is transparent is white. Grey values in wider integers are cut to the upper 8 of as many
+        bits of `DEPTHS` as the brightest one needs; floats from 0 to 1 or from 0 to 255 become 0 to 255.
 
     Raises
     ------
     CmcslError
-        If it is no picture, is broken, or has more than `MOST_PIXELS` pixels; the message is a reason without the
-        item's name.
+        If it is no picture, is broken, has more than `MOST_PIXELS` pixels, or has values whose scale is unknown; the
+        message is a reason without the item's name.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+    PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, LONGEST_TEXT)
     try:
         with warnings.catch_warnings():
             # Pillow warns from 89 million pixels on, and of harmless damage in EXIF data.
@@ -47,7 +55,9 @@ def decoded(content: bytes) -> "Image.Image":
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 if image.width * image.height > MOST_PIXELS:
                     raise CmcslError("image of too many pixels")
-                return _as_rgb(ImageOps.exif_transpose(image))
+                # Loading forgets how the file stores its values.
+                sixteen_bit = ";16" in str(image.tile)
+                return _as_rgb(ImageOps.exif_transpose(image), sixteen_bit)
     except UnidentifiedImageError:
         raise CmcslError("not an image") from None
     except Image.DecompressionBombError:
@@ -59,13 +69,28 @@ def decoded(content: bytes) -> "Image.Image":
         raise CmcslError("broken image") from None
 
 
-def _as_rgb(image: "Image.Image") -> "Image.Image":
+def _as_rgb(image: "Image.Image", sixteen_bit: bool) -> "Image.Image":
     from PIL import Image
 
-    if image.mode in SIXTEEN_BIT:
-        upper = np.asarray(image, dtype=np.int64) >> 8
-        return Image.fromarray(upper.clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode == "F" or image.mode in INTEGERS:
+        return Image.fromarray(_eight_bit(np.asarray(image))).convert("RGB")
+    if sixteen_bit and max(high for _, high in image.convert("RGB").getextrema()) <= UPPER_OF_TWELVE:
+        raise CmcslError("image of 12 bits or fewer in 16")
     if image.has_transparency_data:
         seen = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB")
     return image.convert("RGB")
+
+
+def _eight_bit(values: np.ndarray) -> np.ndarray:
+    """Grey values on the scale that their range shows, as bytes; no guess where it shows none."""
+    low, high = values.min(), values.max()
+    if values.dtype.kind == "f":
+        # NaN is in no range.
+        if not (low >= 0 and high <= 255):
+            raise CmcslError("image of floats beyond 0 to 255")
+        return np.rint(values * (255 if high <= 1 else 1)).astype(np.uint8)
+    if low < 0 or high >= 1 << DEPTHS[-1]:
+        raise CmcslError("image of integers beyond 16 bits")
+    depth = next(depth for depth in DEPTHS if high < 1 << depth)
+    return (values >> (depth - 8)).astype(np.uint8)
