@@ -74,7 +74,7 @@ def _as_rgb(image: "Image.Image", sixteen_bit: bool) -> "Image.Image":
 
     if image.mode == "F" or image.mode in INTEGERS:
         return Image.fromarray(_eight_bit(np.asarray(image))).convert("RGB")
-    if sixteen_bit and max(high for _, high in image.convert("RGB").getextrema()) <= UPPER_OF_TWELVE:
+    if sixteen_bit and np.asarray(image.convert("RGB")).max() <= UPPER_OF_TWELVE:
         raise CmcslError("image of 12 bits or fewer in 16")
     if image.has_transparency_data:
         seen = image.convert("RGBA")
