@@ -12,6 +12,7 @@ from own_corpora import made_up, make_features, make_folder, picture, ready_made
 
 from cmcsl_lib import corpora
 from cmcsl_lib.cli import main
+from cmcsl_lib.cli.extraction import extract_folder
 from cmcsl_lib.corpora import cells, folder
 from cmcsl_lib.corpora.arrays import read_arrays
 from cmcsl_lib.corpora.dataset_classes import description_path, write_description
@@ -526,6 +527,22 @@ def test_files_that_hold_no_arrays_are_told(tmp_path):
     pq.write_table(twice, tmp_path / "twice.parquet")
     with pytest.raises(CmcslError, match="more than one column 'label'"):
         read_arrays("mine", tmp_path / "twice.parquet")
+
+
+def test_classes_are_shown_with_their_sizes(tmp_path, capsys):
+    labels = ["cat", "dog", "cat", "\x1b[31mdgo", "", "N/A"]
+    names = [f"{number}.png" for number in range(len(labels))]
+    write_pictures(tmp_path, names)
+    path = write_list(
+        tmp_path / "pets.csv", [(name, "words", label) for name, label in zip(names, labels, strict=True)]
+    )
+    extract_folder(path)
+    assert capsys.readouterr().out.splitlines()[1:3] == ["pets: \\x1b[31mdgo 1, cat 2, dog 1", "without a label: 2"]
+    extract_folder(path, "named", ["CD=dog,cat", "DD=dog,\x1b[31mdgo"])
+    assert capsys.readouterr().out.splitlines()[1:3] == ["CD: dog 1, cat 2", "DD: dog 1, \\x1b[31mdgo 1"]
+    np.savez(tmp_path / "ready.npz", **ARRAYS)
+    assert main(["extract", "arrays", "--items", str(tmp_path / "ready.npz"), "--as", "made"]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == ["made: a 2, b 3", "without a label: 1"]
 
 
 def test_own_corpora_are_taken_by_the_command(tmp_path, capsys):
