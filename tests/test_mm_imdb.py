@@ -327,6 +327,40 @@ def test_a_missing_or_damaged_store_is_told(tmp_path):
             corpora.load("mm-imdb")
 
 
+def twice(path, films, *further):
+    """An archive with further files of names that it holds already."""
+    tar(path, films)
+    for files in further:
+        tar(path, files, "a")
+    return path
+
+
+def test_a_film_that_stands_twice_is_used_or_set_aside_but_never_both(tmp_path):
+    files = films("1", "2", "3", "4", "5", "6") | {"6.json": b"{"}
+    path = twice(
+        tmp_path / "made.tar",
+        files,
+        {"1.json": description(), "1.jpeg": poster()},
+        {"2.json": description(plot=("Another film.",))},
+        {"3.jpeg": poster(size=(9, 9))},
+        {"4.jpeg": b"broken"},
+        {"6.json": description()},
+    )
+    assert mm_imdb.fetch(path) == {"twice in the archive, not alike": 4}
+    report = pd.read_csv(report_path(mm_imdb.NAME), dtype=str)
+    assert report["item"].tolist() == ["2", "3", "4", "6"]
+    assert mm_imdb.load().items.id.tolist() == ["1", "5"]
+
+
+def test_words_that_say_that_there_is_none_are_no_plot_and_no_genre():
+    got = mm_imdb.film(description(genres=("N/A", "War"), plot=("N/A", "a", "NULL")))
+    assert got["labels"] == ["War"] and got["text"] == "a"
+    for words, reason in (({"genres": ("N/A",)}, "no genres"), ({"plot": ("N/A", " NaN ")}, "no plot")):
+        with pytest.raises(CmcslError, match=reason):
+            mm_imdb.film(description(**words))
+    assert mm_imdb.film(description(genres=("\ud800",)))["labels"] == ["?"]
+
+
 def test_plots_are_joined_and_genres_sorted_without_repeats():
     got = mm_imdb.film(description(genres=("War", "Drama", "War"), plot=("a", "b"), title=None))
     assert got == {"title": "", "text": "a b", "labels": ["Drama", "War"]}
