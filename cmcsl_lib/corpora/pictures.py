@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 #: More pixels than any poster has; an image that claims more is not decoded.
 MOST_PIXELS = 50_000_000
+#: Goes up whenever the same bytes come to other pixels, so that images decoded before are decoded again.
+DECODING = 2
 INTEGERS = ("I", "I;16", "I;16L", "I;16B", "I;16N")
 #: Bits of cameras and scanners, which files of wider numbers don't name; 14 would be taken for a dark picture of 16.
 DEPTHS = (8, 10, 12, 16)
