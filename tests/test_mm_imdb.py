@@ -22,7 +22,7 @@ import pyarrow as pa
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import Image, PngImagePlugin
 
 from cmcsl_lib import corpora
 from cmcsl_lib.cli import main
@@ -370,6 +370,40 @@ def test_a_missing_or_damaged_store_is_told(tmp_path):
             corpora.load("mm-imdb")
 
 
+def twice(path, films, *further):
+    """An archive with further files of names that it holds already."""
+    tar(path, films)
+    for files in further:
+        tar(path, files, "a")
+    return path
+
+
+def test_a_film_that_stands_twice_is_used_or_set_aside_but_never_both(tmp_path):
+    files = films("1", "2", "3", "4", "5", "6") | {"6.json": b"{"}
+    path = twice(
+        tmp_path / "made.tar",
+        files,
+        {"1.json": description(), "1.jpeg": poster()},
+        {"2.json": description(plot=("Another film.",))},
+        {"3.jpeg": poster(size=(9, 9))},
+        {"4.jpeg": b"broken"},
+        {"6.json": description()},
+    )
+    assert mm_imdb.fetch(path) == {"twice in the archive, not alike": 4}
+    report = pd.read_csv(report_path(mm_imdb.NAME), dtype=str)
+    assert report["item"].tolist() == ["2", "3", "4", "6"]
+    assert mm_imdb.load().items.id.tolist() == ["1", "5"]
+
+
+def test_words_that_say_that_there_is_none_are_no_plot_and_no_genre():
+    got = mm_imdb.film(description(genres=("N/A", "War"), plot=("N/A", "a", "NULL")))
+    assert got["labels"] == ["War"] and got["text"] == "a"
+    for words, reason in (({"genres": ("N/A",)}, "no genres"), ({"plot": ("N/A", " NaN ")}, "no plot")):
+        with pytest.raises(CmcslError, match=reason):
+            mm_imdb.film(description(**words))
+    assert mm_imdb.film(description(genres=("\ud800",)))["labels"] == ["?"]
+
+
 def test_plots_are_joined_and_genres_sorted_without_repeats():
     got = mm_imdb.film(description(genres=("War", "Drama", "War"), plot=("a", "b"), title=None))
     assert got == {"title": "", "text": "a b", "labels": ["Drama", "War"]}
@@ -416,6 +450,80 @@ def test_every_kind_of_picture_becomes_the_same_rgb_image(mode, kind):
     assert (image.mode, image.size) == ("RGB", (12, 18))
     # JPEG rounds its coefficients and CMYK passes through ink and back; each may move a value by one or two.
     assert np.abs(np.asarray(image).astype(int) - 48).max() <= 2
+
+
+RAMP = np.linspace(0, 1, 256).reshape(16, 16)
+
+
+@pytest.mark.parametrize(
+    ("kind", "values"),
+    [
+        ("TIFF", RAMP.astype(np.float32)),
+        ("TIFF", (RAMP * 255).astype(np.float32)),
+        ("TIFF", (RAMP * 255).round().astype(np.int32)),
+        ("PNG", (RAMP * 255).round().astype(np.uint16)),
+        ("PNG", (RAMP * 1023).round().astype(np.uint16)),
+        ("PNG", (RAMP * 4095).round().astype(np.uint16)),
+        ("TIFF", (RAMP * 4095).round().astype(np.uint16)),
+        ("TIFF", (RAMP * 65535).round().astype(np.int32)),
+        ("PNG", (RAMP * 65535).round().astype(np.uint16)),
+    ],
+)
+def test_grey_values_of_any_scale_become_0_to_255(kind, values):
+    content = io.BytesIO()
+    Image.fromarray(values).save(content, kind)
+    pixels = np.asarray(decoded(content.getvalue())).astype(int)
+    # Shifting rounds down, so values may be one lower than the nearest.
+    assert np.abs(pixels - RAMP[..., None] * 255).max() <= 1 and pixels.min() == 0 and pixels.max() == 255
+
+
+@pytest.mark.parametrize(
+    ("values", "reason"),
+    [
+        (np.float32([[0, 256]]), "image of floats beyond 0 to 255"),
+        (np.float32([[-0.5, 0.5]]), "image of floats beyond 0 to 255"),
+        (np.float32([[np.nan, 0.5]]), "image of floats beyond 0 to 255"),
+        (np.int32([[0, 65536]]), "image of integers beyond 16 bits"),
+        (np.int32([[-1, 255]]), "image of integers beyond 16 bits"),
+    ],
+)
+def test_values_of_no_known_scale_are_set_aside(values, reason):
+    content = io.BytesIO()
+    Image.fromarray(values).save(content, "TIFF")
+    with pytest.raises(CmcslError, match=f"^{reason}$"):
+        decoded(content.getvalue())
+
+
+def png(values):
+    """An RGB picture of 16 bits as a PNG file; Pillow writes none."""
+    height, width, _ = values.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    chunks = [
+        (b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0)),
+        (b"IDAT", zlib.compress(rows)),
+        (b"IEND", b""),
+    ]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + name + content + struct.pack(">I", zlib.crc32(name + content))
+        for name, content in chunks
+    )
+
+
+def test_colors_of_12_bits_in_16_do_not_become_black():
+    color = np.repeat(RAMP[..., None], 3, axis=2)
+    whole = np.asarray(decoded(png((color * 65535).round()))).astype(int)
+    assert np.abs(whole - color * 255).max() <= 1
+    with pytest.raises(CmcslError, match="image of 12 bits or fewer in 16"):
+        decoded(png((color * 4095).round()))
+
+
+def test_long_profiles_and_texts_of_a_png_are_no_damage():
+    text = PngImagePlugin.PngInfo()
+    text.add_text("workflow", "x" * 3_000_000, zip=True)
+    content = io.BytesIO()
+    profile = np.random.default_rng(0).bytes(1_500_000)
+    Image.new("RGB", (4, 4), (1, 2, 3)).save(content, "PNG", pnginfo=text, icc_profile=profile)
+    assert np.unique(np.asarray(decoded(content.getvalue()))).tolist() == [1, 2, 3]
 
 
 def test_transparent_pixels_are_white_and_pictures_are_upright():

@@ -2,6 +2,7 @@
 
 import csv
 import tracemalloc
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,8 @@ from own_corpora import made_up, make_features, make_folder, picture, ready_made
 
 from cmcsl_lib import corpora
 from cmcsl_lib.cli import main
-from cmcsl_lib.corpora import folder, user_corpora
+from cmcsl_lib.cli.extraction import extract_folder
+from cmcsl_lib.corpora import cells, folder
 from cmcsl_lib.corpora.arrays import read_arrays
 from cmcsl_lib.corpora.dataset_classes import description_path, write_description
 from cmcsl_lib.corpora.features import load_features
@@ -263,6 +265,31 @@ def test_lists_that_can_not_be_read_are_told(tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("image,text,label\n0.png,words,a,\n1.png,words,b,\n", "has 4 cells in line 2 .* but 3 column names"),
+        ("image,text,label\n0.png,words,a\n1.png,words, and more,b\n", "has 4 cells in line 3 .* but 3 column names"),
+        ('image,text,label\n0.png,"two\nlines",a\n1.png,x,b,c\n', "has 4 cells in line 3 .* but 3 column names"),
+        ("image,text,label,label\n0.png,words,a,c\n1.png,words,b,d\n", "more than one column 'label'"),
+    ],
+)
+def test_a_list_whose_columns_are_not_sure_is_refused(tmp_path, content, message):
+    write_pictures(tmp_path, ["0.png", "1.png"])
+    (tmp_path / "mine.csv").write_text(content)
+    with pytest.raises(CmcslError, match=message):
+        folder.read_folder("mine", tmp_path / "mine.csv")
+
+
+def test_a_comma_at_the_end_of_every_line_moves_no_column(tmp_path):
+    write_pictures(tmp_path, ["0.png", "1.png"])
+    (tmp_path / "mine.csv").write_text("\ufeffimage,text,label,\n0.png,words,a,\n\n1.png,words,b,\n", encoding="utf-8")
+    folder.read_folder("mine", tmp_path / "mine.csv")
+    items = corpora.load("mine").items
+    assert (items.id + items.text).tolist() == ["0.pngwords", "1.pngwords"]
+    assert corpora.datasets("mine") == {"mine": ("a", "b")}
+
+
+@pytest.mark.parametrize(
     ("value", "expected"),
     [
         ("", []),
@@ -271,8 +298,26 @@ def test_lists_that_can_not_be_read_are_told(tmp_path):
         (float("nan"), []),
         (-1, []),
         (-1.0, []),
-        ("-1", ["-1"]),
-        ("NA", ["NA"]),
+        ("-1", []),
+        ("-1.0", []),
+        ("NA", []),
+        ("N/A", []),
+        ("NULL", []),
+        ("nan", []),
+        ("None", []),
+        ("none", ["none"]),
+        ("na", ["na"]),
+        ("1.0", ["1"]),
+        ("1.00", ["1"]),
+        ("1.5", ["1.5"]),
+        ("01", ["01"]),
+        ("-2", ["-2"]),
+        (Decimal("2.0"), ["2"]),
+        (b"cat", ["cat"]),
+        (b"", []),
+        ("\ud800", ["?"]),
+        ([1.0, "1", b"1"], ["1"]),
+        (["a", "N/A", None, -1], ["a"]),
         (3, ["3"]),
         (3.0, ["3"]),
         (2.5, ["2.5"]),
@@ -284,7 +329,57 @@ def test_lists_that_can_not_be_read_are_told(tmp_path):
     ],
 )
 def test_what_counts_as_a_label(value, expected):
-    assert user_corpora.label_set(value) == expected
+    assert cells.label_set(value) == expected
+
+
+def test_a_missing_label_is_missing_with_any_separator():
+    assert cells.label_set("N/A", "/") == []
+    assert cells.label_set("a/NA/2.0", "/") == ["2", "a"]
+
+
+@pytest.mark.parametrize("value", [{"bytes": b"x", "path": "y"}, [["a"]], b"\xff\xd8", [b"\x89PNG"]])
+def test_what_is_no_label_is_refused(value):
+    with pytest.raises(CmcslError, match="^Row 2 of 'kind' holds (several values|bytes that are no text)"):
+        cells.read_column(["a", value], "kind", cells.label_set)
+
+
+#: What people write for a missing label, and for one class.
+WRITTEN = ["", "NA", "N/A", "NULL", "nan", "-1", "-1.0", "1", "1.0", "1", "2", "2.00"]
+MEANT = [[], [], [], [], [], [], [], ["1"], ["1"], ["1"], ["2"], ["2"]]
+
+
+@pytest.mark.parametrize("encoded", [str, str.encode])
+def test_csv_parquet_and_arrays_read_labels_alike(tmp_path, encoded):
+    names, texts = [f"{number}.png" for number in range(len(WRITTEN))], ["words"] * len(WRITTEN)
+    write_pictures(tmp_path, names)
+    path = write_list(tmp_path / "items.csv", zip(names, texts, WRITTEN, strict=True))
+    written = [encoded(label) for label in WRITTEN]
+    pq.write_table(pa.table({"image": names, "text": texts, "label": written}), tmp_path / "items.parquet")
+    features = {"visual": np.zeros((len(written), 2)), "text": np.zeros((len(written), 3))}
+    np.savez(tmp_path / "ready.npz", label=np.array(written), **features)
+    folder.read_folder("csv", path)
+    folder.read_folder("parquet", path.with_suffix(".parquet"))
+    read_arrays("ready", tmp_path / "ready.npz")
+    for name in ("csv", "parquet", "ready"):
+        assert corpora.load(name).items.labels.map(list).tolist() == MEANT
+        assert corpora.datasets(name) == {name: ("1", "2")}
+
+
+def test_texts_that_say_that_there_is_none_are_no_texts(tmp_path):
+    names, texts = [f"{number}.png" for number in range(6)], [b"two words", b"N/A", b"nan", b" NULL ", b"3.0", None]
+    write_pictures(tmp_path, names)
+    pq.write_table(pa.table({"image": names, "text": texts, "label": list("ababba")}), tmp_path / "items.parquet")
+    assert folder.read_folder("mine", tmp_path / "items.parquet") == {"no text": 4}
+    assert corpora.load("mine").items.text.tolist() == ["two words", "3.0"]
+
+
+def test_pictures_inside_of_a_list_are_refused(tmp_path):
+    inside = {"dict": [{"bytes": picture(0), "path": "0.png"}] * 2, "bytes": [picture(0)] * 2}
+    for name, pictures in inside.items():
+        path = tmp_path / f"{name}.parquet"
+        pq.write_table(pa.table({"image": pictures, "text": ["words"] * 2, "label": list("ab")}), path)
+        with pytest.raises(CmcslError, match="Row 1 of 'image' holds"):
+            folder.read_folder(name, path)
 
 
 def test_classes_that_are_numbers_come_in_their_order(tmp_path):
@@ -414,6 +509,7 @@ def _with(name, values):
         (_with("label", ["a"] * 5), "equally many rows"),
         (_with("label", ["a"] * 6), "at least two classes"),
         (_with("id", ["1", "1", "2", "3", "4", "5"]), "'1' is empty or stands twice"),
+        (_with("id", "abcdef"), r"ids must be one column, got shape \(\)"),
     ],
 )
 def test_arrays_that_are_no_features_are_told_in_one_sentence(tmp_path, home, kind, arrays, told):
@@ -443,6 +539,27 @@ def test_files_that_hold_no_arrays_are_told(tmp_path):
     pq.write_table(ragged, tmp_path / "ragged.parquet")
     with pytest.raises(CmcslError, match="unequal lengths"):
         read_arrays("mine", tmp_path / "ragged.parquet")
+    columns = [pa.array([[1.0], [2.0]])] * 2 + [pa.array(["a", "b"]), pa.array(["b", "a"])]
+    twice = pa.Table.from_arrays(columns, names=["visual", "text", "label", "label"])
+    pq.write_table(twice, tmp_path / "twice.parquet")
+    with pytest.raises(CmcslError, match="more than one column 'label'"):
+        read_arrays("mine", tmp_path / "twice.parquet")
+
+
+def test_classes_are_shown_with_their_sizes(tmp_path, capsys):
+    labels = ["cat", "dog", "cat", "\x1b[31mdgo", "", "N/A"]
+    names = [f"{number}.png" for number in range(len(labels))]
+    write_pictures(tmp_path, names)
+    path = write_list(
+        tmp_path / "pets.csv", [(name, "words", label) for name, label in zip(names, labels, strict=True)]
+    )
+    extract_folder(path)
+    assert capsys.readouterr().out.splitlines()[1:3] == ["pets: \\x1b[31mdgo 1, cat 2, dog 1", "without a label: 2"]
+    extract_folder(path, "named", ["CD=dog,cat", "DD=dog,\x1b[31mdgo"])
+    assert capsys.readouterr().out.splitlines()[1:3] == ["CD: dog 1, cat 2", "DD: dog 1, \\x1b[31mdgo 1"]
+    np.savez(tmp_path / "ready.npz", **ARRAYS)
+    assert main(["extract", "arrays", "--items", str(tmp_path / "ready.npz"), "--as", "made"]) == 0
+    assert capsys.readouterr().out.splitlines()[:2] == ["made: a 2, b 3", "without a label: 1"]
 
 
 def test_own_corpora_are_taken_by_the_command(tmp_path, capsys):

@@ -122,6 +122,17 @@ def print_set_aside(reasons: Mapping[str, int], report: Path) -> None:
     print_safe(f"Every item set aside: {readable_path(report)}")
 
 
+def print_classes(corpus: str) -> None:
+    """Print how many items each class of a corpus has, so that a wrong one is seen."""
+    from ..corpora import class_counts, load
+
+    loaded = load(corpus)
+    for dataset, classes in class_counts(loaded, extracted=False).groupby("dataset", sort=False):
+        sizes = ", ".join(f"{name} {size}" for name, size in zip(classes["class"], classes.samples, strict=True))
+        print(terminal_safe(f"{dataset}: {sizes}"))
+    print(f"without a label: {int((loaded.items.labels.str.len() == 0).sum())}")
+
+
 def add_commands(commands: Commands) -> None:
     """Add the commands of this module."""
     command(commands, corpora)

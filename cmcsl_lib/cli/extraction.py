@@ -6,7 +6,7 @@ from typing import Any
 from ..files.errors import CmcslError, check_choice
 from ..files.escaping import print_safe
 from ..files.extras import require
-from .data import print_set_aside
+from .data import print_classes, print_set_aside
 from .parsing import Commands, command, split_pairs
 
 #: Options of `extract_folder` and `extract_arrays`, by the names of their parameters.
@@ -85,6 +85,7 @@ def extract_folder(
     corpus = corpus or items.stem
     set_aside = read_folder(corpus, items, classes=named_classes(classes), **columns)
     print_safe(f"{len(load(corpus).items)} items: {readable_path(items_path(corpus))}")
+    print_classes(corpus)
     print_set_aside(set_aside, report_path(corpus))
     return corpus
 
@@ -98,7 +99,9 @@ def extract_arrays(
     corpus = corpus or (items.stem if items else None)
     if corpus is None:
         raise CmcslError("Name the corpus that your arrays make with --as.")
-    for path in read_arrays(corpus, items, classes=named_classes(classes), **arrays):
+    paths = read_arrays(corpus, items, classes=named_classes(classes), **arrays)
+    print_classes(corpus)
+    for path in paths:
         print_safe(str(path))
 
 

@@ -12,6 +12,7 @@ from .. import __version__
 from ..files.errors import CmcslError
 from ..files.paths import features_folder, readable_path
 from . import user_corpora
+from .cells import cell_text, label_set, read_column
 from .corpus import subset
 from .dataset_classes import datasets
 from .features import Features, write_features
@@ -39,8 +40,8 @@ def read_arrays(
     visual, text : str
         Matrices of shape (n, d), any d, of finite numbers: keys of the .npz file, or columns of lists in Parquet.
     label : str
-        Labels of shape (n,), texts or whole numbers. An empty text, NaN and the number -1 are no label. In Parquet
-        lists of several labels as well.
+        Labels of shape (n,), texts or numbers; what is no label: `cells.label_set`. In Parquet lists of several
+        labels as well.
     identifier : str, optional
         What names each row, once each; default: "id" if the file has it, else the row's number, from 1.
     separator : str, optional
@@ -62,7 +63,7 @@ def read_arrays(
     names = {"visual": visual, "text": text, "label": label} | ({} if identifier is None else {"id": identifier})
     columns = _from_files(names) if items is None else _from_one_file(items, names)
     X_visual, X_text = _matrix(columns["visual"], visual), _matrix(columns["text"], text)
-    labels = [user_corpora.label_set(value, separator) for value in _label_values(columns["label"], label)]
+    labels = read_column(_label_values(columns["label"], label), label, lambda value: label_set(value, separator))
     ids = _ids(columns.get("id", range(1, len(labels) + 1)))
     # Checks lengths before anything is written.
     Features(name, "all items", (), ids, np.full(len(labels), -1), X_visual, X_text)
@@ -116,6 +117,8 @@ def _content(path: Path, names: dict[str, str] | None = None) -> Any:
             return content
         with content:
             present = content.schema_arrow.names if parquet else list(content)
+            if twice := [name for name, count in Counter(present).items() if count > 1]:
+                raise CmcslError(f"{readable_path(path)} has more than one column {twice[0]!r}.")
             names = ({"id": "id"} if "id" in present else {}) | names
             for name in names.values():
                 if name not in present:
@@ -159,7 +162,7 @@ def _label_values(values: Any, name: str) -> list[Any]:
     """One label per row, or in Parquet a list of them."""
     if not isinstance(values, np.ndarray):
         return values
-    if values.ndim != 1 or values.dtype.kind not in "biufU":
+    if values.ndim != 1 or values.dtype.kind not in "biufUS":
         raise CmcslError(
             f"The labels {name!r} must be one column of texts or numbers, got shape {values.shape} of "
             f"type {values.dtype}."
@@ -169,7 +172,9 @@ def _label_values(values: Any, name: str) -> list[Any]:
 
 def _ids(values: Any) -> np.ndarray:
     """Identifiers as texts, each of which names one row."""
-    ids = [str(value).strip() for value in (values.tolist() if isinstance(values, np.ndarray) else values)]
+    if isinstance(values, np.ndarray) and values.ndim != 1:
+        raise CmcslError(f"The ids must be one column, got shape {values.shape}.")
+    ids = read_column(values.tolist() if isinstance(values, np.ndarray) else values, "id", cell_text)
     for identity, count in Counter(ids).items():
         if count > 1 or not identity:
             raise CmcslError(f"Each row must have an id of its own, but {identity!r} is empty or stands twice.")

@@ -1,6 +1,7 @@
 """A user's own images and texts: a CSV or Parquet file that lists them, and the images in its folder."""
 
 import csv
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from ..files.errors import CmcslError
 from ..files.extras import require
 from ..files.paths import readable_path
 from . import user_corpora
+from .cells import cell_text, label_set, read_column, text_or_missing
 from .pictures import decoded
 
 #: Photographs of a good camera are smaller; larger files are set aside without being read.
@@ -43,8 +45,8 @@ def read_folder(
     path : Path
         The list of items, CSV (UTF-8, commas) or Parquet.
     image, text, label : str
-        Columns: path of the image relative to the list's folder, text, label. An item whose label is empty is kept
-        without one.
+        Columns: path of the image relative to the list's folder, text, label. What says that there
+        is no label or text: `label_set` and `text_or_missing`. An item without a label is kept.
     identifier : str, optional
         Column of what names an item, once each; default: the image's path.
     separator : str, optional
@@ -64,13 +66,14 @@ def read_folder(
     """
     user_corpora.check_name(name)
     require("extract", "Reading pictures", "PIL")
-    columns = _read_columns(path, [image if identifier is None else identifier, image, text, label])
+    names = [image if identifier is None else identifier, image, text, label]
+    columns = _read_columns(path, names)
     several = separator is not None or any(isinstance(value, list) for value in columns[-1])
-    labels = [user_corpora.label_set(value, separator) for value in columns[-1]]
+    readers = [cell_text, cell_text, text_or_missing, lambda value: label_set(value, separator)]
+    cells: list[list[Any]] = [read_column(*column) for column in zip(columns, names, readers, strict=True)]
     # Before an hour of decoding, not after it.
-    user_corpora.named_datasets(name, labels, classes, several)
-    cells = [["" if value is None or value != value else str(value).strip() for value in each] for each in columns[:-1]]
-    items = list(zip(*cells, labels, strict=True))
+    user_corpora.named_datasets(name, cells[-1], classes, several)
+    items = list(zip(*cells, strict=True))
     set_aside: list[tuple[str, str]] = []
     return user_corpora.write(name, _usable(items, path.resolve().parent, set_aside), set_aside, classes, several)
 
@@ -88,9 +91,10 @@ def _read_columns(path: Path, names: list[str]) -> list[list[Any]]:
             file = pq.ParquetFile(path)
             present = file.schema_arrow.names
         else:
-            # Only an empty cell is empty: "NA" or "None" may be a class.
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-            present = list(table)
+            # Without a header: pandas would take one cell too many for an index, which moves all columns by one, and
+            # would rename the second of two equal columns.
+            table = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+            present = table.iloc[0].tolist()
         for name in names:
             if present.count(name) != 1:
                 wrong = "has no column" if name not in present else "has more than one column"
@@ -101,7 +105,7 @@ def _read_columns(path: Path, names: list[str]) -> list[list[Any]]:
         if kind == ".parquet":
             table = file.read(columns=list(dict.fromkeys(names)))
             return [table.column(name).to_pylist() for name in names]
-        return [table[name].tolist() for name in names]
+        return [table[present.index(name)].tolist()[1:] for name in names]
     except (
         pa.ArrowException,
         pd.errors.ParserError,
@@ -110,6 +114,12 @@ def _read_columns(path: Path, names: list[str]) -> list[list[Any]]:
         UnicodeDecodeError,
         OSError,
     ) as error:
+        if long_row := re.search(r"Expected (\d+) fields in line (\d+), saw (\d+)", str(error)):
+            expected, line, cells = long_row.groups()
+            raise CmcslError(
+                f"The list of items {shown} has {cells} cells in line {line} (a row of several lines counts as one), "
+                f"but {expected} column names: put texts that hold commas in quotes, and end no row with a comma."
+            ) from None
         raise CmcslError(
             f"The list of items {shown} can't be read ({type(error).__name__}): it must be CSV in UTF-8 "
             "with a first line of column names, or Parquet."
@@ -140,9 +150,7 @@ def _usable(
             set_aside.append((identity if identity and counts[identity] == 1 else f"row {row}", str(reason)))
         else:
             seen.add(identity)
-            # Half of a surrogate pair could be stored in no encoding.
-            clean = text.encode("utf-8", "replace").decode()
-            yield {"id": identity, "title": identity, "text": clean, "labels": labels, "image": content}
+            yield {"id": identity, "title": identity, "text": text, "labels": labels, "image": content}
 
 
 def image_content(folder: Path, name: str) -> bytes:

@@ -1,9 +1,10 @@
 """MM-IMDb, the paper's corpus: films with poster, plot and genres (Section IV-A).
 
-The archive is read twice, first its descriptions and then its posters, and unpacked once: into one Arrow file, from
-which posters are read as they are needed.
+The archive is read twice, first for its descriptions and to see which films stand twice, then for its posters, and
+unpacked once: into one Arrow file, from which posters are read as they are needed.
 """
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -15,6 +16,7 @@ from ..files.errors import CmcslError
 from ..files.extras import require
 from ..files.paths import home
 from .archive import members
+from .cells import cell_text, text_or_missing
 from .corpus import Corpus
 from .items_file import items_path, read_items, write_items, write_report
 from .pictures import decoded
@@ -22,7 +24,7 @@ from .pictures import decoded
 NAME = "mm-imdb"
 #: The university's host that the paper names is dead (johnarevalo/gmu-mmimdb, issues 3, 4 and 7).
 ARCHIVE_URL = "https://archive.org/download/mmimdb/mmimdb.tar.gz"
-DESCRIPTION = re.compile(r"(?:^|/)dataset/(\d{1,12})\.json$")
+FILE = re.compile(r"(?:^|/)dataset/(\d{1,12})\.(json|jpeg)$")
 POSTER = re.compile(r"(?:^|/)dataset/(\d{1,12})\.jpeg$")
 
 
@@ -64,22 +66,38 @@ def fetch(source: Path | None = None) -> Counter[str]:
     return Counter(set_aside.values())
 
 
+def _descriptions(source: Path, set_aside: dict[str, str]) -> dict[str, dict]:
+    """Films by name; those that can't be used, or have two descriptions or posters, are noted in `set_aside`."""
+    films: dict[str, dict] = {}
+    checksums: dict[tuple[str, ...], bytes] = {}
+    ambiguous = set()
+    for match, content in members(source, FILE, "Reading descriptions"):
+        name, checksum = match[1], hashlib.sha256(content or b"").digest()
+        if checksums.setdefault(match.groups(), checksum) != checksum:
+            ambiguous.add(name)
+        if match[2] == "json":
+            try:
+                films[name] = film(content)
+            except CmcslError as reason:
+                set_aside[name] = str(reason)
+    # Which of the two is meant nobody can say; a copy of the same bytes does no harm.
+    set_aside |= dict.fromkeys(ambiguous, "twice in the archive, not alike")
+    return films
+
+
 def _films(source: Path, set_aside: dict[str, str]) -> Iterator[dict]:
     """Films that can be used, in the order of their posters; the others are noted in `set_aside`."""
-    films, with_poster = {}, set()
-    for match, content in members(source, DESCRIPTION, "Reading descriptions"):
-        try:
-            films[match[1]] = film(content)
-        except CmcslError as reason:
-            set_aside[match[1]] = str(reason)
+    films, posters = _descriptions(source, set_aside), set()
     for match, content in members(source, POSTER, "Reading posters"):
         name = match[1]
-        if name not in films or name in with_poster:
-            # A second poster of the same film, or one whose description was set aside, has its reason already.
-            set_aside.setdefault(name, "twice in the archive" if name in films else "no description")
+        if name in posters:
             continue
-        with_poster.add(name)
+        posters.add(name)
+        if name in set_aside:
+            continue
         try:
+            if name not in films:
+                raise CmcslError("no description")
             if content is None:
                 raise CmcslError("poster too large")
             decoded(content)
@@ -87,7 +105,7 @@ def _films(source: Path, set_aside: dict[str, str]) -> Iterator[dict]:
             set_aside[name] = str(reason)
         else:
             yield {"id": name, "image": content} | films[name]
-    set_aside.update(dict.fromkeys(films.keys() - with_poster, "no poster"))
+    set_aside.update(dict.fromkeys(films.keys() - posters - set_aside.keys(), "no poster"))
 
 
 def film(content: bytes | None) -> dict:
@@ -124,9 +142,11 @@ def film(content: bytes | None) -> dict:
         raise CmcslError("no plot")
     # Half of a surrogate pair is valid in JSON, and can be stored in no encoding.
     title, text = (words.encode("utf-8", "replace").decode() for words in (str(description.get("title") or ""), text))
-    return {"title": title, "text": text, "labels": sorted(set(genres))}
+    return {"title": title, "text": text, "labels": sorted({cell_text(genre) for genre in genres})}
 
 
 def _strings(value: object) -> list[str]:
-    """The value if it is a list of strings, else an empty list."""
-    return value if isinstance(value, list) and all(isinstance(part, str) for part in value) else []
+    """The texts of a list of strings but those that say that there is none; of anything else, none."""
+    if not isinstance(value, list) or not all(isinstance(part, str) for part in value):
+        return []
+    return [part for part in value if text_or_missing(part)]

@@ -22,7 +22,15 @@ MOST_SCANNED = 20 * MOST_PIXELS
 LONGEST = 100
 #: Of a JPEG: neither a coded byte of 255 nor a restart within a scan. A segment with its length follows.
 NEXT_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
-SIXTEEN_BIT = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+#: Goes up whenever the same bytes come to other pixels, so that images decoded before are decoded again.
+DECODING = 2
+INTEGERS = ("I", "I;16", "I;16L", "I;16B", "I;16N")
+#: Bits of cameras and scanners, which files of wider numbers don't name; 14 would be taken for a dark picture of 16.
+DEPTHS = (8, 10, 12, 16)
+#: Pillow keeps the upper 8 of 16 bits of a color: of 12 bits only these remain.
+UPPER_OF_TWELVE = 15
+#: Bytes of a color profile or text in a PNG; Pillow's own bound of 1 MiB refuses whole pictures for them.
+LONGEST_TEXT = 16 << 20
 
 
 def decoded(content: bytes) -> "Image.Image":
@@ -36,17 +44,20 @@ def decoded(content: bytes) -> "Image.Image":
     Returns
     -------
     Image
-        Mode RGB, turned as its EXIF data say. Greyscale is repeated to three channels, 16 bits are cut to the upper
-        8, palettes and CMYK are converted, and what is transparent is white.
+        Mode RGB, turned as its EXIF data say. Greyscale is repeated to three channels, palettes and CMYK are
+        converted, and what is transparent is white. Grey values in wider integers are cut to the upper 8 of as many
+        bits of `DEPTHS` as the brightest one needs; floats from 0 to 1 or from 0 to 255 become 0 to 255.
 
     Raises
     ------
     CmcslError
         If it is no picture, is broken, has more than `MOST_PIXELS` pixels, is more than `LONGEST` times as long as
-        wide, or has scans of more than `MOST_SCANNED` pixels; the message is a reason without the item's name.
+        wide, has scans of more than `MOST_SCANNED` pixels, or has values whose scale is unknown; the message is a
+        reason without the item's name.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
+    from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
+    PngImagePlugin.MAX_TEXT_CHUNK = max(PngImagePlugin.MAX_TEXT_CHUNK, LONGEST_TEXT)
     try:
         with warnings.catch_warnings():
             # Pillow warns from 89 million pixels on, and of harmless damage in EXIF data.
@@ -58,7 +69,9 @@ def decoded(content: bytes) -> "Image.Image":
                     raise CmcslError("image too long and narrow")
                 if image.format in ("JPEG", "MPO") and _scans(content) * image.width * image.height > MOST_SCANNED:
                     raise CmcslError("image of too many scans")
-                return _as_rgb(ImageOps.exif_transpose(image))
+                # Loading forgets how the file stores its values.
+                sixteen_bit = ";16" in str(image.tile)
+                return _as_rgb(ImageOps.exif_transpose(image), sixteen_bit)
     except UnidentifiedImageError:
         raise CmcslError("not an image") from None
     except Image.DecompressionBombError:
@@ -79,13 +92,28 @@ def _scans(content: bytes) -> int:
     return scans
 
 
-def _as_rgb(image: "Image.Image") -> "Image.Image":
+def _as_rgb(image: "Image.Image", sixteen_bit: bool) -> "Image.Image":
     from PIL import Image
 
-    if image.mode in SIXTEEN_BIT:
-        upper = np.asarray(image, dtype=np.int64) >> 8
-        return Image.fromarray(upper.clip(0, 255).astype(np.uint8)).convert("RGB")
+    if image.mode == "F" or image.mode in INTEGERS:
+        return Image.fromarray(_eight_bit(np.asarray(image))).convert("RGB")
+    if sixteen_bit and np.asarray(image.convert("RGB")).max() <= UPPER_OF_TWELVE:
+        raise CmcslError("image of 12 bits or fewer in 16")
     if image.has_transparency_data:
         seen = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB")
     return image.convert("RGB")
+
+
+def _eight_bit(values: np.ndarray) -> np.ndarray:
+    """Grey values on the scale that their range shows, as bytes; no guess where it shows none."""
+    low, high = values.min(), values.max()
+    if values.dtype.kind == "f":
+        # NaN is in no range.
+        if not (low >= 0 and high <= 255):
+            raise CmcslError("image of floats beyond 0 to 255")
+        return np.rint(values * (255 if high <= 1 else 1)).astype(np.uint8)
+    if low < 0 or high >= 1 << DEPTHS[-1]:
+        raise CmcslError("image of integers beyond 16 bits")
+    depth = next(depth for depth in DEPTHS if high < 1 << depth)
+    return (values >> (depth - 8)).astype(np.uint8)

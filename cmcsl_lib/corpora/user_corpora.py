@@ -3,10 +3,7 @@
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
-
-import numpy as np
+from collections.abc import Iterator, Mapping, Sequence
 
 from ..files.checksums import written_sealed
 from ..files.errors import CmcslError, check_choice
@@ -42,30 +39,6 @@ def check_name(name: str, kind: str = "corpus") -> None:
         )
     if name.lower() in RESERVED:
         raise CmcslError(f"The name {name!r} is taken: choose another one for your {kind}.")
-
-
-def label_set(value: Any, separator: str | None = None) -> list[str]:
-    """The labels of one item as sorted texts; none where it is unlabelled.
-
-    Parameters
-    ----------
-    value : str, number, None, or sequence of these
-        An empty text, None, NaN and the number -1 are no label.
-    separator : str, optional
-        What divides several labels in one text.
-
-    Returns
-    -------
-    list of str
-    """
-    if isinstance(value, str):
-        values = value.split(separator) if separator else [value]
-    else:
-        values = list(value) if isinstance(value, Iterable) else [value]
-    # Whole numbers are stored as 1.0 where other rows of the column are empty.
-    values = [int(each) if isinstance(each, float | np.floating) and each == each // 1 else each for each in values]
-    texts = {"" if each is None or each != each or each == -1 else str(each).strip() for each in values}
-    return sorted(texts - {""})
 
 
 def named_datasets(

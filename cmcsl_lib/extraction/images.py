@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from ..corpora import Corpus
-from ..corpora.pictures import decoded
+from ..corpora.pictures import DECODING, decoded
 from ..files.checksums import BLANK, Damaged, check_seal, sealed
 from ..files.errors import CmcslError, check_choice
 from ..files.paths import explain_write_errors, home
@@ -97,7 +97,7 @@ class Images:
     def __init__(self, corpus: Corpus, geometry: Geometry, sha256: str):
         self._corpus, self._geometry = corpus, geometry
         packages = {name: version for name, version in versions().items() if name in ("pillow", "torchvision")}
-        name = fingerprint(corpus=sha256, geometry=str(geometry), **packages)
+        name = fingerprint(corpus=sha256, geometry=str(geometry), decoding=DECODING, **packages)
         self.path = home() / "images" / f"{corpus.name} {geometry} {name}.rows"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         remove_others(self.path)
