@@ -1,6 +1,7 @@
 """Corpora that users bring: lists of images and texts with every kind of broken row, and arrays of features."""
 
 import csv
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pandas as pd
@@ -9,13 +10,15 @@ import pyarrow.parquet as pq
 import pytest
 from own_corpora import made_up, make_features, make_folder, picture, ready_made_corpus, write_list, write_pictures
 
-from cmcsl_lib import corpora
+from cmcsl_lib import corpora, extraction
 from cmcsl_lib.cli import main
+from cmcsl_lib.corpora import arrays as ready_made
 from cmcsl_lib.corpora import folder, user_corpora
 from cmcsl_lib.corpora.arrays import read_arrays
 from cmcsl_lib.corpora.dataset_classes import description_path, write_description
 from cmcsl_lib.corpora.features import load_features
 from cmcsl_lib.corpora.items_file import report_path
+from cmcsl_lib.corpora.pseudo_labels import pseudo_labels, with_finetuning_items
 from cmcsl_lib.experiments.protocol import PROTOCOLS, drawable_budgets
 from cmcsl_lib.experiments.runs import load_scores
 from cmcsl_lib.files.errors import CmcslError
@@ -29,8 +32,10 @@ def home(monkeypatch, tmp_path):
 
 
 def kept(home):
-    """Every file in the user's folder."""
-    return sorted(path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file())
+    """Every file in the user's folder but empty ones of locks."""
+    return sorted(
+        path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file() and path.name != ".lock"
+    )
 
 
 def test_a_folder_becomes_a_corpus_with_one_dataset_of_all_its_classes(tmp_path, home):
@@ -485,3 +490,56 @@ def test_features_of_the_extraction_keep_unlabelled_rows_apart(tmp_path):
     assert len(load_features("pets", "pets").y) == 6
     assert len(load_features("pets", "pets", unlabeled=True).y) == 9
     assert made_up(np.array([0, 1]), 3).shape == (2, 3)
+
+
+def test_features_of_another_list_are_refused(tmp_path):
+    make_folder(tmp_path, "pets", ["cat", "dog", ""] * 3)
+    make_features("pets")
+    path = features_folder("pets") / "pets.parquet"
+    content, features = path.read_bytes(), load_features("pets", "pets", unlabeled=True)
+    labels = pseudo_labels(features)
+    make_folder(tmp_path, "pets", ["dog", "cat", ""] * 3)
+    told = "features of pets/pets belong to other items .* `cmcsl extract pets`"
+    # An extraction that began with the earlier list ends.
+    with pytest.raises(CmcslError, match=told):
+        extraction._write(features, path)
+    assert not path.exists()
+    with pytest.raises(CmcslError, match=told):
+        with_finetuning_items(labels, features)
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(CmcslError, match=told):
+        load_features("pets", "pets")
+
+
+def test_features_of_other_classes_are_refused(tmp_path):
+    make_folder(tmp_path, "pets", ["cat", "dog", "owl"] * 3, classes={"two": ("cat", "dog")})
+    make_features("pets")
+    make_folder(tmp_path, "pets", ["cat", "dog", "owl"] * 3, classes={"two": ("cat", "owl")})
+    with pytest.raises(CmcslError, match="those of the classes cat, dog, but the dataset now has cat, owl"):
+        load_features("pets", "two")
+
+
+def test_two_at_once_never_mix_items_with_features(tmp_path, monkeypatch):
+    other = ARRAYS | {"visual": ARRAYS["visual"] + 1, "label": np.array(list("babbaa"))}
+    paths = []
+    for name, arrays in (("one", ARRAYS), ("two", other)):
+        paths.append(tmp_path / f"{name}.npz")
+        np.savez(paths[-1], **arrays)
+    write, second = ready_made.write_features, []
+
+    def while_another_comes(features, path):
+        if not second:
+            second.append(pool.submit(read_arrays, "mine", paths[1]))
+            with pytest.raises(TimeoutError):
+                second[0].result(timeout=0.5)
+            assert user_corpora.load("mine").items.labels.str[0].tolist()[:2] == ["a", "b"]
+        write(features, path)
+
+    monkeypatch.setattr(ready_made, "write_features", while_another_comes)
+    with ThreadPoolExecutor() as pool:
+        read_arrays("mine", paths[0])
+        second[0].result()
+    features = load_features("mine", "mine")
+    np.testing.assert_array_equal(features.visual, other["visual"])
+    assert [features.classes[index] for index in features.y] == list("babbaa")

@@ -14,7 +14,7 @@ from ..files.paths import features_folder, readable_path
 from . import user_corpora
 from .corpus import subset
 from .dataset_classes import datasets
-from .features import Features, write_features
+from .features import Features, items_sha256, write_features
 
 
 def read_arrays(
@@ -71,14 +71,19 @@ def read_arrays(
         {"id": identity, "title": identity, "text": None, "labels": item_labels, "image": None}
         for identity, item_labels in zip(ids.tolist(), labels, strict=True)
     )
-    user_corpora.write(name, rows, [], classes, several)
-    corpus, paths = user_corpora.load(name), []
-    for dataset, dataset_classes in datasets(name).items():
-        divided = subset(corpus, dataset)
-        rows_of_dataset = ids[divided.rows], divided.y, X_visual[divided.rows], X_text[divided.rows]
+    paths = []
+
+    def write() -> None:
+        corpus, items = user_corpora.load(name), items_sha256(name)
         metadata = {"settings": {"cmcsl": __version__, "start": "ready-made"}}
-        paths.append(features_folder(name) / f"{dataset}.parquet")
-        write_features(Features(name, dataset, dataset_classes, *rows_of_dataset, metadata), paths[-1])
+        for dataset, dataset_classes in datasets(name).items():
+            divided = subset(corpus, dataset)
+            rows_of_dataset = ids[divided.rows], divided.y, X_visual[divided.rows], X_text[divided.rows]
+            features = Features(name, dataset, dataset_classes, *rows_of_dataset, metadata, items_sha256=items)
+            paths.append(features_folder(name) / f"{dataset}.parquet")
+            write_features(features, paths[-1])
+
+    user_corpora.write(name, rows, [], classes, several, write)
     return paths
 
 

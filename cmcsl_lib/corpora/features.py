@@ -14,7 +14,8 @@ from ..files.checksums import read_checked
 from ..files.errors import Absent, CmcslError
 from ..files.paths import features_folder, readable_path, shipped
 from ..files.tables import read_table, reading, write_table
-from .dataset_classes import datasets
+from .dataset_classes import DATASETS, datasets, description
+from .items_file import items_path, items_seal
 
 MODALITIES = ("visual", "text")
 #: Number of features of the encoders (Section III): ResNet-18 and all-MiniLM-L6-v2. Features made elsewhere may have
@@ -42,6 +43,8 @@ class Features:
         How the features were made: encoders, versions, start of the visual network, batch size.
     sha256 : str
         SHA-256 of the file that they were read from, empty if they were not read from one.
+    items_sha256 : str
+        SHA-256 of the corpus's items when the features were made, `items_sha256`; empty for items that are shipped.
     """
 
     corpus: str
@@ -53,6 +56,7 @@ class Features:
     text: np.ndarray
     metadata: dict = field(default_factory=dict)
     sha256: str = ""
+    items_sha256: str = ""
 
     def __post_init__(self):
         where = f"Features of {self.corpus}/{self.dataset}"
@@ -118,7 +122,10 @@ def write_features(features: Features, path: Path) -> None:
         values = ((bits + np.uint32(1 << 11)) & np.uint32(0xFFFFF000)).view(np.float32)
         _check_matrix(values, modality, f"Features of {features.corpus}/{features.dataset} in single precision")
         columns[modality] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
-    origin = {"corpus": features.corpus, "dataset": features.dataset, "classes": list(features.classes)}
+    origin: dict[str, object] = {"corpus": features.corpus, "dataset": features.dataset}
+    origin |= {"classes": list(features.classes)}
+    if features.items_sha256:
+        origin["items"] = features.items_sha256
     write_table(
         pa.table(columns),
         path,
@@ -165,6 +172,7 @@ def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET") -> 
             classes=classes,
             metadata=metadata["extraction"],
             sha256=hashlib.sha256(content).hexdigest(),
+            items_sha256=metadata.get("items", ""),
             **values,
         )
 
@@ -175,6 +183,32 @@ def _matrix(table: pa.Table, modality: str) -> np.ndarray:
         raise CmcslError(f"The {modality} matrix must be finite, but it has {column.null_count} empty rows.")
     width = column.type.list_size
     return column.flatten().to_numpy(zero_copy_only=False).astype(np.float64).reshape(-1, width)
+
+
+def items_sha256(corpus: str) -> str:
+    """SHA-256 that a corpus's items on this machine carry; empty where there are none, or they are shipped."""
+    if corpus not in DATASETS:
+        seal = description(corpus)["items"]
+    else:
+        seal = items_seal(corpus) if items_path(corpus).is_file() else ""
+    return seal.rpartition(":")[2]
+
+
+def check_items(features: Features) -> None:
+    """Raise `CmcslError` unless features belong to the items that their corpus has now.
+
+    Features of a user's corpus must name their items. Those of a corpus in `DATASETS` need not: what is shipped does
+    not, and they may have been made on a machine that has the corpus for one that has not.
+    """
+    current = items_sha256(features.corpus)
+    named = features.items_sha256 or features.corpus not in DATASETS
+    if named and current and features.items_sha256 != current:
+        ready_made = features.metadata.get("settings", {}).get("start") == "ready-made"
+        command = f"cmcsl extract arrays --as {features.corpus}" if ready_made else f"cmcsl extract {features.corpus}"
+        raise CmcslError(
+            f"The features of {features.corpus}/{features.dataset} belong to other items than the corpus has now: "
+            f"make them again with `{command}`."
+        )
 
 
 def features_path(corpus: str, dataset: str, name: str = "default") -> Path:
@@ -204,9 +238,10 @@ def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled
     Raises
     ------
     CmcslError
-        If the corpus or the dataset is unknown, or its features are missing, damaged or those of another dataset.
+        If the corpus or the dataset is unknown, or its features are missing, damaged, or those of another dataset,
+        of other items or of other classes.
     """
-    datasets(corpus, [dataset])
+    classes = datasets(corpus, [dataset])[dataset]
     path = features_path(corpus, dataset, name)
     command = f"cmcsl extract {corpus} {dataset}" + (f' --name "{name}"' if name != "default" else "")
     features = read_features(path, command)
@@ -214,5 +249,11 @@ def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled
         raise CmcslError(
             f"{path} holds the features of {features.corpus}/{features.dataset}, not those of "
             f"{corpus}/{dataset}: make them again with `{command}`."
+        )
+    check_items(features)
+    if features.classes != classes:
+        raise CmcslError(
+            f"The features of {corpus}/{dataset} are those of the classes {', '.join(features.classes)}, but the "
+            f"dataset now has {', '.join(classes)}: make them again with `{command}`."
         )
     return features if unlabeled else features.labeled()
