@@ -528,13 +528,13 @@ def test_two_at_once_never_mix_items_with_features(tmp_path, monkeypatch):
         np.savez(paths[-1], **arrays)
     write, second = ready_made.write_features, []
 
-    def while_another_comes(features, path):
+    def while_another_comes(features, path, exact):
         if not second:
             second.append(pool.submit(read_arrays, "mine", paths[1]))
             with pytest.raises(TimeoutError):
                 second[0].result(timeout=0.5)
             assert user_corpora.load("mine").items.labels.str[0].tolist()[:2] == ["a", "b"]
-        write(features, path)
+        write(features, path, exact=exact)
 
     monkeypatch.setattr(ready_made, "write_features", while_another_comes)
     with ThreadPoolExecutor() as pool:
@@ -543,3 +543,29 @@ def test_two_at_once_never_mix_items_with_features(tmp_path, monkeypatch):
     features = load_features("mine", "mine")
     np.testing.assert_array_equal(features.visual, other["visual"])
     assert [features.classes[index] for index in features.y] == list("babbaa")
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "parquet"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ready_made_features_keep_every_digit(tmp_path, kind, dtype):
+    values = np.random.default_rng(0).normal(size=(6, 2)).astype(dtype)
+    shifted = values + dtype(100_000)
+    shifted[0] = [1e-320 if dtype == np.float64 else 1e-45, -np.finfo(dtype).max]
+    (path,) = read_arrays("mine", **save(tmp_path, kind, ARRAYS | {"visual": values, "text": shifted}))
+    features = load_features("mine", "mine", unlabeled=True)
+    np.testing.assert_array_equal(features.visual, values)
+    np.testing.assert_array_equal(features.text, shifted)
+    stored = pq.read_schema(path).field("visual").type.value_type
+    assert stored == (pa.float32() if dtype == np.float32 else pa.float64())
+
+
+def test_a_constant_added_to_ready_made_features_changes_no_label(tmp_path):
+    labels = []
+    y = np.array([0, 1] * 30)
+    seeds = np.where(np.arange(60) < 6, y, -1)
+    for name, constant in (("plain", 0), ("shifted", 100_000)):
+        matrices = {"visual": made_up(y, 5) + constant, "text": made_up(y, 3, 1) + constant}
+        np.savez(tmp_path / f"{name}.npz", label=seeds, **matrices)
+        read_arrays(name, tmp_path / f"{name}.npz")
+        labels.append(pseudo_labels(load_features(name, name, unlabeled=True), preprocessing="STD").label)
+    assert labels[0].tolist() == labels[1].tolist()

@@ -37,7 +37,8 @@ def read_arrays(
     items : Path, optional
         One .npz or Parquet file that holds everything; without it each of the following names a .npy file.
     visual, text : str
-        Matrices of shape (n, d), any d, of finite numbers: keys of the .npz file, or columns of lists in Parquet.
+        Matrices of shape (n, d), any d, of finite numbers, kept as they are up to double precision: keys of the
+        .npz file, or columns of lists in Parquet.
     label : str
         Labels of shape (n,), texts or whole numbers. An empty text, NaN and the number -1 are no label. In Parquet
         lists of several labels as well.
@@ -81,7 +82,7 @@ def read_arrays(
             rows_of_dataset = ids[divided.rows], divided.y, X_visual[divided.rows], X_text[divided.rows]
             features = Features(name, dataset, dataset_classes, *rows_of_dataset, metadata, items_sha256=items)
             paths.append(features_folder(name) / f"{dataset}.parquet")
-            write_features(features, paths[-1])
+            write_features(features, paths[-1], exact=True)
 
     user_corpora.write(name, rows, [], classes, several, write)
     return paths

@@ -92,22 +92,25 @@ def _check_matrix(X: np.ndarray, modality: str, where: str) -> None:
         raise CmcslError(f"{where}: the {modality} matrix must be finite, but row {row} holds NaN or infinity.")
 
 
-def write_features(features: Features, path: Path) -> None:
-    """Write features to a Parquet file, as single-precision values rounded to 12 significant bits.
+def write_features(features: Features, path: Path, *, exact: bool = False) -> None:
+    """Write features to a Parquet file, ours as single-precision values rounded to 12 significant bits.
 
-    Rounding changes a value by at most 2**-12 of itself, and makes the file nearly half as large. Half precision would
-    not do: three of MiniLM's features are below 1e-7, where it keeps next to nothing, and standardisation
-    makes them as large as the others.
+    Rounding changes a value by at most 2**-12 of itself (below 2**-126 by at most 2**-138), and makes the file nearly
+    half as large. That is right for the encoders' features, which vary by much more than that around 0; features made
+    elsewhere may lie around 100,000 and differ in the last digits. Half precision would not do: three of MiniLM's
+    features are below 1e-7, where it keeps next to nothing, and standardisation makes them as large as the others.
 
     Parameters
     ----------
     features : Features
     path : Path
+    exact : bool
+        Whether every value comes back as it is: in single precision if that changes none of a matrix, else in double.
 
     Raises
     ------
     CmcslError
-        If a value is beyond the range of single precision.
+        If a value is to be rounded and beyond the range of single precision.
     """
     columns = {
         "id": pa.array(features.ids.astype(str)),
@@ -116,11 +119,19 @@ def write_features(features: Features, path: Path) -> None:
         ).dictionary_encode(),
     }
     for modality in MODALITIES:
-        with np.errstate(over="ignore"):
-            bits = getattr(features, modality).astype(np.float32).view(np.uint32)
-        # The nearest values with the last 12 of their 23 stored bits zero.
-        values = ((bits + np.uint32(1 << 11)) & np.uint32(0xFFFFF000)).view(np.float32)
-        _check_matrix(values, modality, f"Features of {features.corpus}/{features.dataset} in single precision")
+        X = getattr(features, modality)
+        with np.errstate(over="ignore", under="ignore"):
+            single = X.astype(np.float32)
+        if exact:
+            values = single if (single == X).all() else X.astype(np.float64)
+        else:
+            # The nearest values with the last 12 of their 23 stored bits zero.
+            values = ((single.view(np.uint32) + np.uint32(1 << 11)) & np.uint32(0xFFFFF000)).view(np.float32)
+        _check_matrix(
+            values,
+            modality,
+            f"Features of {features.corpus}/{features.dataset} in single precision",
+        )
         columns[modality] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
     origin: dict[str, object] = {"corpus": features.corpus, "dataset": features.dataset}
     origin |= {"classes": list(features.classes)}
