@@ -9,7 +9,7 @@ from PIL import Image
 
 from cmcsl_lib.corpora import datasets, folder, load, subset
 from cmcsl_lib.corpora.arrays import read_arrays
-from cmcsl_lib.corpora.features import Features, write_features
+from cmcsl_lib.corpora.features import Features, items_sha256, write_features
 from cmcsl_lib.files.paths import features_folder
 
 #: Names of classes that spreadsheets, browsers, Markdown and Matplotlib would take for something else.
@@ -72,6 +72,7 @@ def make_features(name: str) -> None:
                 made_up(its.y, 6),
                 made_up(its.y, 4, 1),
                 {"settings": {"start": "pooled"}},
+                items_sha256=items_sha256(name),
             ),
             features_folder(name) / f"{dataset}.parquet",
         )

@@ -1,5 +1,6 @@
 import hashlib
 import re
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -9,6 +10,8 @@ import pytest
 from cmcsl_lib.corpora import load, subset
 from cmcsl_lib.corpora.dataset_classes import datasets
 from cmcsl_lib.corpora.features import WIDTHS, Features, features_path, load_features, read_features, write_features
+from cmcsl_lib.experiments.grid import run_dataset
+from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.files.checksums import written_sealed
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import shipped
@@ -226,3 +229,16 @@ def test_shipped_text_features_are_unit_vectors_and_visual_ones_differ_from_row_
     np.testing.assert_allclose(np.linalg.norm(features.text, axis=1), 1, atol=2**-11)
     assert features.visual.min() >= 0
     assert (features.visual.std(axis=0) > 0).mean() > 0.9
+
+
+def test_scores_do_not_notice_the_cut_to_12_bits():
+    features, random = load_features("openclipart", "HP"), np.random.default_rng(0)
+    # Values that the cut could have changed into these.
+    uncut = {name: getattr(features, name) for name in ("visual", "text")}
+    uncut = {name: X * (1 + random.uniform(-1, 1, X.shape) * 2.0**-12) for name, X in uncut.items()}
+    before, after = (
+        run_dataset(each, PROTOCOLS["strict"], 3, classifiers=("GNB",), budgets=(1, 5)).balanced_accuracy
+        for each in (replace(features, **uncut), features)
+    )
+    np.testing.assert_allclose(after, before, atol=0.01)
+    assert abs(after.mean() - before.mean()) < 0.001

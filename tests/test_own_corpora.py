@@ -2,6 +2,7 @@
 
 import csv
 import tracemalloc
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
 import numpy as np
@@ -11,14 +12,16 @@ import pyarrow.parquet as pq
 import pytest
 from own_corpora import made_up, make_features, make_folder, picture, ready_made_corpus, write_list, write_pictures
 
-from cmcsl_lib import corpora
+from cmcsl_lib import corpora, extraction
 from cmcsl_lib.cli import main
 from cmcsl_lib.cli.extraction import extract_folder
-from cmcsl_lib.corpora import cells, folder
+from cmcsl_lib.corpora import arrays as ready_made
+from cmcsl_lib.corpora import cells, folder, user_corpora
 from cmcsl_lib.corpora.arrays import read_arrays
 from cmcsl_lib.corpora.dataset_classes import description_path, write_description
 from cmcsl_lib.corpora.features import load_features
 from cmcsl_lib.corpora.items_file import report_path
+from cmcsl_lib.corpora.pseudo_labels import pseudo_labels, with_finetuning_items
 from cmcsl_lib.experiments.protocol import PROTOCOLS, drawable_budgets
 from cmcsl_lib.experiments.runs import load_scores
 from cmcsl_lib.files.errors import CmcslError
@@ -32,8 +35,10 @@ def home(monkeypatch, tmp_path):
 
 
 def kept(home):
-    """Every file in the user's folder."""
-    return sorted(path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file())
+    """Every file in the user's folder but empty ones of locks."""
+    return sorted(
+        path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file() and path.name != ".lock"
+    )
 
 
 def test_a_folder_becomes_a_corpus_with_one_dataset_of_all_its_classes(tmp_path, home):
@@ -619,3 +624,82 @@ def test_features_of_the_extraction_keep_unlabelled_rows_apart(tmp_path):
     assert len(load_features("pets", "pets").y) == 6
     assert len(load_features("pets", "pets", unlabeled=True).y) == 9
     assert made_up(np.array([0, 1]), 3).shape == (2, 3)
+
+
+def test_features_of_another_list_are_refused(tmp_path):
+    make_folder(tmp_path, "pets", ["cat", "dog", ""] * 3)
+    make_features("pets")
+    path = features_folder("pets") / "pets.parquet"
+    content, features = path.read_bytes(), load_features("pets", "pets", unlabeled=True)
+    labels = pseudo_labels(features)
+    make_folder(tmp_path, "pets", ["dog", "cat", ""] * 3)
+    told = "features of pets/pets belong to other items .* `cmcsl extract pets`"
+    # An extraction that began with the earlier list ends.
+    with pytest.raises(CmcslError, match=told):
+        extraction._write(features, path)
+    assert not path.exists()
+    with pytest.raises(CmcslError, match=told):
+        with_finetuning_items(labels, features)
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(CmcslError, match=told):
+        load_features("pets", "pets")
+
+
+def test_features_of_other_classes_are_refused(tmp_path):
+    make_folder(tmp_path, "pets", ["cat", "dog", "owl"] * 3, classes={"two": ("cat", "dog")})
+    make_features("pets")
+    make_folder(tmp_path, "pets", ["cat", "dog", "owl"] * 3, classes={"two": ("cat", "owl")})
+    with pytest.raises(CmcslError, match="those of the classes cat, dog, but the dataset now has cat, owl"):
+        load_features("pets", "two")
+
+
+def test_two_at_once_never_mix_items_with_features(tmp_path, monkeypatch):
+    other = ARRAYS | {"visual": ARRAYS["visual"] + 1, "label": np.array(list("babbaa"))}
+    paths = []
+    for name, arrays in (("one", ARRAYS), ("two", other)):
+        paths.append(tmp_path / f"{name}.npz")
+        np.savez(paths[-1], **arrays)
+    write, second = ready_made.write_features, []
+
+    def while_another_comes(features, path, exact):
+        if not second:
+            second.append(pool.submit(read_arrays, "mine", paths[1]))
+            with pytest.raises(TimeoutError):
+                second[0].result(timeout=0.5)
+            assert user_corpora.load("mine").items.labels.str[0].tolist()[:2] == ["a", "b"]
+        write(features, path, exact=exact)
+
+    monkeypatch.setattr(ready_made, "write_features", while_another_comes)
+    with ThreadPoolExecutor() as pool:
+        read_arrays("mine", paths[0])
+        second[0].result()
+    features = load_features("mine", "mine")
+    np.testing.assert_array_equal(features.visual, other["visual"])
+    assert [features.classes[index] for index in features.y] == list("babbaa")
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz", "parquet"])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_ready_made_features_keep_every_digit(tmp_path, kind, dtype):
+    values = np.random.default_rng(0).normal(size=(6, 2)).astype(dtype)
+    shifted = values + dtype(100_000)
+    shifted[0] = [1e-320 if dtype == np.float64 else 1e-45, -np.finfo(dtype).max]
+    (path,) = read_arrays("mine", **save(tmp_path, kind, ARRAYS | {"visual": values, "text": shifted}))
+    features = load_features("mine", "mine", unlabeled=True)
+    np.testing.assert_array_equal(features.visual, values)
+    np.testing.assert_array_equal(features.text, shifted)
+    stored = pq.read_schema(path).field("visual").type.value_type
+    assert stored == (pa.float32() if dtype == np.float32 else pa.float64())
+
+
+def test_a_constant_added_to_ready_made_features_changes_no_label(tmp_path):
+    labels = []
+    y = np.array([0, 1] * 30)
+    seeds = np.where(np.arange(60) < 6, y, -1)
+    for name, constant in (("plain", 0), ("shifted", 100_000)):
+        matrices = {"visual": made_up(y, 5) + constant, "text": made_up(y, 3, 1) + constant}
+        np.savez(tmp_path / f"{name}.npz", label=seeds, **matrices)
+        read_arrays(name, tmp_path / f"{name}.npz")
+        labels.append(pseudo_labels(load_features(name, name, unlabeled=True), preprocessing="STD").label)
+    assert labels[0].tolist() == labels[1].tolist()

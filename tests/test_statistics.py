@@ -241,3 +241,25 @@ def test_p_values_are_those_of_scipy():
         for alternative in ("two-sided", "greater"):
             expected = wilcoxon(differences, alternative=alternative).pvalue
             assert _exact_signed_rank_p(differences, alternative) == pytest.approx(expected, rel=1e-12)
+
+
+def test_no_verdict_turns_on_the_last_bit():
+    values = np.random.default_rng(0).uniform(0.5, 1, size=(20, 1)) * [1, 1]
+    values[:, 1] = np.nextafter(values[:, 0], 1)
+    assert wilcoxon_p_values(values).tolist() == [[1, 1], [1, 1]]
+    assert not better_by_wilcoxon(values).any()
+    assert ranks(values).tolist() == [[1.5, 1.5]] * 20
+    folds = values[:10].T.reshape(2, 5, 2)
+    assert combined_f_test(folds[1] - folds[0]) == (0, 1)
+    assert not better_by_f_test(folds).any()
+
+
+def test_equal_differences_are_tied_however_they_were_computed():
+    first = np.array([0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7])
+    second = first + 0.1
+    assert len(np.unique(second - first)) > 1
+    expected = wilcoxon(np.full(7, 0.1), zero_method="zsplit").pvalue
+    assert wilcoxon_p_values(np.column_stack([first, second]))[0, 1] == expected
+    # No mean difference, only its last bit: +0.1 and -0.1 in halves of one repetition each.
+    folds = np.stack([first[[0, 2, 4, 1, 3]], second[[0, 2, 4, 1, 3]]], axis=-1)
+    assert not better_by_f_test(np.stack([folds, folds[:, ::-1]])).any()

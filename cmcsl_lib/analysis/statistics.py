@@ -1,4 +1,8 @@
-"""Tests that compare methods: within one dataset, and over datasets. Functions return, they never print."""
+"""Tests that compare methods: within one dataset, and over datasets. Functions return, they never print.
+
+Differences of scores, and scores that are ranked, are first rounded to `DECIMALS`: what differs beyond is arithmetic,
+and must neither rank one difference above another nor be a difference.
+"""
 
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -10,6 +14,8 @@ from ..files.errors import CmcslError, check_choice
 from ..files.extras import require
 
 ALPHA = 0.05
+#: Balanced accuracies are ratios of small counts and their means: two that differ do so before the twelfth decimal.
+DECIMALS = 12
 
 
 @dataclass(frozen=True)
@@ -93,7 +99,8 @@ def combined_f_test(differences: np.ndarray, statistics: str | Statistics = "cor
     Parameters
     ----------
     differences : ndarray of shape (..., 5, 2), dtype float
-        Difference of the scores of two classifiers in repetition i and fold j; leading axes are separate tests.
+        Difference of the scores of two classifiers in repetition i and fold j, rounded to `DECIMALS` here; leading
+        axes are separate tests.
     statistics : str or Statistics
         Its fields `halves_paired` and `full_denominator` are heeded.
 
@@ -115,7 +122,7 @@ def combined_f_test(differences: np.ndarray, statistics: str | Statistics = "cor
        Neural Computation 11 (8), 1999.
     """
     procedure = variant(statistics)
-    d = np.asarray(differences, dtype=float)
+    d = np.round(np.asarray(differences, dtype=float), DECIMALS)
     if d.shape[-2:] != (5, 2):
         raise CmcslError(f"The combined 5x2 CV F test needs differences of shape (..., 5, 2), got {d.shape}.")
     if not np.isfinite(d).all():
@@ -156,7 +163,7 @@ def better_by_f_test(scores: np.ndarray, statistics: str | Statistics = "correct
     """
     scores = np.asarray(scores, dtype=float)
     differences = scores[..., :, None, :, :] - scores[..., None, :, :, :]
-    higher = differences.mean(axis=(-2, -1)) > 0
+    higher = np.round(differences.mean(axis=(-2, -1)), DECIMALS) > 0
     return higher & (combined_f_test(differences, statistics).p_value < ALPHA)
 
 
@@ -166,14 +173,14 @@ def ranks(values: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     values : ndarray of shape (rows, methods)
-        Scores, usually of one dataset a row.
+        Scores, usually of one dataset a row; those that agree in `DECIMALS` are tied.
 
     Returns
     -------
     ndarray of shape (rows, methods), dtype float64
         From 1, the lowest, to the number of methods.
     """
-    return pd.DataFrame(values).rank(axis=1).to_numpy()
+    return pd.DataFrame(values).round(DECIMALS).rank(axis=1).to_numpy()
 
 
 def holm(p_values: np.ndarray) -> np.ndarray:
@@ -229,7 +236,8 @@ def wilcoxon_p_values(values: np.ndarray, statistics: str | Statistics = "correc
     -------
     ndarray of shape (methods, methods)
         Two-sided: symmetric. One-sided: [a, b] tests whether a is better than b. The diagonal is 1. Zero differences
-        count half for either side (zero_method "zsplit"); where all are zero p is 1.
+        count half for either side (zero_method "zsplit"); where all are zero p is 1. Differences are rounded to
+        `DECIMALS` before they are ranked.
 
     Raises
     ------
@@ -244,7 +252,7 @@ def wilcoxon_p_values(values: np.ndarray, statistics: str | Statistics = "correc
     first, second = np.triu_indices(values.shape[1], k=1)
     if not procedure.two_sided:
         first, second = np.append(first, second), np.append(second, first)
-    differences = values[:, first] - values[:, second]
+    differences = np.round(values[:, first] - values[:, second], DECIMALS)
     tested = np.array([_signed_rank_p(d, "two-sided" if procedure.two_sided else "greater") for d in differences.T])
     p_values[first, second] = holm(tested) if procedure.holm else tested
     return np.minimum(p_values, p_values.T) if procedure.two_sided else p_values
@@ -292,7 +300,7 @@ def better_by_wilcoxon(values: np.ndarray, statistics: str | Statistics = "corre
     """
     values = np.asarray(values, dtype=float)
     significant = wilcoxon_p_values(values, statistics) < ALPHA
-    differences = values[:, :, None] - values[:, None, :]
+    differences = np.round(values[:, :, None] - values[:, None, :], DECIMALS)
     sizes = pd.DataFrame(np.abs(differences).reshape(len(values), -1))
     excess = (np.sign(differences) * sizes.rank().to_numpy().reshape(differences.shape)).sum(axis=0)
     return significant & (excess > 0)

@@ -97,7 +97,7 @@ def label(
     features = unlabeled_features(corpus, dataset)
     labels = pseudo_labels(features, preprocessing=preprocessing, min_margin=min_margin)
     path = to or labels_path(corpus, features.dataset)
-    write_labels(with_finetuning_items(labels, corpus, features.dataset), path)
+    write_labels(with_finetuning_items(labels, features), path)
     unlabeled = labels[labels.given == ""]
     labeled = unlabeled[unlabeled.label != ""]
     classes = ", ".join(

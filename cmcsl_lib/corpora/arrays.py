@@ -15,7 +15,7 @@ from . import user_corpora
 from .cells import cell_text, label_set, read_column
 from .corpus import subset
 from .dataset_classes import datasets
-from .features import Features, write_features
+from .features import Features, items_sha256, write_features
 
 
 def read_arrays(
@@ -38,7 +38,8 @@ def read_arrays(
     items : Path, optional
         One .npz or Parquet file that holds everything; without it each of the following names a .npy file.
     visual, text : str
-        Matrices of shape (n, d), any d, of finite numbers: keys of the .npz file, or columns of lists in Parquet.
+        Matrices of shape (n, d), any d, of finite numbers, kept as they are up to double precision: keys of the
+        .npz file, or columns of lists in Parquet.
     label : str
         Labels of shape (n,), texts or numbers; what is no label: `cells.label_set`. In Parquet lists of several
         labels as well.
@@ -72,14 +73,19 @@ def read_arrays(
         {"id": identity, "title": identity, "text": None, "labels": item_labels, "image": None}
         for identity, item_labels in zip(ids.tolist(), labels, strict=True)
     )
-    user_corpora.write(name, rows, [], classes, several)
-    corpus, paths = user_corpora.load(name), []
-    for dataset, dataset_classes in datasets(name).items():
-        divided = subset(corpus, dataset)
-        rows_of_dataset = ids[divided.rows], divided.y, X_visual[divided.rows], X_text[divided.rows]
+    paths = []
+
+    def write() -> None:
+        corpus, items = user_corpora.load(name), items_sha256(name)
         metadata = {"settings": {"cmcsl": __version__, "start": "ready-made"}}
-        paths.append(features_folder(name) / f"{dataset}.parquet")
-        write_features(Features(name, dataset, dataset_classes, *rows_of_dataset, metadata), paths[-1])
+        for dataset, dataset_classes in datasets(name).items():
+            divided = subset(corpus, dataset)
+            rows_of_dataset = ids[divided.rows], divided.y, X_visual[divided.rows], X_text[divided.rows]
+            features = Features(name, dataset, dataset_classes, *rows_of_dataset, metadata, items_sha256=items)
+            paths.append(features_folder(name) / f"{dataset}.parquet")
+            write_features(features, paths[-1], exact=True)
+
+    user_corpora.write(name, rows, [], classes, several, write)
     return paths
 
 

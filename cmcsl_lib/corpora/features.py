@@ -14,7 +14,8 @@ from ..files.checksums import read_checked
 from ..files.errors import Absent, CmcslError
 from ..files.paths import features_folder, readable_path, shipped
 from ..files.tables import read_table, reading, write_table
-from .dataset_classes import datasets
+from .dataset_classes import DATASETS, datasets, description
+from .items_file import items_path, items_seal
 
 MODALITIES = ("visual", "text")
 #: Number of features of the encoders (Section III): ResNet-18 and all-MiniLM-L6-v2. Features made elsewhere may have
@@ -42,6 +43,8 @@ class Features:
         How the features were made: encoders, versions, start of the visual network, batch size.
     sha256 : str
         SHA-256 of the file that they were read from, empty if they were not read from one.
+    items_sha256 : str
+        SHA-256 of the corpus's items when the features were made, `items_sha256`; empty for items that are shipped.
     """
 
     corpus: str
@@ -53,6 +56,7 @@ class Features:
     text: np.ndarray
     metadata: dict = field(default_factory=dict)
     sha256: str = ""
+    items_sha256: str = ""
 
     def __post_init__(self):
         where = f"Features of {self.corpus}/{self.dataset}"
@@ -88,22 +92,25 @@ def _check_matrix(X: np.ndarray, modality: str, where: str) -> None:
         raise CmcslError(f"{where}: the {modality} matrix must be finite, but row {row} holds NaN or infinity.")
 
 
-def write_features(features: Features, path: Path) -> None:
-    """Write features to a Parquet file, as single-precision values rounded to 12 significant bits.
+def write_features(features: Features, path: Path, *, exact: bool = False) -> None:
+    """Write features to a Parquet file, ours as single-precision values rounded to 12 significant bits.
 
-    Rounding changes a value by at most 2**-12 of itself, and makes the file nearly half as large. Half precision would
-    not do: three of MiniLM's features are below 1e-7, where it keeps next to nothing, and standardisation
-    makes them as large as the others.
+    Rounding changes a value by at most 2**-12 of itself (below 2**-126 by at most 2**-138), and makes the file nearly
+    half as large. That is right for the encoders' features, which vary by much more than that around 0; features made
+    elsewhere may lie around 100,000 and differ in the last digits. Half precision would not do: three of MiniLM's
+    features are below 1e-7, where it keeps next to nothing, and standardisation makes them as large as the others.
 
     Parameters
     ----------
     features : Features
     path : Path
+    exact : bool
+        Whether every value comes back as it is: in single precision if that changes none of a matrix, else in double.
 
     Raises
     ------
     CmcslError
-        If a value is beyond the range of single precision.
+        If a value is to be rounded and beyond the range of single precision.
     """
     columns = {
         "id": pa.array(features.ids.astype(str)),
@@ -112,13 +119,24 @@ def write_features(features: Features, path: Path) -> None:
         ).dictionary_encode(),
     }
     for modality in MODALITIES:
-        with np.errstate(over="ignore"):
-            bits = getattr(features, modality).astype(np.float32).view(np.uint32)
-        # The nearest values with the last 12 of their 23 stored bits zero.
-        values = ((bits + np.uint32(1 << 11)) & np.uint32(0xFFFFF000)).view(np.float32)
-        _check_matrix(values, modality, f"Features of {features.corpus}/{features.dataset} in single precision")
+        X = getattr(features, modality)
+        with np.errstate(over="ignore", under="ignore"):
+            single = X.astype(np.float32)
+        if exact:
+            values = single if (single == X).all() else X.astype(np.float64)
+        else:
+            # The nearest values with the last 12 of their 23 stored bits zero.
+            values = ((single.view(np.uint32) + np.uint32(1 << 11)) & np.uint32(0xFFFFF000)).view(np.float32)
+        _check_matrix(
+            values,
+            modality,
+            f"Features of {features.corpus}/{features.dataset} in single precision",
+        )
         columns[modality] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
-    origin = {"corpus": features.corpus, "dataset": features.dataset, "classes": list(features.classes)}
+    origin: dict[str, object] = {"corpus": features.corpus, "dataset": features.dataset}
+    origin |= {"classes": list(features.classes)}
+    if features.items_sha256:
+        origin["items"] = features.items_sha256
     write_table(
         pa.table(columns),
         path,
@@ -165,6 +183,7 @@ def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET") -> 
             classes=classes,
             metadata=metadata["extraction"],
             sha256=hashlib.sha256(content).hexdigest(),
+            items_sha256=metadata.get("items", ""),
             **values,
         )
 
@@ -175,6 +194,32 @@ def _matrix(table: pa.Table, modality: str) -> np.ndarray:
         raise CmcslError(f"The {modality} matrix must be finite, but it has {column.null_count} empty rows.")
     width = column.type.list_size
     return column.flatten().to_numpy(zero_copy_only=False).astype(np.float64).reshape(-1, width)
+
+
+def items_sha256(corpus: str) -> str:
+    """SHA-256 that a corpus's items on this machine carry; empty where there are none, or they are shipped."""
+    if corpus not in DATASETS:
+        seal = description(corpus)["items"]
+    else:
+        seal = items_seal(corpus) if items_path(corpus).is_file() else ""
+    return seal.rpartition(":")[2]
+
+
+def check_items(features: Features) -> None:
+    """Raise `CmcslError` unless features belong to the items that their corpus has now.
+
+    Features of a user's corpus must name their items. Those of a corpus in `DATASETS` need not: what is shipped does
+    not, and they may have been made on a machine that has the corpus for one that has not.
+    """
+    current = items_sha256(features.corpus)
+    named = features.items_sha256 or features.corpus not in DATASETS
+    if named and current and features.items_sha256 != current:
+        ready_made = features.metadata.get("settings", {}).get("start") == "ready-made"
+        command = f"cmcsl extract arrays --as {features.corpus}" if ready_made else f"cmcsl extract {features.corpus}"
+        raise CmcslError(
+            f"The features of {features.corpus}/{features.dataset} belong to other items than the corpus has now: "
+            f"make them again with `{command}`."
+        )
 
 
 def features_path(corpus: str, dataset: str, name: str = "default") -> Path:
@@ -204,9 +249,10 @@ def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled
     Raises
     ------
     CmcslError
-        If the corpus or the dataset is unknown, or its features are missing, damaged or those of another dataset.
+        If the corpus or the dataset is unknown, or its features are missing, damaged, or those of another dataset,
+        of other items or of other classes.
     """
-    datasets(corpus, [dataset])
+    classes = datasets(corpus, [dataset])[dataset]
     path = features_path(corpus, dataset, name)
     command = f"cmcsl extract {corpus} {dataset}" + (f' --name "{name}"' if name != "default" else "")
     features = read_features(path, command)
@@ -214,5 +260,11 @@ def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled
         raise CmcslError(
             f"{path} holds the features of {features.corpus}/{features.dataset}, not those of "
             f"{corpus}/{dataset}: make them again with `{command}`."
+        )
+    check_items(features)
+    if features.classes != classes:
+        raise CmcslError(
+            f"The features of {corpus}/{dataset} are those of the classes {', '.join(features.classes)}, but the "
+            f"dataset now has {', '.join(classes)}: make them again with `{command}`."
         )
     return features if unlabeled else features.labeled()

@@ -14,7 +14,7 @@ from ..method.labeling import labeling
 from . import load
 from .corpus import RANDOM_STATE, divide
 from .dataset_classes import datasets
-from .features import MODALITIES, Features, load_features
+from .features import MODALITIES, Features, check_items, load_features
 
 COLUMNS = ("id", "given", "label", "modality", "distance", "margin", "seed")
 
@@ -117,23 +117,30 @@ def pseudo_labels(features: Features, *, preprocessing: str = "L2STD", min_margi
     )
 
 
-def with_finetuning_items(labels: pd.DataFrame, corpus: str, dataset: str) -> pd.DataFrame:
+def with_finetuning_items(labels: pd.DataFrame, features: Features) -> pd.DataFrame:
     """Append the labelled items that have no features since the network was fine-tuned on them.
 
     Parameters
     ----------
     labels : DataFrame
         From `pseudo_labels`.
-    corpus, dataset : str
+    features : Features
+        That the labels come from.
 
     Returns
     -------
     DataFrame
         Of the same columns.
+
+    Raises
+    ------
+    CmcslError
+        If the corpus has other items than those of the features: it may have been replaced since they were read.
     """
-    items, classes = load(corpus).items, datasets(corpus, [dataset])[dataset]
-    rows, y = divide(items.labels, classes)
-    ids, names = items.id.to_numpy()[rows], np.array(classes, dtype=object)[y]
+    items = load(features.corpus).items
+    check_items(features)
+    rows, y = divide(items.labels, features.classes)
+    ids, names = items.id.to_numpy()[rows], np.array(features.classes, dtype=object)[y]
     spent = pd.DataFrame(
         {"id": ids, "given": names, "label": names, "modality": "", "distance": np.nan, "margin": np.nan, "seed": ""}
     )

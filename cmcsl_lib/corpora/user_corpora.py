@@ -3,11 +3,12 @@
 import re
 import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 
 from ..files.checksums import written_sealed
 from ..files.errors import CmcslError, check_choice
-from ..files.paths import features_folders
+from ..files.paths import features_folders, locked
 from .corpus import Corpus, divide
 from .dataset_classes import DATASETS, description, write_description
 from .items_file import items_path, items_seal, read_items, write_items, write_report
@@ -100,10 +101,12 @@ def write(
     set_aside: list[tuple[str, str]],
     classes: Mapping[str, Sequence[str]] | None = None,
     several: bool = False,
+    write_features: Callable[[], None] | None = None,
 ) -> Counter[str]:
     """Write a corpus to CMCSL_HOME; the earlier one of this name stays if anything fails.
 
-    Features of other items than these are deleted.
+    Features of other items than these are deleted. The corpus is locked from when all items are read until everything
+    is written, so that of two calls at once one follows the other.
 
     Parameters
     ----------
@@ -114,6 +117,8 @@ def write(
         Items that can't be used, and why; the iterator may fill it as it goes on.
     classes, several
         As in `named_datasets`.
+    write_features : callable, optional
+        Called last and before another process may write this corpus: writes features that come with the items.
 
     Returns
     -------
@@ -125,24 +130,28 @@ def write(
     CmcslError
         If no item can be used, or the datasets can't be made of the items.
     """
-    with written_sealed(items_path(corpus)) as temporary:
-        labels = write_items(corpus, temporary, items)
-        reasons = Counter(reason for _, reason in set_aside)
-        if not labels:
-            listed = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
-            raise CmcslError(f"No item can be used: {listed or 'there is none'}.")
-        named = named_datasets(corpus, labels, classes, several)
-    # A process that is killed from here on leaves a description of other items, which `load` refuses.
-    written = items_seal(corpus)
-    try:
-        described = description(corpus)["items"]
-    except CmcslError:
-        described = ""
-    if written != described:
-        for folder in features_folders(corpus):
-            shutil.rmtree(folder)
-    write_report(corpus, set_aside)
-    write_description(corpus, written, named)
+    with ExitStack() as lock:
+        with written_sealed(items_path(corpus)) as temporary:
+            labels = write_items(corpus, temporary, items)
+            reasons = Counter(reason for _, reason in set_aside)
+            if not labels:
+                listed = ", ".join(f"{reason} {count}" for reason, count in reasons.items())
+                raise CmcslError(f"No item can be used: {listed or 'there is none'}.")
+            named = named_datasets(corpus, labels, classes, several)
+            lock.enter_context(locked(items_path(corpus).parent))
+        # A process that is killed from here on leaves a description of other items, which `load` refuses.
+        written = items_seal(corpus)
+        try:
+            described = description(corpus)["items"]
+        except CmcslError:
+            described = ""
+        if written != described:
+            for folder in features_folders(corpus):
+                shutil.rmtree(folder)
+        write_report(corpus, set_aside)
+        write_description(corpus, written, named)
+        if write_features:
+            write_features()
     return reasons
 
 

@@ -6,15 +6,18 @@ Nothing here opens a network connection, apart from `fetch_imagenet_weights`. Wh
 """
 
 from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..corpora import datasets, load, subset
-from ..corpora.features import Features, read_features, write_features
+from ..corpora.features import Features, check_items, items_sha256, read_features, write_features
+from ..corpora.items_file import items_path
 from ..files.errors import CmcslError, check_choice
-from ..files.paths import home, readable_path
+from ..files.paths import home, locked, readable_path
 from . import extra
 from . import training as trainings
 from .checkpoints import tell
@@ -94,7 +97,8 @@ def extract(
     Raises
     ------
     CmcslError
-        If a name is unknown, weights can't be had, or the extra is not installed.
+        If a name is unknown, weights can't be had, the extra is not installed, or another process replaces the items
+        of the corpus meanwhile.
     """
     check_choice(start, STARTS, "start")
     check_choice(orientation, ORIENTATIONS, "orientation")
@@ -104,6 +108,8 @@ def extract(
     visual = visual_settings(
         start, weights, seed=seed, split_seed=split_seed, orientation=orientation, finetuned=finetuned
     )
+    # Before the corpus is read: if it is replaced meanwhile, features are refused, not taken for those of other items.
+    items = items_sha256(corpus)
     loaded = load(corpus)
     if not loaded.has_images:
         raise CmcslError(
@@ -117,7 +123,9 @@ def extract(
     paths = {name: (folder or home() / "features" / corpus) / f"{name}.parquet" for name in wanted}
     # All are divided before anything takes long: a class may be too small.
     subsets = [
-        subset(loaded, name, split_seed, split) for name, path in paths.items() if not _is_current(path, settings)
+        subset(loaded, name, split_seed, split)
+        for name, path in paths.items()
+        if not _is_current(path, settings, wanted[name], items)
     ]
     if finetuned and (bare := [each.dataset for each in subsets if not len(each.finetuning_rows)]):
         tell(
@@ -134,10 +142,17 @@ def extract(
         metadata = {"settings": settings, "visual": description, "text": text_encoder()}
         matrices = {"visual": images.astype(np.float64), "text": texts[each.rows].astype(np.float64)}
         features = Features(
-            each.corpus, each.dataset, each.classes, ids[each.rows], each.y, metadata=metadata, **matrices
+            each.corpus,
+            each.dataset,
+            each.classes,
+            ids[each.rows],
+            each.y,
+            metadata=metadata,
+            **matrices,
+            items_sha256=items,
         )
         path = paths[each.dataset]
-        write_features(features, path)
+        _write(features, path)
         encoder.forget(each)
         tell(f"{each.dataset}: features are in {readable_path(path)}")
     return list(paths.values())
@@ -165,16 +180,30 @@ def _settings(encoder: VisualEncoder, split: str) -> dict[str, Any]:
     )
 
 
-def _is_current(path: Path, settings: dict[str, Any]) -> bool:
-    """Whether a file holds features of the same settings; says why not."""
+def _write(features: Features, path: Path) -> None:
+    """Write features unless the corpus has been replaced: they would take the place of those of its new items."""
+    with locked(items_path(features.corpus).parent) if features.items_sha256 else nullcontext():
+        check_items(features)
+        write_features(features, path)
+
+
+def _is_current(path: Path, settings: dict[str, Any], classes: tuple[str, ...], items: str) -> bool:
+    """Whether a file holds features of the same classes and settings; says why not."""
     if not path.is_file():
         return False
     try:
-        written = read_features(path).metadata.get("settings", {})
+        features = read_features(path)
     except CmcslError as error:
         tell(f"{path.stem}: made again, since its file is damaged: {error}")
         return False
+    written = features.metadata.get("settings", {}) | {"classes": features.classes}
+    settings = settings | {"classes": classes}
     if written == settings:
+        try:
+            check_items(features)
+        except CmcslError:
+            # The settings hold the checksum of the content, which is the same, though its file has other bytes.
+            _write(replace(features, items_sha256=items), path)
         tell(f"{path.stem}: made before with the same settings, {readable_path(path)}")
         return True
     different = sorted(name for name in written.keys() | settings.keys() if written.get(name) != settings.get(name))
