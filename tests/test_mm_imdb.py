@@ -11,6 +11,7 @@ import tarfile
 import threading
 import time
 import tracemalloc
+import zipfile
 import zlib
 from collections import Counter
 from contextlib import contextmanager
@@ -118,13 +119,26 @@ def test_broken_items_are_set_aside_with_their_reason(mixed):
     assert corpus.items.image.iloc[[1]].tolist() == [poster()]
 
 
-def test_a_folder_gives_the_same_corpus_as_its_archive(mixed, tmp_path):
+def test_a_folder_and_a_zip_give_the_same_corpus_as_their_archive(mixed, tmp_path):
     mm_imdb.fetch(mixed)
     expected, report = mm_imdb.load().items, report_path(mm_imdb.NAME).read_bytes()
     shutil.unpack_archive(mixed, tmp_path / "unpacked")
     mm_imdb.fetch(tmp_path / "unpacked")
     pd.testing.assert_frame_equal(mm_imdb.load().items, expected)
     assert report_path(mm_imdb.NAME).read_bytes() == report
+    zipped = tmp_path / "mmimdb.zip"
+    with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as file:
+        for path in sorted((tmp_path / "unpacked").rglob("*")):
+            file.write(path, path.relative_to(tmp_path / "unpacked"))
+    mm_imdb.fetch(zipped)
+    pd.testing.assert_frame_equal(mm_imdb.load().items, expected)
+    assert report_path(mm_imdb.NAME).read_bytes() == report
+    zipped.write_bytes(zipped.read_bytes()[:-100])
+    with pytest.raises(CmcslError, match="mmimdb.zip is damaged"):
+        mm_imdb.fetch(zipped)
+    zipped.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(5000))
+    with pytest.raises(CmcslError, match="mmimdb.zip is HDF5.* take mmimdb.tar.gz"):
+        mm_imdb.fetch(zipped)
 
 
 @pytest.mark.parametrize("order", [sorted, lambda names: sorted(names, key=lambda name: name[::-1])])

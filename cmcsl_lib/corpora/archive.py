@@ -7,7 +7,9 @@ import bz2
 import gzip
 import lzma
 import re
+import stat
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,6 +28,7 @@ MOST_EXPANSION, SMALL = 100, 200_000_000
 LONGEST_HEADER = 1_000_000
 #: First bytes of compressed files, and the modules that read them.
 COMPRESSIONS: dict[bytes, Any] = {b"\x1f\x8b": gzip, b"BZh": bz2, b"\xfd7zXZ\x00": lzma}
+ZIP, HDF5 = b"PK\3\4", b"\x89HDF\r\n\x1a\n"
 
 
 class DamagedArchive(CmcslError):
@@ -38,7 +41,7 @@ def members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[tuple[
     Parameters
     ----------
     path : Path
-        A folder, or a tar archive: plain, or compressed by gzip, bzip2 or xz. An archive is read as a stream.
+        A folder, a ZIP, or a tar archive: plain, or compressed by gzip, bzip2 or xz, and read as a stream.
     pattern : re.Pattern
         Files are read if it is found in their names.
     title : str
@@ -67,9 +70,35 @@ def members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[tuple[
             if match and file.is_file() and not file.is_symlink():
                 yield match, file.read_bytes() if file.stat().st_size <= LARGEST_FILE else None
     elif path.is_file():
-        yield from _tar_members(path, pattern, title)
+        with path.open("rb") as file:
+            beginning = file.read(8)
+        if beginning == HDF5:
+            raise CmcslError(
+                f"{readable_path(path)} is HDF5, which holds features and shrunken posters: take mmimdb.tar.gz, "
+                "a ZIP of its files, or the unpacked folder."
+            )
+        yield from (_zip_members if beginning.startswith(ZIP) else _tar_members)(path, pattern, title)
     else:
         raise CmcslError(f"There is no archive or folder {readable_path(path)}: name one that exists.")
+
+
+def _zip_members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[tuple[re.Match[str], bytes | None]]:
+    from tqdm.auto import tqdm
+
+    name = readable_path(path)
+    try:
+        with zipfile.ZipFile(path) as archive:
+            if len(archive.infolist()) > MOST_FILES:
+                raise CmcslError(f"The archive {name} holds more than {MOST_FILES:,} files: take MM-IMDb's own.")
+            for member in tqdm(archive.infolist(), desc=title, unit="file", disable=None):
+                mode = member.external_attr >> 16
+                if (match := pattern.search(member.filename)) and not member.is_dir() and not stat.S_ISLNK(mode):
+                    # No more than its stated size is read.
+                    yield match, archive.read(member) if member.file_size <= LARGEST_FILE else None
+    except CmcslError:
+        raise
+    except Exception as error:  # such as those of zlib, of struct, or of a missing password
+        raise DamagedArchive(f"The archive {name} is damaged ({type(error).__name__}): get it again.") from None
 
 
 def _tar_members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[tuple[re.Match[str], bytes | None]]:
