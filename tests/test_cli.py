@@ -1,9 +1,11 @@
 import argparse
 import inspect
+import os
 import re
 import shlex
 import subprocess
 import sys
+import tempfile
 from functools import partial
 from pathlib import Path
 
@@ -181,6 +183,119 @@ def test_outside_a_checkout_there_are_no_pages(capsys, monkeypatch, words):
     code, _, err = run(capsys, *words)
     assert code == 2
     assert err.startswith(f"cmcsl: `cmcsl {words[0]}` needs the notebooks") and err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("error", "sentence"),
+    [
+        (RuntimeError("something\x1b[31m odd\nand more"), "failed for a reason that nobody foresaw (RuntimeError: "),
+        (
+            np._core._exceptions._ArrayMemoryError((1 << 60,), np.dtype(float)),
+            "Memory was too short for `cmcsl corpora`",
+        ),
+        (KeyError("猫"), "`cmcsl corpora` failed for a reason that nobody foresaw (KeyError: '猫'): please report it."),
+    ],
+)
+@pytest.mark.parametrize("writable", [True, False])
+def test_what_nobody_foresaw_ends_in_a_sentence_and_a_log(capsys, monkeypatch, tmp_path, error, sentence, writable):
+    def fail():
+        raise error
+
+    home = tmp_path / "home" if writable else Path("/proc/none")
+    monkeypatch.setenv("CMCSL_HOME", str(home))
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(corpora, "known_corpora", fail)
+    code, out, err = run(capsys, "corpora")
+    assert (code, out) == (2, "")
+    assert err.startswith("cmcsl: ") and sentence in err and err.count("\n") == 1 and "\x1b" not in err
+    log = Path(err.split("The traceback is in ")[1].removesuffix(".\n"))
+    assert log.parent == (home / "logs" if writable else tmp_path)
+    assert "`cmcsl corpora`" in log.read_text("utf-8") and "in fail\n" in log.read_text("utf-8")
+
+
+def shell(line, **environment):
+    """A shell's exit code and what it printed, where `cmcsl` is the command."""
+    command = f'cmcsl() {{ {shlex.quote(sys.executable)} -m cmcsl_lib.cli "$@"; }}; set -o pipefail; {line}'
+    return subprocess.run(
+        ["bash", "-c", command], check=False, capture_output=True, cwd=REPOSITORY, env=os.environ | environment
+    )
+
+
+@pytest.mark.parametrize(
+    ("line", "code", "message"),
+    [
+        ("cmcsl corpora | true", 141, b""),
+        ("cmcsl --help | true", 0, b""),
+        ("cmcsl corpora >&-", 0, b""),
+        ("cmcsl corpora 2>&- >&-", 0, b""),
+        ("cmcsl table X 2>&-", 2, b""),
+        ("cmcsl corpora > /dev/full", 2, b"cmcsl: The output, or a file, can't be used (No space left"),
+        (
+            "CMCSL_HOME=\\~nosuchuser/x cmcsl corpora",
+            2,
+            b"cmcsl: CMCSL_HOME is '~nosuchuser/x', and this machine has no ",
+        ),
+    ],
+)
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_where_nothing_can_be_printed_there_is_no_traceback(line, code, message, unbuffered):
+    done = shell(line, PYTHONUNBUFFERED=unbuffered)
+    assert b"Traceback" not in done.stderr and b"Exception ignored" not in done.stderr
+    assert done.returncode == code
+    assert done.stderr.startswith(message) and (message or not done.stderr)
+
+
+@pytest.fixture
+def odd_classes(tmp_path, monkeypatch):
+    """A corpus with a letter that ASCII lacks, a sequence that a terminal obeys, and a line break in its classes."""
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    names = np.array(["猫", "\x1b[31mred", "two\x1b]0;title\x07"])
+    random = np.random.default_rng(0)
+    arrays = {"visual": random.normal(size=(30, 4)), "text": random.normal(size=(30, 4)), "label": np.tile(names, 10)}
+    np.savez(tmp_path / "odd.npz", **arrays)
+    read_arrays("odd", tmp_path / "odd.npz")
+    return "odd"
+
+
+@pytest.mark.parametrize("words", [("corpora",), ("table", "1", "--source", "odd")])
+def test_classes_are_printed_on_any_terminal_and_command_none(capsys, odd_classes, words):
+    code, out, err = run(capsys, *words)
+    assert (code, err) == (0, "")
+    assert "猫" in out and "\\x1b[31mred" in out and "\x1b" not in out and "\x07" not in out
+    done = shell(f"cmcsl {shlex.join(words)}", PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, b"") and b"\\u732b" in done.stdout
+    done = shell("cmcsl run 3 --corpus 猫", PYTHONIOENCODING="ascii")
+    assert done.returncode == 2 and done.stderr.startswith(b"cmcsl: Unknown corpus '\\u732b'")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("run", "3", "--budgets", "0"),
+        ("run", "3", "--workers", "0"),
+        ("run", "1", "--workers", "-1"),
+        ("study", "seeds", "--budgets", "1", "0"),
+        ("study", "simulation", "--workers", "0"),
+        ("table", "5", "--budgets", "0"),
+        ("table", "5", "--source", "published", "--budgets", "0"),
+        ("book", "--workers", "0"),
+        ("book", "--budgets", "0"),
+        ("notebooks", "06", "--to", "folder", "--workers", "0"),
+        ("notebooks", "06", "--to", "folder", "--budgets", "-5"),
+    ],
+)
+def test_numbers_below_1_are_refused_at_once(capsys, monkeypatch, words):
+    monkeypatch.setattr(pages, "check_environment", lambda: None)
+    monkeypatch.setattr(runs, "find_scores", lambda job: pytest.fail("scores were looked for"))
+    code, out, err = run(capsys, *words)
+    what = "--workers" if "--workers" in words else "Budgets"
+    assert (code, out, err) == (2, "", f"cmcsl: {what} must be 1 or more, got {words[-1]}.\n")
+
+
+def test_labels_go_to_no_device(capsys, monkeypatch, tmp_path, odd_classes):
+    os.mkfifo(tmp_path / "pipe")
+    code, _, err = run(capsys, "label", odd_classes, "--to", str(tmp_path / "pipe"))
+    assert code == 2 and "is no regular file, and is left as it is" in err and (tmp_path / "pipe").is_fifo()
 
 
 def test_corpora_fails_where_one_is_damaged(capsys, monkeypatch, tmp_path):

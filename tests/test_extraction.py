@@ -6,6 +6,7 @@ import hashlib
 import io
 import itertools
 import json
+import multiprocessing
 import os
 import pickle
 import signal
@@ -101,9 +102,10 @@ def narrow(weights=None, num_classes=1000):
 
 
 def shortened(epochs=2):
-    """Trainings of few epochs and small batches, and every fifth item for fine-tuning."""
+    """Trainings of few epochs, each with a checkpoint, small batches, and every fifth item for fine-tuning."""
     # The real division is stratified, so that it depends on all labels; here it must not move with them.
     changed = [mock.patch.object(visual, "finetuning_split", lambda its, seed: np.arange(len(its.items)) % 5 == 0)]
+    changed.append(mock.patch.object(training, "CHECKPOINT_EVERY", 0))
     for name in SETTINGS:
         its = dataclasses.replace(getattr(training, name), epochs=epochs, pixels=32, batch=2)
         changed.append(mock.patch.object(training, name, its))
@@ -454,12 +456,43 @@ def test_an_image_that_cant_be_decoded_is_named(torch, tiny):
     assert "\n" not in str(caught.value)
 
 
+def read_ahead():
+    """What another process does: say which workers read images ahead, and never ask for a second batch."""
+    batches = extraction.Images(tiny_corpus(), geometry(224), "").batches([np.arange(40)] * 50)
+    next(batches)
+    print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+    time.sleep(60)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has workers")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_workers_that_read_images_end_with_the_extraction(torch, tmp_path, number):
+    """Also if it alone is killed, while they wait for room in their pipes."""
+    parent = other_process(tmp_path, "read_ahead()")
+    workers = list(map(int, parent.stdout.readline().split()))
+    assert len(workers) == images_module.WORKERS and parent.pid not in workers
+    parent.send_signal(number)
+    # The pipe is at its end when the last process that could write into it is gone.
+    assert parent.communicate(timeout=30)[0] == ""
+
+
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
 def test_a_full_disk_is_told(torch, tiny):
     images = extraction.Images(tiny, geometry(), "")
     images.path.symlink_to("/dev/full")
     with pytest.raises(CmcslError, match="No space left"):
         images.image(3)
+
+
+def test_progress_is_told_in_lines_where_there_is_no_terminal(monkeypatch, capsys):
+    """A log said nothing for 14 minutes."""
+    clock = [0]
+    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
+    with checkpoints.progress("Features", 12, "batches", 2) as advance:
+        for _ in range(10):
+            clock[0] += 25
+            advance()
+    assert capsys.readouterr().err == "".join(f"Features: {done} of 12 batches\n" for done in (5, 8, 11))
 
 
 # Training
@@ -560,6 +593,28 @@ def test_a_damaged_checkpoint_starts_the_training_anew(torch, tiny, short, home,
     assert not list(path.parent.iterdir())
 
 
+@pytest.mark.parametrize(("seconds", "written"), [(60, [2, 4, 6]), (120, [3, 6]), (301, [])])
+def test_checkpoints_are_written_no_more_often_than_they_pay(torch, tiny, tmp_path, monkeypatch, seconds, written):
+    """Epochs of 50 seconds each; the last state holds no optimizer, and is gone on from as well."""
+    clock, states = [0], []
+    trainer = training.Trainer(
+        narrow(), training.Training(6, 20, "SGD", 0.1, 16, False), 40, 1, extraction.place("cpu")
+    )
+
+    def epoch(batches, loss):
+        clock[0] += 50
+        trainer.losses.append(0.5)
+
+    monkeypatch.setattr(trainer, "epoch", epoch)
+    monkeypatch.setattr(training.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY", seconds)
+    monkeypatch.setattr(training, "save", lambda state, path: states.append((len(trainer.losses), state)))
+    training.train(trainer, mock.Mock(batches=iter), np.arange(40), torch.zeros(40), None, tmp_path / "none", "")
+    assert [number for number, _ in states] == written
+    for number, state in states:
+        assert state.keys() == {"network", "losses"} | ({"optimizer", "schedule", "scaler"} if number < 6 else set())
+
+
 def test_other_settings_do_not_go_on_from_a_checkpoint(torch, tiny, short, stand_in, home):
     its = divided(tiny)
     for number, settings in enumerate(({}, {"seed": 2}, {"orientation": "swapped"}), start=1):
@@ -608,8 +663,8 @@ def slowly(seconds):
     print(hashlib.sha256(made.tobytes() + json.dumps(told).encode()).hexdigest(), flush=True)
 
 
-def other_process(home, seconds=0):
-    code = f"import test_extraction; test_extraction.slowly({seconds})"
+def other_process(home, call):
+    code = f"import test_extraction; test_extraction.{call}"
     return subprocess.Popen(
         [sys.executable, "-c", code],
         cwd=Path(__file__).parent,
@@ -621,11 +676,11 @@ def other_process(home, seconds=0):
 
 @pytest.mark.slow
 def test_a_training_killed_in_an_epoch_goes_on_to_what_an_unbroken_one_gives(torch, tmp_path):
-    whole = other_process(tmp_path / "whole")
+    whole = other_process(tmp_path / "whole", "slowly(0)")
     # Within the second epoch of the pooled training, and then within the third one of the dataset's own.
     left = []
     for count in (6, 18):
-        process = other_process(tmp_path / "killed", seconds=0.2)
+        process = other_process(tmp_path / "killed", "slowly(0.2)")
         for _ in range(count):
             assert process.stdout.readline() == "step\n"
         process.send_signal(signal.SIGKILL)
@@ -634,14 +689,14 @@ def test_a_training_killed_in_an_epoch_goes_on_to_what_an_unbroken_one_gives(tor
     assert left == [["pooled"], ["AF"]]
     *steps, expected = whole.communicate()[0].split("\n")[:-1]
     assert len(steps) == 24, "four steps in each of three epochs, pooled and of the dataset"
-    *steps, found = other_process(tmp_path / "killed").communicate()[0].split("\n")[:-1]
+    *steps, found = other_process(tmp_path / "killed", "slowly(0)").communicate()[0].split("\n")[:-1]
     assert len(steps) == 4 and found == expected
 
 
 @pytest.mark.slow
 def test_two_at_once_do_no_harm(torch, tmp_path):
     homes = ("shared", "shared", "alone")
-    processes = [other_process(tmp_path / home, seconds=0.1) for home in homes]
+    processes = [other_process(tmp_path / home, "slowly(0.1)") for home in homes]
     one, other, alone = (process.communicate()[0].split("\n")[-2] for process in processes)
     assert one == other == alone and len(alone) == 64
 

@@ -9,6 +9,7 @@ import shutil
 import struct
 import tarfile
 import threading
+import time
 import tracemalloc
 import zlib
 from collections import Counter
@@ -263,6 +264,36 @@ def test_images_of_too_many_pixels_are_not_decoded(tmp_path):
     assert mm_imdb.fetch(tar(tmp_path / "wide.tar", files)) == {"image of too many pixels": 3}
 
 
+@pytest.mark.parametrize(("size", "fine"), [((1, 100), True), ((8000, 1), False), ((1, 60_000), False)])
+def test_images_that_resizing_would_blow_up_are_set_aside(size, fine):
+    """The shorter side becomes 256 pixels: a line of 8,000 pixels, a file of 104 bytes, took 2.9 GB."""
+    if fine:
+        assert decoded(poster(kind="PNG", size=size)).size == size
+    else:
+        with pytest.raises(CmcslError, match="^image too long and narrow$"):
+            decoded(poster(kind="PNG", size=size))
+
+
+def with_scans(content, number):
+    """A progressive JPEG whose last scan is repeated, and which shows a preview and a film beside it."""
+    last = content[content.rindex(b"\xff\xda") : -2]
+    preview = b"\xff\xe5" + struct.pack(">H", 2 + 4 * 9000) + b"\xff\xda\0\2" * 9000
+    return content[:2] + preview + content[2:-2] + number * last + content[-2:] + b"\xff\xda" * 100_000
+
+
+def test_images_of_too_many_scans_are_set_aside():
+    """Each scan of a progressive JPEG goes over all pixels: a file of 696 KB took 80 seconds."""
+    content = poster(size=(3000, 2000), progressive=True)
+    whole = decoded(content)
+    np.testing.assert_array_equal(decoded(with_scans(content, 10)), whole)
+    started = time.monotonic()
+    with pytest.raises(CmcslError, match="^image of too many scans$"):
+        decoded(with_scans(content, 8000))
+    assert time.monotonic() - started < 5
+    # The same scans of few pixels take little time.
+    decoded(with_scans(poster(progressive=True), 8000))
+
+
 def test_archives_of_too_many_files_are_refused(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "MOST_FILES", 5)
     with pytest.raises(CmcslError, match="more than 5 files"):
@@ -276,6 +307,18 @@ def test_an_archive_may_not_be_of_any_size(tmp_path, monkeypatch):
     (tmp_path / "large.tar").write_bytes(entry.tobuf(tarfile.GNU_FORMAT))
     with pytest.raises(CmcslError, match="or 3 GB"):
         mm_imdb.fetch(tmp_path / "large.tar")
+
+
+def test_an_archive_that_unpacks_to_far_more_than_its_size_is_refused_at_once(tmp_path, monkeypatch):
+    """One of 2,893 bytes held 4 GB, and took 42 seconds."""
+    monkeypatch.setattr(archive, "SMALL", 2_000_000)
+    packed = tar(tmp_path / "bomb.tar.bz2", films("5") | {"notes.txt": bytes(50_000_000)}, "w:bz2").stat().st_size
+    read = []
+    bounded = archive._BoundedStream.read
+    monkeypatch.setattr(archive._BoundedStream, "read", lambda self, size: read.append(bounded(self, size)) or read[-1])
+    with pytest.raises(CmcslError, match="bomb.tar.bz2 unpacks to more than 100 times its size"):
+        mm_imdb.fetch(tmp_path / "bomb.tar.bz2")
+    assert sum(map(len, read)) < 4_000_000 + 2 * 100 * packed
 
 
 def test_a_damaged_archive_leaves_what_was_there(tmp_path):

@@ -1,6 +1,7 @@
 """Corpora that users bring: lists of images and texts with every kind of broken row, and arrays of features."""
 
 import csv
+import tracemalloc
 from decimal import Decimal
 
 import numpy as np
@@ -453,6 +454,18 @@ def test_ready_made_features_come_back(tmp_path, kind):
     assert corpora.class_counts(corpora.load("mine")).extracted.tolist() == [2, 3]
 
 
+def test_arrays_that_nobody_asked_for_are_not_read(tmp_path):
+    """A file of 2.9 MB held one of 3 GB."""
+    np.savez_compressed(tmp_path / "made.npz", **ARRAYS, other=np.zeros(20_000_000))
+    tracemalloc.start()
+    try:
+        read_arrays("mine", tmp_path / "made.npz")
+        assert tracemalloc.get_traced_memory()[1] < 50_000_000
+    finally:
+        tracemalloc.stop()
+    np.testing.assert_array_equal(load_features("mine", "mine", unlabeled=True).visual, ARRAYS["visual"])
+
+
 def test_ids_and_numeric_labels_of_arrays(tmp_path):
     arrays = ARRAYS | {"label": np.array([2, 10, -1, 2, 10, 10]), "id": np.array(list("fedcba"))}
     read_arrays("mine", **save(tmp_path, "npz", arrays))
@@ -516,6 +529,10 @@ def test_files_that_hold_no_arrays_are_told(tmp_path):
     with pytest.raises(CmcslError, match="comes from a .npy file, but --visual is 'visual'"):
         read_arrays("mine")
     np.savez(tmp_path / "other.npz", images=ARRAYS["visual"])
+    several = (tmp_path / "other.npz").rename(tmp_path / "other.npy")
+    with pytest.raises(CmcslError, match="can't be read"):
+        read_arrays("mine", visual=str(several), text=str(several), label=str(several))
+    several.rename(tmp_path / "other.npz")
     with pytest.raises(CmcslError, match="holds no 'visual', only images: name what it holds with --visual"):
         read_arrays("mine", tmp_path / "other.npz")
     ragged = pa.table({"visual": [[1.0], [1.0, 2.0]], "text": [[1.0], [2.0]], "label": ["a", "b"]})

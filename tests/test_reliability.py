@@ -169,6 +169,56 @@ def test_a_folder_that_cant_be_written_to_is_told():
         pass
 
 
+def test_what_is_written_goes_through_links(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_text("old")
+    for name, leads in (("out", "middle"), ("middle", "folder/file"), ("dangling", "folder/new")):
+        (tmp_path / name).symlink_to(leads)
+    for name in ("out", "dangling"):
+        with written_whole(tmp_path / name) as temporary:
+            temporary.write_text(name)
+        assert (tmp_path / name).is_symlink() and (tmp_path / name).read_text() == name
+    assert {path.name: path.read_text() for path in (tmp_path / "folder").iterdir()} == {
+        "file": "out",
+        "new": "dangling",
+    }
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link to a pipe", "loop"])
+def test_what_is_no_regular_file_is_refused_and_left(tmp_path, kind):
+    path = tmp_path / "out"
+    if kind == "folder":
+        path.mkdir()
+    elif kind == "loop":
+        path.symlink_to("out")
+    else:
+        os.mkfifo(tmp_path / "pipe")
+        path = tmp_path / "pipe" if kind == "pipe" else path
+        if kind != "pipe":
+            path.symlink_to("pipe")
+    before = {each.name: each.lstat().st_mode for each in tmp_path.iterdir()}
+    with pytest.raises(CmcslError, match="is no regular file, and is left as it is"), written_whole(path):
+        pytest.fail("it was written")
+    assert {each.name: each.lstat().st_mode for each in tmp_path.iterdir()} == before
+
+
+@pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
+def test_new_files_get_what_the_umask_leaves_and_others_keep_their_mode(tmp_path, umask, mode):
+    kept = tmp_path / "kept"
+    kept.touch()
+    kept.chmod(0o640)
+    before = os.umask(umask)
+    try:
+        for name in ("new", "kept"):
+            with written_whole(tmp_path / name) as temporary:
+                assert name == "new" or temporary.stat().st_mode & 0o777 == 0o600
+                temporary.write_text("content")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "new").stat().st_mode & 0o777 == mode
+    assert kept.stat().st_mode & 0o777 == 0o640 and kept.read_text() == "content"
+
+
 def test_temporary_files_of_killed_processes_do_not_stay(tmp_path):
     old, new = tmp_path / ".file.a.part", tmp_path / ".file.b.part"
     for path in (old, new):

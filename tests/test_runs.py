@@ -1,7 +1,11 @@
+import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
+from contextlib import suppress
 from dataclasses import replace
 
 import pandas as pd
@@ -218,6 +222,63 @@ def test_a_scheduler_that_does_not_answer_is_told(kept_features):
     pytest.importorskip("distributed")
     with pytest.raises(CmcslError, match="No dask scheduler answers at tcp://127.0.0.1:9"):
         load(budgets=(1,), scheduler="tcp://127.0.0.1:9")
+
+
+@pytest.mark.parametrize("kind", ["silent", "garbage", "closing", "tls", "no address"])
+def test_what_is_no_scheduler_is_told_in_time(kept_features, kind):
+    pytest.importorskip("distributed")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        accepted = []
+
+        def serve():
+            with suppress(OSError):
+                while True:
+                    accepted.append(server.accept()[0])
+                    if kind == "garbage":
+                        accepted[-1].sendall(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 20)
+                    if kind == "closing":
+                        accepted[-1].close()
+
+        threading.Thread(target=serve, daemon=True).start()
+        address = f"{'tls' if kind == 'tls' else 'tcp'}://127.0.0.1:{server.getsockname()[1]}"
+        begin = time.monotonic()
+        with pytest.raises(CmcslError, match=r"^No dask scheduler answers at [^\n]*$"):
+            load(budgets=(1,), scheduler="tcp://nothing" if kind == "no address" else address)
+        assert time.monotonic() - begin < 15
+
+
+def test_a_scheduler_without_workers_is_told_in_time(kept_features):
+    distributed = pytest.importorskip("distributed")
+    begin = time.monotonic()
+    with (
+        distributed.LocalCluster(n_workers=0, host="127.0.0.1", dashboard_address=None) as cluster,
+        pytest.raises(CmcslError, match=r"^The dask scheduler at tcp://127.0.0.1:\d+ has no workers: [^\n]*$"),
+    ):
+        load(budgets=(1,), scheduler=cluster.scheduler_address)
+    assert time.monotonic() - begin < 15
+
+
+def test_a_killed_worker_is_told_and_finished_folds_are_kept(kept_features, monkeypatch):
+    # The first fold is computed by this process, the others by workers.
+    monkeypatch.setattr(runs, "START", 0)
+    monkeypatch.setattr(runs, "end_with", lambda parent: os.kill(os.getpid(), signal.SIGKILL))
+    path, _ = scores_paths("openclipart", "strict", 3, "AF")
+    with pytest.raises(CmcslError, match="A worker was killed, .* folds are kept, and the same command goes on"):
+        load(budgets=(1,), workers=2)
+    monkeypatch.undo()
+    monkeypatch.setenv("CMCSL_HOME", str(kept_features))
+    assert len(list(path.with_suffix(".parts").rglob("*.parquet"))) == 1
+    assert len(load(budgets=(1,))) == 10 * 3 * (2 * 4 + 2) / 3
+    assert not path.with_suffix(".parts").exists()
+
+
+@pytest.mark.parametrize("options", [{"workers": 0}, {"workers": -2}, {"budgets": (0,)}, {"budgets": (1, -1)}])
+def test_numbers_below_1_are_refused_whether_scores_are_there_or_not(kept_features, options):
+    wrong = "--workers must be 1 or more" if "workers" in options else "Budgets must be 1 or more"
+    for _ in ("cold", "warm"):
+        with pytest.raises(CmcslError, match=wrong):
+            load(**{"budgets": (1,)} | options)
+        load(budgets=(1,))
 
 
 def test_a_missing_dask_names_the_pip_command(kept_features, monkeypatch):

@@ -11,7 +11,7 @@ import papermill
 from ..analysis.statistics import VARIANTS
 from ..experiments.protocol import protocol
 from ..experiments.sources import PUBLISHED
-from ..files.errors import check_choice
+from ..files.errors import check_choice, check_positive
 from ..files.paths import locked
 from .execution import execute
 from .freshness import stale
@@ -117,6 +117,7 @@ def run_notebooks(
     CmcslError
         Before any notebook is executed, if a name is unknown or a corpus is not on this machine.
     """
+    check_positive([workers], "--workers")
     notebooks = select_notebooks(names)
     for notebook in notebooks:
         check_parameters(notebook)

@@ -10,7 +10,7 @@ from ..corpora import datasets, load
 from ..corpora.features import load_features
 from ..experiments.published import available
 from ..experiments.sources import PUBLISHED
-from ..files.errors import CmcslError
+from ..files.errors import CmcslError, check_positive
 from ..files.paths import REPOSITORY
 
 #: Notebooks that show one source and are executed for the published scores as well.
@@ -75,6 +75,7 @@ def check_corpus(corpus: str, names: Sequence[str] | None = None) -> None:
 
 def page_parameters(datasets: Sequence[str] | None, budgets: Sequence[int] | None) -> dict[str, object]:
     """Datasets and budgets as parameters of a notebook; without those that are None, so that its own default holds."""
+    check_positive(budgets or (), "Budgets")
     parameters: dict[str, object] = {"datasets": " ".join(datasets)} if datasets else {}
     return parameters | ({"budgets": list(budgets)} if budgets else {})
 

@@ -14,7 +14,7 @@ from doit.doit_cmd import DoitMain
 from doit.exceptions import TaskFailed
 from doit.tools import config_changed
 
-from ..files.errors import CmcslError
+from ..files.errors import CmcslError, check_positive
 from ..files.paths import REPOSITORY, locked, readable_path
 from .execution import BUILD, RUNNING, execute, own_environment, scratch
 from .freshness import stale
@@ -122,6 +122,7 @@ def build(
         If the corpus is unknown or not on this machine, a notebook failed or the HTML could not be built; the other
         notebooks were executed all the same.
     """
+    check_positive([workers], "--workers")
     check_corpus(corpus, datasets)
     check_settings()
     book_pages = pages(corpus, **page_parameters(datasets, budgets))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from ..files.errors import Absent, CmcslError, check_choice
-from ..files.escaping import terminal_safe
+from ..files.escaping import print_safe, terminal_safe
 from .parsing import Commands, command
 
 
@@ -18,16 +18,18 @@ def corpora() -> None:
         try:
             corpus, dataset_classes = load(name), datasets(name)
         except Absent as error:
-            print(f"{name}: {error}")
+            print_safe(f"{name}: {error}")
             continue
         except CmcslError as error:
             damaged.append(f"{name}: {error}")
             continue
         unlabeled = int((corpus.items.labels.str.len() == 0).sum())
-        print(f"{name}: {len(corpus.items)} items{f', {unlabeled} of them without a label' if unlabeled else ''}")
+        print_safe(f"{name}: {len(corpus.items)} items{f', {unlabeled} of them without a label' if unlabeled else ''}")
         sizes = class_counts(corpus, extracted=False).groupby("dataset").samples.sum()
         for dataset, classes in dataset_classes.items():
-            print(f"  {dataset:10} {kind(classes):10} {sizes[dataset]:5} items  {', '.join(classes)}")
+            print_safe(
+                f"  {dataset:10} {kind(classes):10} {sizes[dataset]:5} items  {', '.join(map(terminal_safe, classes))}"
+            )
     if damaged:
         raise CmcslError(" ".join(damaged))
 
@@ -41,7 +43,7 @@ def fetch(what: str, source: Path | None = None) -> None:
     check_choice(what, ("published-scores", mm_imdb.NAME, "imagenet-weights"), "thing to fetch")
     if what == mm_imdb.NAME:
         set_aside = mm_imdb.fetch(source)
-        print(f"{len(load(mm_imdb.NAME).items)} films: {readable_path(items_path(mm_imdb.NAME))}")
+        print_safe(f"{len(load(mm_imdb.NAME).items)} films: {readable_path(items_path(mm_imdb.NAME))}")
         print_set_aside(set_aside, report_path(mm_imdb.NAME))
     elif source:
         raise CmcslError(
@@ -51,11 +53,11 @@ def fetch(what: str, source: Path | None = None) -> None:
     elif what == "imagenet-weights":
         from ..extraction import fetch_imagenet_weights
 
-        print(fetch_imagenet_weights())
+        print_safe(str(fetch_imagenet_weights()))
     else:
         from ..experiments.published import fetch as fetch_published
 
-        print(fetch_published())
+        print_safe(str(fetch_published()))
 
 
 def divide(
@@ -67,7 +69,7 @@ def divide(
 
     films = load(check_choice(corpus, ("mm-imdb",), "corpus with printed class sizes"))
     sizes = beside_table_1(class_counts(films, datasets))
-    print(sizes.to_csv(index=False) if csv else sizes.to_string(index=False) + "\n", end="")
+    print_safe(sizes.to_csv(index=False) if csv else sizes.to_string(index=False) + "\n", end="")
     different = int((sizes.samples != sizes.expected).sum())
     verdict = f"{different} of {len(sizes)} classes differ from" if different else f"All {len(sizes)} classes are as in"
     names = ", ".join(large_enough(films, datasets, min_class)) or "none"
@@ -88,25 +90,27 @@ def label(
         with_finetuning_items,
         write_labels,
     )
-    from ..files.paths import readable_path
+    from ..files.paths import readable_path, target
 
+    if to:
+        target(to)
     features = unlabeled_features(corpus, dataset)
     labels = pseudo_labels(features, preprocessing=preprocessing, min_margin=min_margin)
     path = to or labels_path(corpus, features.dataset)
     write_labels(with_finetuning_items(labels, corpus, features.dataset), path)
     unlabeled = labels[labels.given == ""]
     labeled = unlabeled[unlabeled.label != ""]
-    classes = ", ".join(f"{name} {count}" for name, count in labeled.label.value_counts(sort=False).items())
+    classes = ", ".join(
+        f"{terminal_safe(str(name))} {count}" for name, count in labeled.label.value_counts(sort=False).items()
+    )
     deciding = labeled.modality.value_counts()
     modalities = " and ".join(f"the {name} modality {deciding.get(name, 0)}" for name in MODALITIES)
     unsure = len(unlabeled) - len(labeled)
-    print(
-        terminal_safe(
-            f"{len(labeled)} items labelled from {len(labels) - len(unlabeled)}: {classes or 'none'}. "
-            f"Decided by {modalities}.{f' {unsure} items were too close to call.' if unsure else ''}"
-        )
+    print_safe(
+        f"{len(labeled)} items labelled from {len(labels) - len(unlabeled)}: {classes or 'none'}. "
+        f"Decided by {modalities}.{f' {unsure} items were too close to call.' if unsure else ''}"
     )
-    print(readable_path(path))
+    print_safe(readable_path(path))
 
 
 def print_set_aside(reasons: Mapping[str, int], report: Path) -> None:
@@ -114,8 +118,8 @@ def print_set_aside(reasons: Mapping[str, int], report: Path) -> None:
     from ..files.paths import readable_path
 
     for reason, count in sorted(reasons.items()):
-        print(f"set aside, {reason}: {count}")
-    print(f"Every item set aside: {readable_path(report)}")
+        print_safe(f"set aside, {reason}: {count}")
+    print_safe(f"Every item set aside: {readable_path(report)}")
 
 
 def print_classes(corpus: str) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from ..files.errors import CmcslError, check_choice
+from ..files.escaping import print_safe
 from ..files.extras import require
 from .data import print_classes, print_set_aside
 from .parsing import Commands, command, split_pairs
@@ -67,7 +68,7 @@ def extract_corpus(
     finetuned = check_choice(finetune, ("yes", "no"), "answer to --finetune") == "yes"
     folder = to or features_folder(corpus, name)
     for path in extract_features(corpus, datasets, folder=folder, finetuned=finetuned, **settings):
-        print(path)
+        print_safe(str(path))
 
 
 def extract_folder(
@@ -83,7 +84,7 @@ def extract_folder(
         raise CmcslError("Name the list of your images and texts with --items, a CSV or Parquet file.")
     corpus = corpus or items.stem
     set_aside = read_folder(corpus, items, classes=named_classes(classes), **columns)
-    print(f"{len(load(corpus).items)} items: {readable_path(items_path(corpus))}")
+    print_safe(f"{len(load(corpus).items)} items: {readable_path(items_path(corpus))}")
     print_classes(corpus)
     print_set_aside(set_aside, report_path(corpus))
     return corpus
@@ -101,7 +102,7 @@ def extract_arrays(
     paths = read_arrays(corpus, items, classes=named_classes(classes), **arrays)
     print_classes(corpus)
     for path in paths:
-        print(path)
+        print_safe(str(path))
 
 
 def named_classes(words: list[str] | None) -> dict[str, list[str]] | None:

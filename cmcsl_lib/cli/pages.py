@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..files.errors import CmcslError
+from ..files.escaping import print_safe
 from ..files.extras import require
 from ..files.paths import in_checkout
 from .parsing import Commands, command
@@ -44,10 +45,12 @@ def notebooks(
         outcomes.append(outcome)
     for outcome in outcomes:
         if outcome.reason:
-            print(f"\n{outcome.page.name}: {outcome.reason}" if outcome.state == LEFT_OUT else f"\n{outcome.reason}")
+            print_safe(
+                f"\n{outcome.page.name}: {outcome.reason}" if outcome.state == LEFT_OUT else f"\n{outcome.reason}"
+            )
     counts = {state: sum(outcome.state == state for outcome in outcomes) for state in STATES}
     summary = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    print(f"\n{summary}: {readable_path(to)}")
+    print_safe(f"\n{summary}: {readable_path(to)}")
     if counts[FAILED] or (names and counts[LEFT_OUT]):
         raise CmcslError(
             f"Not executed: {counts[FAILED]} failed and {counts[LEFT_OUT]} were left out of "
@@ -67,7 +70,7 @@ def book(
     from ..book.schedule import build
 
     check_environment()
-    print(build(corpus, datasets, budgets, workers, pdf))
+    print_safe(str(build(corpus, datasets, budgets, workers, pdf)))
 
 
 def check_environment() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..files.errors import check_choice
+from ..files.escaping import print_safe
 from .parsing import Commands, command, split_pairs
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def run(
     varied = [name for name in ("preprocessing", "classifier") if scores[name].nunique() > 1]
     means = mean_scores(scores, index=["dataset", *varied, "modality"], columns="method")
     shown = [name for name in METHODS if name in (methods or METHODS) and name in means]
-    print(readable(means[shown].dropna(how="all"), index=True))
+    print_safe(readable(means[shown].dropna(how="all"), index=True))
 
 
 def study(
@@ -69,7 +70,7 @@ def study(
 
     check_choice(what, (*STUDIES, *SIMULATIONS), "study")
     if what in SIMULATIONS:
-        print(readable_path(make_simulation(what, to, workers)))
+        print_safe(readable_path(make_simulation(what, to, workers)))
         return
     scores = load_study(
         what,
@@ -81,7 +82,7 @@ def study(
         scheduler=scheduler,
     )
     varied = [name for name in ("disturbance", "choice", "share") if name in scores]
-    print(readable(mean_scores(scores, index=[*varied, "method"], columns=["modality", "budget"]), index=True))
+    print_safe(readable(mean_scores(scores, index=[*varied, "method"], columns=["modality", "budget"]), index=True))
 
 
 def table(
@@ -115,7 +116,11 @@ def table(
             compute=False,
         )
     filled = paper_table(number, numbers, statistics)
-    print(csv_text(filled) if csv else readable(filled, index=False))
+    # A file gets comma-separated values as they are.
+    if csv and not sys.stdout.isatty():
+        print(csv_text(filled))
+    else:
+        print_safe(csv_text(filled) if csv else readable(filled, index=False))
 
 
 def changed_protocol(name: str, changes: Sequence[str]) -> "Protocol":

@@ -20,6 +20,8 @@ LARGEST_FILE = 10_000_000
 #: MM-IMDb has about 52,000 files, and 10 GB of them.
 MOST_FILES = 1_000_000
 MOST_BYTES = 100_000_000_000
+#: Times the size of an archive that it may unpack to, beyond this many bytes; posters are hardly compressed.
+MOST_EXPANSION, SMALL = 100, 200_000_000
 #: Bytes between the contents of two files; tarfile would read headers of any size into memory.
 LONGEST_HEADER = 1_000_000
 #: First bytes of compressed files, and the modules that read them.
@@ -52,7 +54,8 @@ def members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[tuple[
     Raises
     ------
     CmcslError
-        If there is no such path, or the archive holds more than `MOST_FILES` files or `MOST_BYTES`.
+        If there is no such path, or the archive holds more than `MOST_FILES` files or `MOST_BYTES`, or unpacks to more
+        than `MOST_EXPANSION` times its size.
     DamagedArchive
         If it is damaged.
     """
@@ -82,7 +85,7 @@ def _tar_members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[t
             beginning = raw.read(6)
             raw.seek(0)
             reader = next((module for magic, module in COMPRESSIONS.items() if beginning.startswith(magic)), None)
-            content = _BoundedStream(reader.open(read) if reader else read)
+            content = _BoundedStream(reader.open(read) if reader else read, path)
             with tarfile.open(fileobj=content, mode="r|") as archive:  # type: ignore[call-overload]
                 for number, member in enumerate(archive):
                     if number == MOST_FILES or archive.offset > MOST_BYTES:
@@ -109,14 +112,19 @@ def _tar_members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[t
 
 
 class _BoundedStream:
-    """A stream that ends in an error beyond a position, `bound`."""
+    """A stream that ends in an error beyond a position: `bound`, which moves on, or `most`."""
 
-    def __init__(self, content: BinaryIO):
-        self.content, self.position, self.bound = content, 0, LONGEST_HEADER
+    def __init__(self, content: BinaryIO, path: Path):
+        self.content, self.position, self.bound, self.name = content, 0, LONGEST_HEADER, readable_path(path)
+        self.most = SMALL + MOST_EXPANSION * path.stat().st_size
 
     def read(self, size: int) -> bytes:
         if self.position > self.bound:
             raise tarfile.ReadError("header too long")
+        if self.position > self.most:
+            raise CmcslError(
+                f"The archive {self.name} unpacks to more than {MOST_EXPANSION} times its size: take MM-IMDb's own."
+            )
         content = self.content.read(size)
         self.position += len(content)
         return content

@@ -98,31 +98,37 @@ def _from_one_file(path: Path, names: dict[str, str]) -> dict[str, Any]:
     """Arrays of a .npz file or columns of a Parquet file."""
     if path.suffix.lower() not in (".npz", ".parquet"):
         raise CmcslError(f"The file of features {readable_path(path)} must end in .npz or .parquet.")
-    content = _content(path)
-    if "id" in content:
-        names = {"id": "id"} | names
-    for name in names.values():
-        if name not in content:
-            raise CmcslError(
-                f"{readable_path(path)} holds no {name!r}, only {', '.join(content)}: name what it holds "
-                "with --visual, --text, --label and --id."
-            )
-    return {role: content[name] for role, name in names.items()}
+    return _content(path, names)
 
 
-def _content(path: Path) -> Any:
-    """An array, or a dict of arrays or lists by name; pickles are not read."""
+def _content(path: Path, names: dict[str, str] | None = None) -> Any:
+    """The array of a .npy file, or those arrays or columns of lists that have one of the names, by role.
+
+    Nothing else of a file is read, and no pickles.
+    """
     if not path.is_file():
         raise CmcslError(f"There is no file {readable_path(path)}: name one that exists.")
     parquet = path.suffix.lower() == ".parquet"
     try:
-        if parquet:
-            names = Counter(pq.read_schema(path).names)
-            if twice := [name for name, count in names.items() if count > 1]:
-                raise CmcslError(f"{readable_path(path)} has more than one column {twice[0]!r}.")
-            return pq.read_table(path).to_pydict()
-        content = np.load(path, allow_pickle=False)
-        return dict(content) if isinstance(content, np.lib.npyio.NpzFile) else content
+        content = pq.ParquetFile(path) if parquet else np.load(path, allow_pickle=False)
+        if names is None:
+            if not isinstance(content, np.ndarray):
+                raise TypeError("several arrays")
+            return content
+        with content:
+            present = content.schema_arrow.names if parquet else list(content)
+            names = ({"id": "id"} if "id" in present else {}) | names
+            for name in names.values():
+                if present.count(name) > 1:
+                    raise CmcslError(f"{readable_path(path)} has more than one column {name!r}.")
+                if name not in present:
+                    raise CmcslError(
+                        f"{readable_path(path)} holds no {name!r}, only {', '.join(present)}: name what it holds "
+                        "with --visual, --text, --label and --id."
+                    )
+            if parquet:
+                content = content.read(columns=list(names.values())).to_pydict()
+            return {role: content[name] for role, name in names.items()}
     except CmcslError:
         raise
     # NumPy's parser of headers raises whatever the damage leads it to.

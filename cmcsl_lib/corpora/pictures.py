@@ -1,6 +1,7 @@
 """Bytes of a picture file, whoever made it, to an upright RGB image."""
 
 import io
+import re
 import warnings
 from typing import TYPE_CHECKING
 
@@ -15,6 +16,12 @@ if TYPE_CHECKING:
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP", "TIFF")
 #: More pixels than any poster has; an image that claims more is not decoded.
 MOST_PIXELS = 50_000_000
+#: Pixels times scans of a JPEG: a progressive one has about ten scans, each of all pixels, a hostile one thousands.
+MOST_SCANNED = 20 * MOST_PIXELS
+#: Times as long as wide. The shorter side is made 256 pixels, of which a picture of a line would have millions.
+LONGEST = 100
+#: Of a JPEG: neither a coded byte of 255 nor a restart within a scan. A segment with its length follows.
+NEXT_MARKER = re.compile(rb"\xff+([^\x00\xff\xd0-\xd7])")
 #: Goes up whenever the same bytes come to other pixels, so that images decoded before are decoded again.
 DECODING = 2
 INTEGERS = ("I", "I;16", "I;16L", "I;16B", "I;16N")
@@ -44,8 +51,9 @@ def decoded(content: bytes) -> "Image.Image":
     Raises
     ------
     CmcslError
-        If it is no picture, is broken, has more than `MOST_PIXELS` pixels, or has values whose scale is unknown; the
-        message is a reason without the item's name.
+        If it is no picture, is broken, has more than `MOST_PIXELS` pixels, is more than `LONGEST` times as long as
+        wide, has scans of more than `MOST_SCANNED` pixels, or has values whose scale is unknown; the message is a
+        reason without the item's name.
     """
     from PIL import Image, ImageOps, PngImagePlugin, UnidentifiedImageError
 
@@ -57,6 +65,10 @@ def decoded(content: bytes) -> "Image.Image":
             with Image.open(io.BytesIO(content), formats=FORMATS) as image:
                 if image.width * image.height > MOST_PIXELS:
                     raise CmcslError("image of too many pixels")
+                if max(image.size) > LONGEST * min(image.size):
+                    raise CmcslError("image too long and narrow")
+                if image.format in ("JPEG", "MPO") and _scans(content) * image.width * image.height > MOST_SCANNED:
+                    raise CmcslError("image of too many scans")
                 # Loading forgets how the file stores its values.
                 sixteen_bit = ";16" in str(image.tile)
                 return _as_rgb(ImageOps.exif_transpose(image), sixteen_bit)
@@ -69,6 +81,15 @@ def decoded(content: bytes) -> "Image.Image":
     # Decoders raise whatever the damage leads them to.
     except Exception:
         raise CmcslError("broken image") from None
+
+
+def _scans(content: bytes) -> int:
+    """Scans of a JPEG up to its end; not those of a preview in its metadata, nor of what follows it."""
+    scans, position = 0, 2
+    while (match := NEXT_MARKER.search(content, position)) and match[1] != b"\xd9":
+        scans += match[1] == b"\xda"
+        position = match.end() + int.from_bytes(content[match.end() : match.end() + 2])
+    return scans
 
 
 def _as_rgb(image: "Image.Image", sixteen_bit: bool) -> "Image.Image":

@@ -4,6 +4,7 @@ The unit of work is one fold of one dataset. Each finished one is kept in CMCSL_
 killed at any point goes on where it stopped; what it gives depends neither on that nor on the number of workers.
 """
 
+import asyncio
 import hashlib
 import itertools
 import json
@@ -13,6 +14,8 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,7 +26,7 @@ import pandas as pd
 from ..corpora.dataset_classes import datasets as catalogue
 from ..corpora.features import Features, features_path, load_features
 from ..files.checksums import file_sha256
-from ..files.errors import Absent, CmcslError, check_choice
+from ..files.errors import Absent, CmcslError, check_choice, check_positive
 from ..files.extras import require
 from ..files.paths import home, locked
 from ..files.processes import end_with
@@ -34,6 +37,11 @@ from .scores import BUDGETS, read_scores, scores_paths, write_scores
 #: Seconds that further processes must save: to start and to import the library, two take 3 on an idle machine of two
 #: cores, and up to 10 on a busy one.
 START = 10
+#: Seconds to wait for the answer of a scheduler, and for its first worker.
+ANSWER = 8
+WORKERS = 5
+#: What a run does after a worker was killed.
+RESUMED = "finished folds are kept, and the same command goes on from there"
 #: Where there is no terminal, progress is told after this many folds.
 LINE_EVERY = 20
 
@@ -117,6 +125,9 @@ class Job:
     def budgets_scored(self) -> set[int]:
         """Budgets in its scores; 0 stands for all labels."""
         return {0, *self.budgets} if experiment(self.number).takes_budgets else {0}
+
+    def __post_init__(self) -> None:
+        check_positive(self.budgets, "Budgets")
 
     def check(self, features: Features) -> list[Fold]:
         """The folds, once it is clear that the work can be done; raises `CmcslError` if it can't."""
@@ -342,7 +353,7 @@ def _collect(job: Job) -> None:
 
 
 @contextmanager
-def backend(workers: int, scheduler: str | None = None) -> Iterator[None]:
+def backend(workers: int, scheduler: str | None = None, resumed: str = RESUMED) -> Iterator[None]:
     """Where tasks run: in processes of this machine or on a dask.distributed cluster.
 
     Parameters
@@ -351,11 +362,13 @@ def backend(workers: int, scheduler: str | None = None) -> Iterator[None]:
         Processes on this machine.
     scheduler : str, optional
         Address of a dask.distributed scheduler, whose workers are used instead.
+    resumed : str
+        What to do after a worker was killed, as the message ends.
 
     Raises
     ------
     CmcslError
-        If the cluster can't be reached, or dask is not installed.
+        If the cluster can't be reached or has no workers, a worker was killed, or dask is not installed.
     """
     # What is lost when a run breaks off was not told as done; joblib's lines on it would hide the reason.
     warnings.filterwarnings("ignore", "[0-9]+ tasks (have been successfully executed|which were still)", UserWarning)
@@ -366,21 +379,56 @@ def backend(workers: int, scheduler: str | None = None) -> Iterator[None]:
         with parallel_config(
             backend="loky", n_jobs=workers, max_nbytes=None, initializer=end_with, initargs=(os.getpid(),)
         ):
-            yield
+            try:
+                yield
+            except BrokenProcessPool:
+                raise CmcslError(
+                    "A worker was killed, most likely by the system for want of memory (fewer --workers need less): "
+                    f"{resumed}."
+                ) from None
         return
     require("dask", "A scheduler")
     from distributed import Client
+    from distributed.scheduler import KilledWorker
     from joblib import parallel_config
 
+    _check_scheduler(scheduler)
+    with Client(scheduler, timeout=ANSWER) as client:
+        try:
+            client.wait_for_workers(1, timeout=WORKERS)
+        except TimeoutError:
+            raise CmcslError(
+                f"The dask scheduler at {scheduler} has no workers: start some with `dask worker {scheduler}`, or "
+                "leave --scheduler out to run on this machine."
+            ) from None
+        try:
+            with parallel_config(backend="dask"):
+                yield
+        except KilledWorker:
+            raise CmcslError(
+                f"Workers of {scheduler} were killed, most likely for want of memory: {resumed}."
+            ) from None
+
+
+def _check_scheduler(address: str) -> None:
+    """Raise a `CmcslError` unless a dask scheduler answers; a `Client` would go on trying for minutes."""
+    from distributed.comm import connect
+    from distributed.security import Security
+
+    async def probe() -> None:
+        comm = await connect(address, timeout=ANSWER, **Security().get_connection_args("client"))
+        await comm.close()
+
     try:
-        client = Client(scheduler, timeout=10)
-    except (OSError, ValueError) as error:
+        # In a thread of its own, since a notebook has a running event loop in this one.
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(lambda: asyncio.run(asyncio.wait_for(probe(), ANSWER))).result()
+    # What does not speak its protocol leads distributed to whatever error: a MemoryError for an HTTP server.
+    except Exception as error:
         raise CmcslError(
-            f"No dask scheduler answers at {scheduler} ({type(error).__name__}): start one, or leave "
+            f"No dask scheduler answers at {address} ({type(error).__name__}): start one, or leave "
             "--scheduler out to run on this machine."
         ) from None
-    with client, parallel_config(backend="dask"):
-        yield
 
 
 @contextmanager
@@ -489,6 +537,7 @@ def scores_of(jobs: list[Job], compute: bool = True, workers: int = 1, scheduler
     DataFrame
         As `load_scores` returns it.
     """
+    check_positive([workers], "--workers")
     classifiers = jobs[0].classifiers
     scores = {job: find_scores(job) for job in jobs}
     todo = {

@@ -6,7 +6,7 @@ import pandas as pd
 
 from ..corpora.dataset_classes import datasets as catalogue
 from ..corpora.dataset_classes import known_corpora
-from ..files.errors import check_choice
+from ..files.errors import check_choice, check_positive
 from .grid import experiment
 from .protocol import Protocol, drawable_budgets, protocol
 from .published import load_published
@@ -62,6 +62,7 @@ def source_scores(
         If a name is unknown.
     """
     check_choice(source, [*known_corpora(), PUBLISHED], "source")
+    check_positive(budgets, "Budgets")
     if source != PUBLISHED:
         return load_scores(
             source,

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..corpora import datasets, load, subset
 from ..corpora.features import Features, read_features, write_features
@@ -129,7 +128,8 @@ def extract(
         return list(paths.values())
     texts = encode_texts(loaded, str(where.device))
     ids = loaded.items.id.to_numpy(dtype=str)
-    for each in tqdm(subsets, desc="Datasets", disable=None):
+    for number, each in enumerate(subsets, start=1):
+        tell(f"{each.dataset}: dataset {number} of {len(subsets)}")
         images, description = encoder.features(each)
         metadata = {"settings": settings, "visual": description, "text": text_encoder()}
         matrices = {"visual": images.astype(np.float64), "text": texts[each.rows].astype(np.float64)}

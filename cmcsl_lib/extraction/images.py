@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..corpora import Corpus
 from ..corpora.pictures import DECODING, decoded
 from ..files.checksums import BLANK, Damaged, check_seal, sealed
 from ..files.errors import CmcslError, check_choice
 from ..files.paths import explain_write_errors, home
-from .checkpoints import fingerprint, remove_others
+from ..files.processes import end_with
+from .checkpoints import fingerprint, progress, remove_others
 from .extra import torch, torchvision, v2, versions
 
 if TYPE_CHECKING:
@@ -31,11 +31,13 @@ def corpus_sha256(corpus: Corpus) -> str:
     """SHA-256 of everything that features depend on: ids, texts, labels and images, in their order."""
     digest, items = hashlib.sha256(), corpus.items
     # Row by row, since images that lie on disk would not fit into memory together.
-    for row in tqdm(range(len(items)), desc=f"Checksum of {corpus.name}", unit="item", leave=False, disable=None):
-        image = items.image.iloc[row]
-        described = [str(items.id.iloc[row]), str(items.text.iloc[row]), list(map(str, items.labels.iloc[row]))]
-        digest.update(json.dumps([*described, len(image)]).encode())
-        digest.update(image)
+    with progress(f"Checksum of {corpus.name}", len(items), "items") as advance:
+        for row in range(len(items)):
+            image = items.image.iloc[row]
+            described = [str(items.id.iloc[row]), str(items.text.iloc[row]), list(map(str, items.labels.iloc[row]))]
+            digest.update(json.dumps([*described, len(image)]).encode())
+            digest.update(image)
+            advance()
     return digest.hexdigest()
 
 
@@ -150,7 +152,7 @@ class Images:
         Worker processes read, and decode what is not in the file yet, while the network computes. They are forked,
         since elsewhere the corpus would have to be copied to them; where the system can't, there are none.
         """
-        workers = WORKERS if sys.platform == "linux" else 0
+        workers, parent = WORKERS if sys.platform == "linux" else 0, os.getpid()
         loader: torch.utils.data.DataLoader = torch.utils.data.DataLoader(
             cast("torch.utils.data.Dataset", self),
             batch_sampler=[batch.tolist() for batch in rows],
@@ -158,6 +160,8 @@ class Images:
             collate_fn=_collated,
             multiprocessing_context="fork" if workers else None,
             prefetch_factor=AHEAD if workers else None,
+            # torch's own watch lets workers stay for good, each waiting for the other to empty its pipe.
+            worker_init_fn=lambda worker: end_with(parent),
             # Workers get seeds, which must not come from the caller's generator.
             generator=torch.Generator(),
         )

@@ -56,6 +56,7 @@ def encode_texts(corpus: Corpus, device: str = "cpu") -> np.ndarray:
     path = home() / "texts" / f"{corpus.name} {name}.pt"
     values = saved(path)
     if values is None:
+        tell(f"Encoding {len(texts)} distinct texts of {corpus.name}.")
         # The memory of the language model is free again, with its process, before images are dealt with.
         child = ProcessPoolExecutor(max_workers=1, initializer=end_with, initargs=(os.getpid(),))
         try:

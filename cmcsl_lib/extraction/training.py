@@ -1,18 +1,21 @@
-"""Training of ResNet-18, kept after every epoch so that it goes on from there if it is killed."""
+"""Training of ResNet-18, kept every few minutes so that it goes on from there if it is killed."""
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..files.paths import readable_path
-from .checkpoints import save, saved, tell
+from .checkpoints import progress, save, saved, tell
 from .devices import Place
 from .extra import nn, torch, v2
 from .images import Images, normalized
+
+#: Seconds of training that a checkpoint of 134 MB is worth; after an epoch that ends sooner none is written.
+CHECKPOINT_EVERY = 300
 
 
 @dataclass(frozen=True)
@@ -105,14 +108,15 @@ class Trainer:
         }
 
     def state(self) -> dict:
-        """All that the next epoch depends on, apart from the settings."""
-        return {name: part.state_dict() for name, part in self._parts.items()} | {"losses": self.losses}
+        """All that the next epoch depends on, apart from the settings; after the last epoch the network alone."""
+        parts = self._parts if len(self.losses) < self.training.epochs else {"network": self.network}
+        return {name: part.state_dict() for name, part in parts.items()} | {"losses": self.losses}
 
     def restore(self, state: dict) -> None:
         """Take over what `state` gave."""
-        for name, part in self._parts.items():
-            part.load_state_dict(state[name])
         self.losses = list(state["losses"])
+        for name in state.keys() & self._parts.keys():
+            self._parts[name].load_state_dict(state[name])
 
     def orders(self) -> list[list[np.ndarray]]:
         """Batches of each epoch that is still to come, as places among the items."""
@@ -175,8 +179,9 @@ def train(
         One for each row.
     loss : nn.Module
     checkpoint : Path
-        File that is written after every epoch, and from which the training goes on if it exists. Its name must tell
-        everything that the training depends on (`fingerprint`); the caller deletes it once the result is kept.
+        File from which the training goes on if it exists. It is written after an epoch if `CHECKPOINT_EVERY` seconds
+        have passed since it was last. Its name must tell everything that the training depends on (`fingerprint`);
+        the caller deletes it once the result is kept.
     title : str
         Of the progress bar.
 
@@ -191,16 +196,18 @@ def train(
         tell(f"{title}: goes on after epoch {len(trainer.losses)} of {epochs}.")
     elif checkpoint.is_file():
         tell(f"{title}: the checkpoint {readable_path(checkpoint)} is damaged, the training starts anew.")
-    orders, done = trainer.orders(), len(trainer.losses) * steps
+    orders, done, written = trainer.orders(), len(trainer.losses) * steps, time.monotonic()
     batches = images.batches([rows[places] for order in orders for places in order])
-    with tqdm(total=epochs * steps, initial=done, desc=title, unit="batch", leave=False, disable=None) as bar:
+    with progress(title, epochs * steps, "batches", done) as advance:
 
         def pairs(order: list[np.ndarray]) -> Iterator[tuple["torch.Tensor", "torch.Tensor"]]:
             for places in order:
                 yield next(batches), targets[places]
-                bar.update()
+                advance()
 
         for order in orders:
             trainer.epoch(pairs(order), loss)
-            save(trainer.state(), checkpoint)
+            if time.monotonic() - written >= CHECKPOINT_EVERY:
+                save(trainer.state(), checkpoint)
+                written = time.monotonic()
     return trainer.losses

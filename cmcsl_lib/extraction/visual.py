@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from tqdm.auto import tqdm
 
 from ..corpora import RANDOM_STATE, Corpus, Subset, finetuning_split
 from ..files.checksums import file_sha256
 from ..files.errors import CmcslError, check_choice
 from ..files.paths import home, readable_path, remove_stale
 from . import training as trainings
-from .checkpoints import fingerprint, remove_others, save, saved, tell
+from .checkpoints import fingerprint, progress, remove_others, save, saved, tell
 from .devices import Place
 from .extra import nn, torch, versions
 from .images import Geometry, Images, corpus_sha256, normalized
@@ -203,12 +202,12 @@ class VisualEncoder:
         resnet = self.place.moved(without_head(resnet))
         size = BATCHES[self.place.device.type]
         parts = np.split(rows, range(size, len(rows), size))
-        batches = self.images.batches(parts)
-        with torch.inference_mode(), self.place.autocast():
-            features = [
-                resnet(normalized(self.place.moved(batch))).unflatten(1, (512, -1)).float().mean(-1).cpu()
-                for batch in tqdm(batches, "Features", len(parts), unit="batch", leave=False, disable=None)
-            ]
+        features = []
+        with progress("Features", len(parts), "batches") as advance, torch.inference_mode(), self.place.autocast():
+            for batch in self.images.batches(parts):
+                maps = resnet(normalized(self.place.moved(batch))).unflatten(1, (512, -1))
+                features.append(maps.float().mean(-1).cpu())
+                advance()
         return torch.cat(features).numpy()
 
     def finetune(self, resnet: "nn.Module", subset: Subset) -> list[float]:

@@ -35,3 +35,17 @@ def check_choice(value: str, valid: Iterable[str], what: str) -> str:
     if value not in valid:
         raise CmcslError(f"Unknown {what} {value!r}: choose from {', '.join(map(str, valid))}.")
     return value
+
+
+def check_positive(numbers: Iterable[int], what: str) -> None:
+    """Raise a `CmcslError` unless all numbers are 1 or more.
+
+    Parameters
+    ----------
+    numbers : iterable of int
+        Those to check.
+    what : str
+        What they are, as it begins the message, for example ``"--workers"``.
+    """
+    if wrong := [number for number in numbers if number < 1]:
+        raise CmcslError(f"{what} must be 1 or more, got {wrong[0]}.")

@@ -29,6 +29,11 @@ def terminal_safe(text: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
+def print_safe(text: str, end: str = "\n") -> None:
+    """Print a text of one or more lines, each of them `terminal_safe`."""
+    print("\n".join(map(terminal_safe, text.split("\n"))), end=end)
+
+
 def markdown_safe(text: str) -> str:
     """A text that Markdown, its mathematics and its HTML show as it stands, in one line."""
     return PUNCTUATION.sub(r"\\\g<0>", " ".join(text.split()))

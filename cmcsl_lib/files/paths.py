@@ -2,7 +2,8 @@
 
 import glob
 import os
-import tempfile
+import secrets
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -39,7 +40,12 @@ def folder_from_environment(variable: str, default: Path) -> Path:
     A relative one is counted from where this process stands when it first asks; from then on the variable holds it as
     absolute, so that it is the same folder for kernels and workers, which may stand elsewhere.
     """
-    folder = Path(os.environ.get(variable) or default).expanduser()
+    try:
+        folder = Path(os.environ.get(variable) or default).expanduser()
+    except RuntimeError:
+        raise CmcslError(
+            f"{variable} is {os.environ[variable]!r}, and this machine has no such user: name a folder."
+        ) from None
     if not folder.is_absolute():
         folder = folder.absolute()
         os.environ[variable] = str(folder)
@@ -83,36 +89,65 @@ def readable_path(path: Path) -> str:
     return str(path.relative_to(REPOSITORY) if path.is_relative_to(REPOSITORY) else path)
 
 
-@contextmanager
-def written_whole(path: Path) -> Iterator[Path]:
-    """Give a temporary path beside `path`, and rename it to `path` only if the block succeeds.
-
-    A reader therefore sees the old file or the new one, never half of one: a rename within one
-    folder is atomic on POSIX systems and on Windows.
+def target(path: Path) -> Path:
+    """The file that a path stands for, with links followed.
 
     Parameters
     ----------
     path : Path
-        The file to write. Its folder is made if it is missing.
+        A file to be written; it need not exist.
+
+    Returns
+    -------
+    Path
 
     Raises
     ------
     CmcslError
-        If it can't be written, because the disk is full or the folder is read-only.
+        If a device, a pipe, a folder or anything else that is no regular file stands there: a rename would destroy it.
+    """
+    followed = Path(os.path.realpath(path))
+    with explain_write_errors(path):
+        # A link that is still there leads round in a loop.
+        if (path.exists() and not path.is_file()) or followed.is_symlink():
+            raise CmcslError(f"{readable_path(path)} is no regular file, and is left as it is: name another file.")
+    return followed
+
+
+@contextmanager
+def written_whole(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside a file, and rename it to the file only if the block succeeds.
+
+    A reader therefore sees the old file or the new one, never half of one: a rename within one
+    folder is atomic on POSIX systems and on Windows. A new file gets the permissions that the umask leaves, an existing
+    one keeps its own.
+
+    Parameters
+    ----------
+    path : Path
+        The file to write, or a link to it. Its folder is made if it is missing.
+
+    Raises
+    ------
+    CmcslError
+        If it can't be written, because the disk is full or the folder is read-only, or is no regular file.
     """
     with explain_write_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        remove_stale(path.parent, f".{glob.escape(path.name)}.*.part")
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        os.close(handle)
-        temporary = Path(name)
+        file = target(path)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        remove_stale(file.parent, f".{glob.escape(file.name)}.*.part")
+        mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else None
+        temporary = file.with_name(f".{file.name}.{secrets.token_hex(4)}.part")
+        # What only its owner may read is not for others to read while it is written either.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666 if mode is None else 0o600))
         try:
             yield temporary
             # A disk may write a rename before what was renamed: without this, a power cut could leave an empty file.
-            with temporary.open("r+b") as file:
-                os.fsync(file.fileno())
-            temporary.chmod(0o644)
-            temporary.replace(path)
+            with temporary.open("r+b") as written:
+                os.fsync(written.fileno())
+            if mode is not None:
+                temporary.chmod(mode)
+            temporary.replace(file)
         finally:
             temporary.unlink(missing_ok=True)
 

@@ -10,8 +10,8 @@ from ..corpora.dataset_classes import datasets as catalogue
 from ..corpora.features import Features
 from ..experiments.protocol import Fold, Protocol, check_budgets
 from ..experiments.runs import Job, backend, scores_of
-from ..files.errors import Absent, check_choice
-from ..files.paths import home, shipped
+from ..files.errors import Absent, check_choice, check_positive
+from ..files.paths import home, shipped, target
 from ..files.tables import read_keyed, write_table
 from .base import PREPROCESSING, Halves, Study
 from .drift import DRIFT
@@ -146,11 +146,12 @@ def make_simulation(name: str, path: Path | None = None, workers: int = 1) -> Pa
         The file.
     """
     simulation = SIMULATIONS[name]
-    with backend(workers):
+    check_positive([workers], "--workers")
+    path = target(path or _paths(simulation.name)[0])
+    with backend(workers, resumed="give the same command again"):
         # The costliest come first, so that no process is left with one at the end.
         tables = Parallel()(delayed(simulation.simulate)(setting) for setting in reversed(simulation.settings))
     table = pa.Table.from_pandas(pd.concat(tables[::-1], ignore_index=True), preserve_index=False)
-    path = _paths(simulation.name)[0] if path is None else path
     write_table(table, path, simulation.key)
     return path
 
