@@ -127,6 +127,8 @@ def _content(path: Path, names: dict[str, str] | None = None) -> Any:
                 raise CmcslError(f"{readable_path(path)} has more than one column {twice[0]!r}.")
             names = ({"id": "id"} if "id" in present else {}) | names
             for name in names.values():
+                if present.count(name) > 1:
+                    raise CmcslError(f"{readable_path(path)} has more than one column {name!r}.")
                 if name not in present:
                     raise CmcslError(
                         f"{readable_path(path)} holds no {name!r}, only {', '.join(present)}: name what it holds "
