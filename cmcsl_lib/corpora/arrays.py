@@ -1,7 +1,8 @@
 """Features that were made elsewhere: two arrays and labels from NumPy or Parquet files, as a corpus of their own."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,9 @@ from .cells import cell_text, label_set, read_column
 from .corpus import subset
 from .dataset_classes import datasets
 from .features import Features, items_sha256, write_features
+
+#: What a file of arrays must do.
+ARRAYS = "hold arrays of numbers or texts, as numpy.save and numpy.savez write them, and no Python objects"
 
 
 def read_arrays(
@@ -97,55 +101,51 @@ def _from_files(names: dict[str, str]) -> dict[str, Any]:
                 f"Without --items each array comes from a .npy file, but --{role} is {name!r}: name one, "
                 "or name a .npz or Parquet file with --items."
             )
-    return {role: _content(Path(name)) for role, name in names.items()}
+    return {role: _array(Path(name)) for role, name in names.items()}
+
+
+def _array(path: Path) -> np.ndarray:
+    with _reading(path, ARRAYS):
+        content = np.load(path, allow_pickle=False)
+        if not isinstance(content, np.ndarray):
+            raise TypeError("several arrays")
+    return content
 
 
 def _from_one_file(path: Path, names: dict[str, str]) -> dict[str, Any]:
-    """Arrays of a .npz file or columns of a Parquet file."""
-    if path.suffix.lower() not in (".npz", ".parquet"):
+    """Arrays of a .npz file or columns of a Parquet file by role; nothing else of it is read."""
+    kind = path.suffix.lower()
+    if kind not in (".npz", ".parquet"):
         raise CmcslError(f"The file of features {readable_path(path)} must end in .npz or .parquet.")
-    return _content(path, names)
+    with (
+        _reading(path, "be Parquet" if kind == ".parquet" else ARRAYS),
+        pq.ParquetFile(path) if kind == ".parquet" else np.load(path, allow_pickle=False) as content,
+    ):
+        present = content.schema_arrow.names if kind == ".parquet" else list(content)
+        names = ({"id": "id"} if "id" in present else {}) | names
+        for name in names.values():
+            if name not in present:
+                raise CmcslError(
+                    f"{readable_path(path)} holds no {name!r}, only {', '.join(present)}: name what it holds "
+                    "with --visual, --text, --label and --id."
+                )
+        if twice := [name for name, count in Counter(present).items() if count > 1]:
+            raise CmcslError(f"{readable_path(path)} has more than one column {twice[0]!r}.")
+        columns = content.read(columns=list(names.values())).to_pydict() if kind == ".parquet" else content
+        return {role: columns[name] for role, name in names.items()}
 
 
-def _content(path: Path, names: dict[str, str] | None = None) -> Any:
-    """The array of a .npy file, or those arrays or columns of lists that have one of the names, by role.
-
-    Nothing else of a file is read, and no pickles.
-    """
+@contextmanager
+def _reading(path: Path, form: str) -> Iterator[None]:
+    """Say in one sentence that a file is missing or damaged."""
     if not path.is_file():
         raise CmcslError(f"There is no file {readable_path(path)}: name one that exists.")
-    parquet = path.suffix.lower() == ".parquet"
     try:
-        content = pq.ParquetFile(path) if parquet else np.load(path, allow_pickle=False)
-        if names is None:
-            if not isinstance(content, np.ndarray):
-                raise TypeError("several arrays")
-            return content
-        with content:
-            present = content.schema_arrow.names if parquet else list(content)
-            if twice := [name for name, count in Counter(present).items() if count > 1]:
-                raise CmcslError(f"{readable_path(path)} has more than one column {twice[0]!r}.")
-            names = ({"id": "id"} if "id" in present else {}) | names
-            for name in names.values():
-                if present.count(name) > 1:
-                    raise CmcslError(f"{readable_path(path)} has more than one column {name!r}.")
-                if name not in present:
-                    raise CmcslError(
-                        f"{readable_path(path)} holds no {name!r}, only {', '.join(present)}: name what it holds "
-                        "with --visual, --text, --label and --id."
-                    )
-            if parquet:
-                content = content.read(columns=list(names.values())).to_pydict()
-            return {role: content[name] for role, name in names.items()}
+        yield
     except CmcslError:
         raise
     # NumPy's parser of headers raises whatever the damage leads it to.
     except Exception as error:
-        form = (
-            "be Parquet"
-            if parquet
-            else "hold arrays of numbers or texts, as numpy.save and numpy.savez write them, and no Python objects"
-        )
         raise CmcslError(f"{readable_path(path)} can't be read ({type(error).__name__}): it must {form}.") from None
 
 
