@@ -49,7 +49,10 @@ def make(folder: Path, target: str = "book") -> tuple[str, list[str]]:
     log = folder.parent / "log"
     log.write_text("")
     command = ["make", target, f"PYTHON={folder.parent / 'python'}"]
-    printed = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
+    # Within `make test` this is not a part of that make.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("MAKE")}
+    done = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True, env=environment)
+    printed = done.stdout
     return printed.splitlines()[-1], [line for line in log.read_text().splitlines() if line.startswith("-m venv")]
 
 

@@ -35,7 +35,7 @@ RECORD = "cmcsl"
 #: read the rest of ``data/``.
 READ_BY = {"features": "corpora.features", "scores": "experiments.runs", "paper": "experiments.published"}
 #: Files among the data that no page reads.
-NOT_DATA = {".md", ".py"}
+NOT_DATA = {".md", ".py", ".pyc"}
 
 
 def page_origin(page: Page) -> dict[str, object]:
