@@ -84,13 +84,13 @@ def speeds(corpus: str, weights: Path, precision: str, pairs: int) -> dict:
     settings = extraction.visual_settings(weights=weights)
     one_epoch()  # As on the other side.
     encoder = extraction.VisualEncoder(loaded, settings, extraction.place("cpu", precision))
-    its = Subset(corpus, "HR", CLASSES, some, y, rows, rows % 2)
+    dataset = Subset(corpus, "HR", CLASSES, some, y, rows, rows % 2)
     started, X = read_weights(weights), plain.array([loaded.items.image.iloc[row] for row in rows])
     reference = plain.network(started, len(CLASSES))
 
     def finetune() -> None:
-        encoder.finetune(network(len(CLASSES), started, 1), its)
-        encoder.forget(its)
+        encoder.finetune(network(len(CLASSES), started, 1), dataset)
+        encoder.forget(dataset)
 
     sides = {
         "finetuning": (len(some), lambda: plain.finetune(reference, X[:TRAINED], torch.from_numpy(y), 1), finetune),
@@ -131,9 +131,9 @@ def whole_reference(corpus: str, weights: Path, precision: str) -> None:
     """The same by the plain loop, with a few batches."""
     images = load(corpus).items.image
     X = plain.array([images.iloc[row] for row in range(len(images))])
-    made = plain.network(read_weights(weights), 2)
-    plain.finetune(made, X[:TRAINED], torch.arange(TRAINED) % 2, 1)
-    plain.features(made, X[:TRAINED])
+    network = plain.network(read_weights(weights), 2)
+    plain.finetune(network, X[:TRAINED], torch.arange(TRAINED) % 2, 1)
+    plain.features(network, X[:TRAINED])
 
 
 def _memory(processes: list[psutil.Process], shared: bool) -> Iterator[NamedTuple]:
@@ -153,9 +153,9 @@ def memory(name: str, *arguments: str) -> dict:
     for turn in itertools.count():
         if process.poll() is not None:
             break
-        for its in (used := list(_memory([process, *process.children(recursive=True)], turn % PAGES_EVERY == 0))):
-            largest = max(largest, its.rss)
-        together = max(together, sum(getattr(its, "pss", 0) for its in used))
+        for usage in (used := list(_memory([process, *process.children(recursive=True)], turn % PAGES_EVERY == 0))):
+            largest = max(largest, usage.rss)
+        together = max(together, sum(getattr(usage, "pss", 0) for usage in used))
         time.sleep(WAITING)
     if process.returncode:
         raise SystemExit(f"{name} failed with exit code {process.returncode}.")
@@ -169,10 +169,10 @@ def figures(arguments: argparse.Namespace, weights: Path) -> dict:
     if arguments.corpus is None:
         make_corpus(arguments.posters)
     corpus = arguments.corpus or mm_imdb.NAME
-    told = {"posters": len(load(corpus).items)}
+    measured = {"posters": len(load(corpus).items)}
     for name in ("whole_extract", "whole_reference"):
-        told |= memory(name, corpus, str(weights), arguments.precision)
-    return told | speeds(corpus, weights, arguments.precision, arguments.pairs)
+        measured |= memory(name, corpus, str(weights), arguments.precision)
+    return measured | speeds(corpus, weights, arguments.precision, arguments.pairs)
 
 
 def main() -> None:
@@ -191,9 +191,11 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         if arguments.corpus is None:
             os.environ["CMCSL_HOME"] = folder
-        told = figures(arguments, Path(folder) / "random.pth")
-    told = {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in told.items()}
-    print(json.dumps(told) if arguments.json else "\n".join(f"{name:42} {value}" for name, value in told.items()))
+        measured = figures(arguments, Path(folder) / "random.pth")
+    measured = {name: float(f"{value:.4g}") if isinstance(value, float) else value for name, value in measured.items()}
+    print(
+        json.dumps(measured) if arguments.json else "\n".join(f"{name:42} {value}" for name, value in measured.items())
+    )
 
 
 if __name__ == "__main__":

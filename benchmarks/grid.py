@@ -42,14 +42,14 @@ WORKERS = 2
 def synthetic(dataset: str) -> Features:
     """Normal rows around one centre per class, as many as the dataset of Table I has in the experiments."""
     table = pd.read_csv(TABLE_1)
-    chosen = table[table.dataset == dataset]
-    y = np.repeat(np.arange(len(chosen)), (USED * chosen.samples).round().astype(int))
+    scores = table[table.dataset == dataset]
+    y = np.repeat(np.arange(len(scores)), (USED * scores.samples).round().astype(int))
     random = np.random.default_rng(0)
     matrices = {}
     for modality, width in WIDTHS.items():
-        centres = 0.15 * random.normal(size=(len(chosen), width))
+        centres = 0.15 * random.normal(size=(len(scores), width))
         matrices[modality] = random.normal(size=(len(y), width)) + centres[y]
-    return Features("synthetic", dataset, tuple(chosen["class"]), np.arange(len(y)).astype(str), y, **matrices)
+    return Features("synthetic", dataset, tuple(scores["class"]), np.arange(len(y)).astype(str), y, **matrices)
 
 
 def run(

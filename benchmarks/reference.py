@@ -35,7 +35,7 @@ def fold_scores(
             for budget in budgets if method in SELF_LABELED or (again and method != "EF") else (0,):
                 for modality, predicted, accuracy in results(features, protocol, preprocessing, method, budget, fold):
                     score = balanced_accuracy_score(features.y[test], predicted)
-                    told = budget if method in SELF_LABELED else 0
+                    seeds_per_class = budget if method in SELF_LABELED else 0
                     rows.append(
                         (
                             features.corpus,
@@ -45,7 +45,7 @@ def fold_scores(
                             method,
                             preprocessing,
                             "GNB",
-                            told,
+                            seeds_per_class,
                             repetition,
                             half,
                             score,

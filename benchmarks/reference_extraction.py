@@ -19,27 +19,27 @@ def array(posters: list[bytes]) -> torch.Tensor:
 
 def network(weights: dict, classes: int) -> nn.Module:
     """ResNet-18 with a new last layer."""
-    made = resnet18()
-    made.load_state_dict(weights)
-    made.fc = nn.Linear(512, classes)
-    return made
+    model = resnet18()
+    model.load_state_dict(weights)
+    model.fc = nn.Linear(512, classes)
+    return model
 
 
-def finetune(made: nn.Module, X: torch.Tensor, y: torch.Tensor, epochs: int) -> None:
+def finetune(network: nn.Module, X: torch.Tensor, y: torch.Tensor, epochs: int) -> None:
     """Train all weights."""
-    optimizer = torch.optim.SGD(made.parameters(), lr=0.001, momentum=0.9)
+    optimizer = torch.optim.SGD(network.parameters(), lr=0.001, momentum=0.9)
     loss = nn.CrossEntropyLoss(weight=1 - torch.bincount(y) / len(y))
-    made.train()
+    network.train()
     for _ in range(epochs):
         for places in torch.randperm(len(X)).split(BATCH):
             optimizer.zero_grad()
-            loss(made(X[places]), y[places]).backward()
+            loss(network(X[places]), y[places]).backward()
             optimizer.step()
 
 
-def features(made: nn.Module, X: torch.Tensor) -> np.ndarray:
+def features(network: nn.Module, X: torch.Tensor) -> np.ndarray:
     """The 512 values before the last layer."""
-    made.fc = nn.Identity()
-    made.eval()
+    network.fc = nn.Identity()
+    network.eval()
     with torch.no_grad():
-        return torch.cat([made(batch) for batch in X.split(BATCH)]).numpy()
+        return torch.cat([network(batch) for batch in X.split(BATCH)]).numpy()

@@ -60,17 +60,17 @@ def made_up(y, width, seed=0):
 def make_features(name: str) -> None:
     """Made-up features for every dataset of a corpus, as extraction would leave them."""
     for dataset in datasets(name):
-        its = subset(load(name), dataset)
-        ids = load(name).items.id.to_numpy(dtype=str)[its.rows]
+        dataset_items = subset(load(name), dataset)
+        ids = load(name).items.id.to_numpy(dtype=str)[dataset_items.rows]
         write_features(
             Features(
                 name,
                 dataset,
-                its.classes,
+                dataset_items.classes,
                 ids,
-                its.y,
-                made_up(its.y, 6),
-                made_up(its.y, 4, 1),
+                dataset_items.y,
+                made_up(dataset_items.y, 6),
+                made_up(dataset_items.y, 4, 1),
                 {"settings": {"start": "pooled"}},
                 items_sha256=items_sha256(name),
             ),

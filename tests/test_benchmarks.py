@@ -24,18 +24,18 @@ def reference(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "chosen",
+    "protocol",
     [*PROTOCOLS.values(), PROTOCOLS["strict"].changed(distances="scaled by width")],
-    ids=lambda chosen: chosen.name,
+    ids=lambda protocol: protocol.name,
 )
 @pytest.mark.parametrize(("number", "again"), [(1, False), (2, False), (3, False), (3, True)])
-def test_the_grid_gives_what_plain_scikit_learn_gives(reference, make_features, chosen, number, again):
+def test_the_grid_gives_what_plain_scikit_learn_gives(reference, make_features, protocol, number, again):
     features = make_features(classes=("animal", "food", "plant"), rows=20)
-    for fold in chosen.divide(features)[:2]:
-        expected = reference.fold_scores(features, chosen, number, (1, 4, 9), fold, again)
-        found = run_fold(features, chosen, number, ("GNB",), (1, 4, 9), fold)
+    for fold in protocol.divide(features)[:2]:
+        expected = reference.fold_scores(features, protocol, number, (1, 4, 9), fold, again)
+        scores = run_fold(features, protocol, number, ("GNB",), (1, 4, 9), fold)
         pd.testing.assert_frame_equal(
-            found.sort_values(NAMED, ignore_index=True),
+            scores.sort_values(NAMED, ignore_index=True),
             expected.sort_values(NAMED, ignore_index=True),
             check_exact=True,
         )
@@ -65,8 +65,8 @@ def test_the_plain_loop_gives_the_features_that_the_library_gives(tmp_path, monk
     settings = extraction.visual_settings(weights=tmp_path / "weights.pth")
     encoder = extraction.VisualEncoder(Corpus("made-up", items), settings, extraction.place("cpu", "single"))
     expected = plain.features(plain.network(weights, 2), plain.array(posters))
-    found = encoder.encoded(network(2, weights, 1), np.arange(10))
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
+    features = encoder.encoded(network(2, weights, 1), np.arange(10))
+    np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
 @pytest.mark.weekly
@@ -88,9 +88,11 @@ def test_the_benchmark_of_extraction_tells_all_its_figures(tmp_path):
         text=True,
         env=os.environ | {"PYTHONPATH": str(REPOSITORY), "TMPDIR": str(tmp_path)},
     )
-    told = json.loads(done.stdout)
-    assert told["posters"] == 40 and not list(tmp_path.iterdir())
-    assert told["peak_memory_mb_whole_extract"] > 100 and told["peak_memory_together_mb_whole_extract"] > 100
+    figures = json.loads(done.stdout)
+    assert figures["posters"] == 40 and not list(tmp_path.iterdir())
+    assert figures["peak_memory_mb_whole_extract"] > 100 and figures["peak_memory_together_mb_whole_extract"] > 100
     assert all(
-        told[f"{kind}_{step}"] > 0 for kind in ("ratio", "images_per_second") for step in ("finetuning", "extraction")
+        figures[f"{kind}_{step}"] > 0
+        for kind in ("ratio", "images_per_second")
+        for step in ("finetuning", "extraction")
     )

@@ -36,15 +36,15 @@ def test_readme_tells_the_file(corpus):
     assert re.search(r"SHA-256: `(\w+)`", README)[1] == digest
     assert int(re.search(r"- Items: (\d+)", README)[1]) == len(corpus.items)
     counted = Counter(label for labels in corpus.items.labels for label in labels)
-    told = dict(re.findall(r"^\| (\w+) \| (\d+) \|$", README, re.MULTILINE))
-    assert {label: int(count) for label, count in told.items()} == counted
+    documented = dict(re.findall(r"^\| (\w+) \| (\d+) \|$", README, re.MULTILINE))
+    assert {label: int(count) for label, count in documented.items()} == counted
     assert int(re.search(r"- Labels: (\d+)", README)[1]) == len(counted) == 28
 
 
 def test_readme_tells_the_datasets(corpus):
-    told = re.findall(r"^\| ([A-Z]+) \| ([\w, ]+) \| ([\d /]+) \| ([\d /]+) \|$", README, re.MULTILINE)
-    assert [row[0] for row in told] == list(corpora.datasets("openclipart"))
-    for dataset, classes, _, extracted in told:
+    documented = re.findall(r"^\| ([A-Z]+) \| ([\w, ]+) \| ([\d /]+) \| ([\d /]+) \|$", README, re.MULTILINE)
+    assert [row[0] for row in documented] == list(corpora.datasets("openclipart"))
+    for dataset, classes, _, extracted in documented:
         divided = corpora.subset(corpus, dataset)
         assert tuple(classes.split(", ")) == divided.classes
         assert [int(count) for count in extracted.split(" / ")] == np.bincount(divided.y).tolist()
@@ -63,12 +63,12 @@ def test_no_text_names_a_label(corpus):
 
 def test_nothing_told_is_an_address(corpus):
     address = build_script().ADDRESS
-    told = [*corpus.items.title, *corpus.items.creator, *corpus.items.text]
-    assert [words for words in told if address.search(words)] == []
+    texts = [*corpus.items.title, *corpus.items.creator, *corpus.items.text]
+    assert [words for words in texts if address.search(words)] == []
 
 
 @pytest.mark.parametrize(
-    ("written", "kept"),
+    ("written", "expected"),
     [
         ("Ann (ann@example.org)", "Ann"),
         ("Ann - ann@example.org", "Ann"),
@@ -79,8 +79,8 @@ def test_nothing_told_is_an_address(corpus):
         ("", ""),
     ],
 )
-def test_names_are_kept_without_addresses(written, kept):
-    assert build_script().without_addresses(written) == kept
+def test_names_are_kept_without_addresses(written, expected):
+    assert build_script().without_addresses(written) == expected
 
 
 def test_images_are_small_squares(corpus):

@@ -102,9 +102,9 @@ def test_verdicts_are_those_of_the_tables(both, some):
             expected = count_better(paper_table(number, some[some.experiment == 3], statistics), "CMCSL", "UNI")
             assert tuple(wins.loc[ROMAN[number], title].sum()) == expected
         for number in ("8", "9"):
-            made = paper_table(number, some[some.experiment == TABLES[number].experiment], statistics)
+            table = paper_table(number, some[some.experiment == TABLES[number].experiment], statistics)
             for modality in ("visual", "text"):
-                expected = count_better(made, f"{modality}_CMCSL", "UNI")
+                expected = count_better(table, f"{modality}_CMCSL", "UNI")
                 assert tuple(wins.loc[(ROMAN[number], modality), title]) == expected
 
 
@@ -117,18 +117,18 @@ def test_verdicts_over_both_modalities_stand_for_each(both, some):
 
 def test_printed_numbers_that_are_not_met(monkeypatch):
     def printed(number, scores, statistics):
-        made = printed_table(number)
+        table = printed_table(number)
         if number == "5":
-            made.loc[3, "UNI"] += 0.002
-            made.loc[19, "UNI_better_than"] = "all"
-        return made
+            table.loc[3, "UNI"] += 0.002
+            table.loc[19, "UNI_better_than"] = "all"
+        return table
 
     monkeypatch.setattr(errata, "paper_table", printed)
-    made = printed_numbers(pd.DataFrame({"experiment": []})).set_index("table")
-    assert list(made.index) == [*(ROMAN[number] for number in TABLES), "all"]
-    assert made.loc["V"].to_list() == [123, 122, pytest.approx(0.002), 4, 3]
-    assert made.loc["IX"].to_list() == [6, 6, 0, 4, 4]
-    assert made.loc["all"].to_list() == [326, 325, pytest.approx(0.002), 88, 87]
+    numbers = printed_numbers(pd.DataFrame({"experiment": []})).set_index("table")
+    assert list(numbers.index) == [*(ROMAN[number] for number in TABLES), "all"]
+    assert numbers.loc["V"].to_list() == [123, 122, pytest.approx(0.002), 4, 3]
+    assert numbers.loc["IX"].to_list() == [6, 6, 0, 4, 4]
+    assert numbers.loc["all"].to_list() == [326, 325, pytest.approx(0.002), 88, 87]
 
 
 def test_absent_scores(monkeypatch, tmp_path):

@@ -16,9 +16,9 @@ from cmcsl_lib.experiments.scores import COLUMNS
 STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
 
 
-@pytest.mark.parametrize("chosen", [STRICT, PAPER], ids=lambda chosen: chosen.name)
-def test_one_row_per_fitted_classifier(make_features, chosen):
-    scores = experiments.run_dataset(make_features(), chosen, budgets=(1, 3))
+@pytest.mark.parametrize("protocol", [STRICT, PAPER], ids=lambda protocol: protocol.name)
+def test_one_row_per_fitted_classifier(make_features, protocol):
+    scores = experiments.run_dataset(make_features(), protocol, budgets=(1, 3))
     assert list(scores.columns) == list(COLUMNS)
     assert len(scores) == 10 * (2 * (1 + 3 * 2) + 2)
     assert not scores.duplicated(list(COLUMNS[:-2])).any()
@@ -72,13 +72,13 @@ def test_late_fusion_rules_differ_where_the_surest_is_outvoted(make_features):
 
     fits = [experiments.Fit("FULL", name, 0, np.arange(2), np.arange(2), np.ones(2), np.nan) for name in support]
     predicted = {}
-    for chosen in (STRICT, PAPER):
-        told = iter(support)
+    for protocol in (STRICT, PAPER):
+        outputs = iter(support)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(experiments, "_new_classifier", lambda name, told=told: Told(next(told)))
-            fitted, labels = experiments.predictions(X, fits, "LR", chosen, True)
+            patch.setattr(experiments, "_new_classifier", lambda name, outputs=outputs: Told(next(outputs)))
+            fitted, labels = experiments.predictions(X, fits, "LR", protocol, True)
         assert (fitted[-1].method, fitted[-1].modality) == ("LF", "both")
-        predicted[chosen.name] = labels[-1].tolist()
+        predicted[protocol.name] = labels[-1].tolist()
     assert predicted == {"strict": [1], "paper": [0]}
 
 
@@ -102,10 +102,10 @@ def test_experiment_2_compares_preprocessings(make_features):
 def test_labels_do_not_depend_on_the_classifier(make_features):
     scores = experiments.run_dataset(make_features(rows=15), STRICT, classifiers=("GNB", "LR", "CART"), budgets=(2,))
     assert len(scores) == 10 * 3 * (2 * 4 + 2)
-    its = scores[scores.method == "CMCSL"].pivot(
+    accuracies = scores[scores.method == "CMCSL"].pivot(
         index=["modality", "repetition", "fold"], columns="classifier", values="pseudo_label_accuracy"
     )
-    assert (its.nunique(axis=1) == 1).all()
+    assert (accuracies.nunique(axis=1) == 1).all()
     assert (
         not scores.pivot_table(
             index=["method", "modality", "repetition", "fold"], columns="classifier", values="balanced_accuracy"
@@ -119,8 +119,8 @@ def test_labels_do_not_depend_on_the_classifier(make_features):
 def test_scaled_distances_change_who_decides(make_features):
     features = make_features(rows=15)
     plain, scaled = (
-        experiments.run_dataset(features, chosen, budgets=(2,))
-        for chosen in (STRICT, STRICT.changed(distances="scaled by width"))
+        experiments.run_dataset(features, protocol, budgets=(2,))
+        for protocol in (STRICT, STRICT.changed(distances="scaled by width"))
     )
     same = plain.balanced_accuracy == scaled.balanced_accuracy
     assert same[plain.method != "CMCSL"].all()

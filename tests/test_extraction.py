@@ -104,11 +104,13 @@ def narrow(weights=None, num_classes=1000):
 def shortened(epochs=2):
     """Trainings of few epochs, each with a checkpoint, small batches, and every fifth item for fine-tuning."""
     # The real division is stratified, so that it depends on all labels; here it must not move with them.
-    changed = [mock.patch.object(visual, "finetuning_split", lambda its, seed: np.arange(len(its.items)) % 5 == 0)]
+    changed = [
+        mock.patch.object(visual, "finetuning_split", lambda dataset, seed: np.arange(len(dataset.items)) % 5 == 0)
+    ]
     changed.append(mock.patch.object(training, "CHECKPOINT_EVERY", 0))
     for name in SETTINGS:
-        its = dataclasses.replace(getattr(training, name), epochs=epochs, pixels=32, batch=2)
-        changed.append(mock.patch.object(training, name, its))
+        settings = dataclasses.replace(getattr(training, name), epochs=epochs, pixels=32, batch=2)
+        changed.append(mock.patch.object(training, name, settings))
     return changed
 
 
@@ -132,8 +134,10 @@ def short(torch, short_resnet, monkeypatch):
 def divided(corpus, finetuning=5):
     rows = np.arange(len(corpus.items), dtype=np.int64)
     y = np.array([labels == ["food"] for labels in corpus.items.labels]).astype(np.int64)
-    chosen = rows % finetuning == 0
-    return Subset("openclipart", "AF", ("animal", "food"), rows[chosen], y[chosen], rows[~chosen], y[~chosen])
+    finetuned = rows % finetuning == 0
+    return Subset(
+        "openclipart", "AF", ("animal", "food"), rows[finetuned], y[finetuned], rows[~finetuned], y[~finetuned]
+    )
 
 
 def encoder_of(corpus, start="pooled", seed=1, precision="single", **others):
@@ -144,12 +148,12 @@ def encoder_of(corpus, start="pooled", seed=1, precision="single", **others):
 def trained(corpus, **settings):
     """The pooled weights, and the features of one dataset; nothing of it is kept for the next call."""
     encoder = encoder_of(corpus, **settings)
-    its = divided(corpus)
-    made, told = encoder.features(its)
-    encoder.forget(its)
+    dataset = divided(corpus)
+    features, metadata = encoder.features(dataset)
+    encoder.forget(dataset)
     for path in encoder.images.path.parents[1].glob("weights/*"):
         path.unlink()
-    return encoder.weights, made, told
+    return encoder.weights, features, metadata
 
 
 def equal(torch, some, others):
@@ -243,10 +247,10 @@ def test_features_in_mixed_precision_are_near_those_in_single(torch, tiny, short
     settings = extraction.visual_settings(weights=stand_in, finetuned=False)
     single, _ = extraction.VisualEncoder(tiny, settings, extraction.place("cpu", "single")).features(divided(tiny))
     mixed = extraction.Place(torch.device("cpu"), getattr(torch, dtype))
-    made, _ = extraction.VisualEncoder(tiny, settings, mixed).features(divided(tiny))
-    assert made.dtype == np.float32 and not np.array_equal(made, single)
+    features, _ = extraction.VisualEncoder(tiny, settings, mixed).features(divided(tiny))
+    assert features.dtype == np.float32 and not np.array_equal(features, single)
     # Each of the 20 convolutions one after the other rounds once.
-    assert np.linalg.norm(made - single) < 20 * 2.0**-bits * np.linalg.norm(single)
+    assert np.linalg.norm(features - single) < 20 * 2.0**-bits * np.linalg.norm(single)
 
 
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
@@ -299,9 +303,9 @@ def test_imagenet_weights_are_fetched_once_and_start_the_network(
     assert extraction.fetch_imagenet_weights() == path, "what is there is not fetched again"
     encoder = encoder_of(tiny, "auto")
     assert equal(torch, encoder.weights, torch.load(path, weights_only=True))
-    made, told = encoder.features(divided(tiny))
-    assert made.shape == (32, 512) and np.isfinite(made).all()
-    assert (told["start"], told["pooled_loss"], len(told["finetuning_loss"])) == ("imagenet", [], 2)
+    features, metadata = encoder.features(divided(tiny))
+    assert features.shape == (32, 512) and np.isfinite(features).all()
+    assert (metadata["start"], metadata["pooled_loss"], len(metadata["finetuning_loss"])) == ("imagenet", [], 2)
 
 
 def test_a_download_with_another_hash_is_not_kept(torch, stand_in, monkeypatch, capsys):
@@ -350,15 +354,15 @@ def test_without_fine_tuning_the_start_gives_the_features(torch, tiny, short_res
     from torchvision.models import resnet18
 
     encoder = encoder_of(tiny, weights=stand_in, start="auto", finetuned=False)
-    made, told = encoder.features(divided(tiny))
+    features, metadata = encoder.features(divided(tiny))
     network = resnet18()
     network.load_state_dict(torch.load(stand_in, weights_only=True))
     network.fc = torch.nn.Identity()
     (batch,) = encoder.images.batches([divided(tiny).rows])
     with torch.inference_mode():
         expected = network.eval()(extraction.images.normalized(batch)).numpy()
-    np.testing.assert_allclose(made, expected, rtol=1e-4, atol=1e-5)
-    assert told["finetuning_loss"] == []
+    np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-5)
+    assert metadata["finetuning_loss"] == []
 
 
 # Images
@@ -399,8 +403,8 @@ def test_each_image_is_decoded_once_and_rows_come_in_the_order_asked_for(torch, 
         for rows in wanted
     ]
     for _ in range(2):
-        for got, its in zip(images.batches(wanted), expected, strict=True):
-            np.testing.assert_array_equal(got.permute(0, 2, 3, 1).numpy(), its)
+        for got, want in zip(images.batches(wanted), expected, strict=True):
+            np.testing.assert_array_equal(got.permute(0, 2, 3, 1).numpy(), want)
         # What another process has decoded is not decoded again.
         monkeypatch.setattr(images_module, "decoded", lambda content: pytest.fail("decoded again"))
         images = extraction.Images(tiny, geometry(), "")
@@ -484,17 +488,6 @@ def test_a_full_disk_is_told(torch, tiny):
         images.image(3)
 
 
-def test_progress_is_told_in_lines_where_there_is_no_terminal(monkeypatch, capsys):
-    """A log said nothing for 14 minutes."""
-    clock = [0]
-    monkeypatch.setattr(checkpoints.time, "monotonic", lambda: clock[0])
-    with checkpoints.progress("Features", 12, "batches", 2) as advance:
-        for _ in range(10):
-            clock[0] += 25
-            advance()
-    assert capsys.readouterr().err == "".join(f"Features: {done} of 12 batches\n" for done in (5, 8, 11))
-
-
 # Training
 
 
@@ -504,9 +497,9 @@ def test_pooled_training_does_not_see_the_80_percent(torch, tiny, short):
     for row in np.flatnonzero(np.arange(40) % 5 != 0):
         scrambled.at[row, "image"] = picture(generator)
         scrambled.at[row, "labels"] = ["tool", "map"] if row % 2 else ["people"]
-    start, _, told = trained(tiny)
+    start, _, metadata = trained(tiny)
     others, losses = encoder_of(Corpus("openclipart", scrambled)).start
-    assert equal(torch, start, others) and told["pooled_loss"] == losses
+    assert equal(torch, start, others) and metadata["pooled_loss"] == losses
 
     scrambled = tiny.items.copy()
     scrambled.at[5, "image"] = picture(generator)
@@ -524,12 +517,12 @@ def test_items_without_labels_do_not_enter_the_pooled_training(torch, tiny, shor
 
 
 def test_one_seed_gives_the_same_features_twice_and_another_seed_gives_others(torch, tiny, short):
-    start, features, told = trained(tiny)
+    start, features, metadata = trained(tiny)
     torch.manual_seed(99)
     state = torch.get_rng_state()
-    again_start, again, again_told = trained(tiny)
+    again_start, again, again_metadata = trained(tiny)
     assert torch.equal(state, torch.get_rng_state()), "the caller's generator must be left as it was"
-    assert equal(torch, start, again_start) and told == again_told
+    assert equal(torch, start, again_start) and metadata == again_metadata
     np.testing.assert_array_equal(features, again)
     assert not np.array_equal(features, trained(tiny, seed=2)[1])
 
@@ -577,19 +570,19 @@ def damage(path):
 
 @pytest.mark.parametrize("harm", [damage, lambda path: path.write_bytes(b""), lambda path: path.write_bytes(b"text")])
 def test_a_damaged_checkpoint_starts_the_training_anew(torch, tiny, short, home, stand_in, capsys, harm):
-    encoder, its = encoder_of(tiny, weights=stand_in, start="auto"), divided(tiny)
-    expected, told = encoder.features(its)
+    encoder, dataset = encoder_of(tiny, weights=stand_in, start="auto"), divided(tiny)
+    expected, metadata = encoder.features(dataset)
     (path,) = (home / "checkpoints" / "openclipart").iterdir()
     capsys.readouterr()
-    again, _ = encoder.features(its)
+    again, _ = encoder.features(dataset)
     assert "goes on after epoch 2 of 2" in capsys.readouterr().err, "a whole one is gone on from"
     np.testing.assert_array_equal(again, expected)
     harm(path)
-    again, again_told = encoder.features(its)
+    again, again_metadata = encoder.features(dataset)
     np.testing.assert_array_equal(again, expected)
-    assert told == again_told
+    assert metadata == again_metadata
     assert f"{path} is damaged, the training starts anew" in capsys.readouterr().err
-    encoder.forget(its)
+    encoder.forget(dataset)
     assert not list(path.parent.iterdir())
 
 
@@ -616,9 +609,9 @@ def test_checkpoints_are_written_no_more_often_than_they_pay(torch, tiny, tmp_pa
 
 
 def test_other_settings_do_not_go_on_from_a_checkpoint(torch, tiny, short, stand_in, home):
-    its = divided(tiny)
+    dataset = divided(tiny)
     for number, settings in enumerate(({}, {"seed": 2}, {"orientation": "swapped"}), start=1):
-        encoder_of(tiny, weights=stand_in, start="auto", **settings).features(its)
+        encoder_of(tiny, weights=stand_in, start="auto", **settings).features(dataset)
         assert len(list((home / "checkpoints" / "openclipart").iterdir())) == number
 
 
@@ -659,8 +652,8 @@ def slowly(seconds):
     for each in shortened(epochs=3):
         each.start()
     corpus = tiny_corpus()
-    made, told = encoder_of(corpus).features(divided(corpus))
-    print(hashlib.sha256(made.tobytes() + json.dumps(told).encode()).hexdigest(), flush=True)
+    features, metadata = encoder_of(corpus).features(divided(corpus))
+    print(hashlib.sha256(features.tobytes() + json.dumps(metadata).encode()).hexdigest(), flush=True)
 
 
 def other_process(home, call):
@@ -689,8 +682,8 @@ def test_a_training_killed_in_an_epoch_goes_on_to_what_an_unbroken_one_gives(tor
     assert left == [["pooled"], ["AF"]]
     *steps, expected = whole.communicate()[0].split("\n")[:-1]
     assert len(steps) == 24, "four steps in each of three epochs, pooled and of the dataset"
-    *steps, found = other_process(tmp_path / "killed", "slowly(0)").communicate()[0].split("\n")[:-1]
-    assert len(steps) == 4 and found == expected
+    *steps, digest = other_process(tmp_path / "killed", "slowly(0)").communicate()[0].split("\n")[:-1]
+    assert len(steps) == 4 and digest == expected
 
 
 @pytest.mark.slow
@@ -807,25 +800,25 @@ def test_features_are_made_again_only_if_something_changed(small_world, tiny, tm
         (path,) = extraction.extract("openclipart", ["AF"], folder=tmp_path, **{"start": "pooled"} | settings)
         return path.read_bytes(), capsys.readouterr().err
 
-    first, told = call()
-    assert f"AF: features are in {tmp_path / 'AF.parquet'}" in told
-    again, told = call()
-    assert again == first and "AF: made before with the same settings" in told
+    first, lines = call()
+    assert f"AF: features are in {tmp_path / 'AF.parquet'}" in lines
+    again, lines = call()
+    assert again == first and "AF: made before with the same settings" in lines
     for settings, name in (
         ({"seed": 2}, "seed"),
         ({"finetuned": False}, "fine-tuning"),
         ({"start": "auto", "weights": stand_in, "orientation": "swapped"}, "images"),
     ):
-        _, told = call(**settings)
-        assert "AF: made again, since it was made with other settings: " in told and name in told
+        _, lines = call(**settings)
+        assert "AF: made again, since it was made with other settings: " in lines and name in lines
     again, _ = call()
     assert again == first, "identical whatever was made in between"
     (tmp_path / "AF.parquet").write_bytes(first[:-100])
-    again, told = call()
-    assert again == first and "damaged" in told
+    again, lines = call()
+    assert again == first and "damaged" in lines
     tiny.items.at[1, "text"] = "another text"
-    again, told = call()
-    assert again != first and "other settings: corpus." in told
+    again, lines = call()
+    assert again != first and "other settings: corpus." in lines
 
 
 def accuracy(X, y):

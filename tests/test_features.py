@@ -20,9 +20,9 @@ SHIPPED = shipped() / "openclipart" / "features"
 ALL = list(datasets("openclipart"))
 
 
-def made(n=6, **changed):
+def make(n=6, **changed):
     generator = np.random.default_rng(0)
-    given = {
+    values = {
         "corpus": "openclipart",
         "dataset": "AF",
         "classes": ("animal", "food"),
@@ -32,11 +32,11 @@ def made(n=6, **changed):
         "text": generator.normal(size=(n, WIDTHS["text"])),
         "metadata": {"visual": {"start": "pooled", "finetuning_loss": [0.7, 0.25]}},
     }
-    return Features(**given | changed)
+    return Features(**values | changed)
 
 
 def test_features_come_back_as_they_were_written_but_for_rounding(tmp_path):
-    features = made()
+    features = make()
     path = tmp_path / "new folder" / "AF.parquet"
     write_features(features, path)
     back = read_features(path)
@@ -53,17 +53,17 @@ def test_features_come_back_as_they_were_written_but_for_rounding(tmp_path):
 
 def test_same_features_give_the_same_file(tmp_path):
     for name in ("a", "b"):
-        write_features(made(), tmp_path / name)
+        write_features(make(), tmp_path / name)
     assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
 
 
 @pytest.mark.parametrize("modality", ["visual", "text"])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_a_value_that_is_not_finite_is_refused_with_its_row(modality, value):
-    matrix = getattr(made(), modality).copy()
+    matrix = getattr(make(), modality).copy()
     matrix[4, 7] = value
     with pytest.raises(CmcslError, match=f"{modality} matrix must be finite, but row 4"):
-        made(**{modality: matrix})
+        make(**{modality: matrix})
 
 
 @pytest.mark.parametrize("modality", ["visual", "text"])
@@ -71,11 +71,11 @@ def test_a_value_that_is_not_finite_is_refused_with_its_row(modality, value):
 def test_what_is_no_matrix_is_refused(modality, wrong):
     shape = re.escape(str(wrong.shape))
     with pytest.raises(CmcslError, match=rf"{modality} matrix must have a row per item .* shape {shape}"):
-        made(**{modality: wrong})
+        make(**{modality: wrong})
 
 
 def test_features_of_any_width_come_back(tmp_path):
-    write_features(made(visual=np.ones((6, 3)), text=np.full((6, 1), 2.0)), tmp_path / "AF.parquet")
+    write_features(make(visual=np.ones((6, 3)), text=np.full((6, 1), 2.0)), tmp_path / "AF.parquet")
     back = read_features(tmp_path / "AF.parquet")
     assert (back.visual.shape, back.text.shape) == ((6, 3), (6, 1))
     np.testing.assert_array_equal(back.text, 2)
@@ -83,7 +83,7 @@ def test_features_of_any_width_come_back(tmp_path):
 
 def test_rows_without_a_class_are_kept_and_left_out_unless_asked_for(tmp_path, monkeypatch):
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
-    features = made(y=np.array([0, -1, 1, -1, 0, 1]))
+    features = make(y=np.array([0, -1, 1, -1, 0, 1]))
     write_features(features, tmp_path / "features" / "openclipart" / "AF.parquet")
     whole = load_features("openclipart", "AF", unlabeled=True)
     np.testing.assert_array_equal(whole.y, features.y)
@@ -97,26 +97,26 @@ def test_rows_without_a_class_are_kept_and_left_out_unless_asked_for(tmp_path, m
 @pytest.mark.parametrize("column", ["ids", "y", "visual", "text"])
 def test_unequal_lengths_are_refused(column):
     with pytest.raises(CmcslError, match=f"equally many rows.*{column} 5"):
-        made(**{column: getattr(made(), column)[:5]})
+        make(**{column: getattr(make(), column)[:5]})
 
 
 @pytest.mark.parametrize("wrong", [-2, 2])
 def test_a_class_index_that_no_class_has_is_refused(wrong):
     with pytest.raises(CmcslError, match=r"y must lie in 0\.\.1"):
-        made(y=np.array([0, 1, 0, 1, 0, wrong]))
+        make(y=np.array([0, 1, 0, 1, 0, wrong]))
 
 
 def test_tiny_features_keep_their_digits(tmp_path):
-    tiny = made().text * 1e-33
-    write_features(made(text=tiny), tmp_path / "tiny")
+    tiny = make().text * 1e-33
+    write_features(make(text=tiny), tmp_path / "tiny")
     np.testing.assert_allclose(read_features(tmp_path / "tiny").text, tiny, rtol=2**-12, atol=0)
 
 
 def test_a_value_beyond_single_precision_is_refused_and_leaves_no_file(tmp_path):
-    large = made().visual.copy()
+    large = make().visual.copy()
     large[2, 3] = 1e39
     with pytest.raises(CmcslError, match="single precision.*visual matrix must be finite, but row 2"):
-        write_features(made(visual=large), tmp_path / "overflows")
+        write_features(make(visual=large), tmp_path / "overflows")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -162,7 +162,7 @@ def _with_unknown_label(path):
 )
 def test_a_damaged_file_is_told_by_its_path(tmp_path, damage):
     path = tmp_path / "AF.parquet"
-    write_features(made(), path)
+    write_features(make(), path)
     damage(path)
     with pytest.raises(CmcslError, match=r"AF\.parquet.*can't be read"):
         read_features(path)
@@ -170,16 +170,16 @@ def test_a_damaged_file_is_told_by_its_path(tmp_path, damage):
 
 def test_a_file_with_nan_or_empty_rows_is_refused(tmp_path):
     path = tmp_path / "AF.parquet"
-    write_features(made(), path)
+    write_features(make(), path)
     table = pq.read_table(path)
-    values = made().text.astype(np.float32)
+    values = make().text.astype(np.float32)
     values[1, 0] = np.nan
     with_nan = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), WIDTHS["text"])
     with_none = pa.array([None, *values[1:].tolist()], type=pa.list_(pa.float32(), WIDTHS["text"]))
-    for column, told in ((with_nan, "row 1 holds NaN"), (with_none, "1 empty rows|index 1 had size=0")):
+    for column, message in ((with_nan, "row 1 holds NaN"), (with_none, "1 empty rows|index 1 had size=0")):
         with written_sealed(path) as temporary:
             pq.write_table(table.set_column(table.schema.get_field_index("text"), "text", column), temporary)
-        with pytest.raises(CmcslError, match=rf"(?s)(?=.*({told}))(?=.*AF\.parquet)"):
+        with pytest.raises(CmcslError, match=rf"(?s)(?=.*({message}))(?=.*AF\.parquet)"):
             read_features(path)
 
 
@@ -187,7 +187,7 @@ def test_the_users_own_features_come_before_those_shipped(tmp_path, monkeypatch)
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
     assert features_path("openclipart", "AF") == SHIPPED / "AF.parquet"
     own = tmp_path / "features" / "openclipart" / "AF.parquet"
-    write_features(made(), own)
+    write_features(make(), own)
     assert features_path("openclipart", "AF") == own
     assert len(load_features("openclipart", "AF").y) == 6
 
@@ -201,10 +201,10 @@ def test_unknown_names_are_refused_with_the_valid_ones(corpus, dataset):
 def test_the_readme_tells_the_sha256_of_every_shipped_file():
     lines = (SHIPPED / "README.md").read_text(encoding="utf-8").splitlines()
     rows = [line.split("|")[1:3] for line in lines if ".parquet |" in line]
-    told = {name.strip(): value.strip().strip("`") for name, value in rows}
+    documented = {name.strip(): value.strip().strip("`") for name, value in rows}
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in SHIPPED.glob("*.parquet")}
     assert sorted(files) == sorted(f"{name}.parquet" for name in ALL)
-    assert told == files
+    assert documented == files
 
 
 @pytest.fixture(scope="module")

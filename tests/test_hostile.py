@@ -36,8 +36,8 @@ def test_downloads_come_by_https_alone(url, location, fine):
 
 
 def test_no_pickle_is_ever_loaded():
-    found = {path.name: path.read_text(encoding="utf-8") for path in LIBRARY}
-    for name, text in found.items():
+    sources = {path.name: path.read_text(encoding="utf-8") for path in LIBRARY}
+    for name, text in sources.items():
         unsafe = r"pickle\.loads?\(|read_pickle|joblib\.load|allow_pickle=True|weights_only=False"
         assert not re.search(unsafe, text), name
         for call, safe in ((r"np\.load\(", "allow_pickle=False"), (r"torch\.load\(", "weights_only=True")):

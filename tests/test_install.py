@@ -27,9 +27,9 @@ MOST_PACKAGES, MOST_BYTES = 32, 60_000_000
 
 def call(*words: object, cwd: Path, code: int = 0, **variables: str) -> tuple[str, str]:
     """What a program prints on standard output and on standard error; nothing of the checkout is in its environment."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("CMCSL", "PYTHON", "XDG"))}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("CMCSL", "PYTHON", "XDG"))}
     done = subprocess.run(
-        list(map(str, words)), cwd=cwd, env=kept | variables, capture_output=True, text=True, check=False
+        list(map(str, words)), cwd=cwd, env=environment | variables, capture_output=True, text=True, check=False
     )
     assert done.returncode == code, done.stderr
     return done.stdout, done.stderr
@@ -132,7 +132,7 @@ def test_a_strangers_way_from_arrays_to_a_table(bare, tmp_path, capsys):
     table, _ = cmcsl("table", "5", "--source", "mine", "--budgets", 1, 2)
     assert "CMCSL" in scores and "mine" in table and "average_rank" in table
 
-    for words, told in [
+    for words, message in [
         (("book",), "cmcsl: `cmcsl book` needs the notebooks"),
         (("notebooks", "--to", "copies"), "cmcsl: `cmcsl notebooks` needs the notebooks"),
         (("extract", "folder", "--items", "items.csv"), "cmcsl: `cmcsl extract folder` needs PIL"),
@@ -140,7 +140,7 @@ def test_a_strangers_way_from_arrays_to_a_table(bare, tmp_path, capsys):
         (("run", "3", "--corpus", "mm-imdb"), "cmcsl: There is no features file"),
     ]:
         _, error = cmcsl(*words, code=2)
-        assert error.startswith(told) and error.count("\n") == 1
+        assert error.startswith(message) and error.count("\n") == 1
 
     assert {path.name for path in tmp_path.iterdir()} == {"work", "user"}
     assert {path.name for path in (tmp_path / "user" / "cmcsl").iterdir()} == {"corpora", "features", "scores"}

@@ -61,14 +61,14 @@ def own_home(monkeypatch, tmp_path):
 
 def tar(path, files, mode="w"):
     """Write an archive: names to contents, or to ready-made TarInfo objects."""
-    with tarfile.open(path, mode) as made:
+    with tarfile.open(path, mode) as packed:
         for name, content in files.items():
             if isinstance(content, tarfile.TarInfo):
-                made.addfile(content)
+                packed.addfile(content)
                 continue
             entry = tarfile.TarInfo(f"mmimdb/dataset/{name}")
             entry.size = len(content)
-            made.addfile(entry, io.BytesIO(content))
+            packed.addfile(entry, io.BytesIO(content))
     return path
 
 
@@ -102,8 +102,8 @@ BROKEN = {
 def mixed(tmp_path):
     """Two good films and one item of every broken kind."""
     files = films("1000001", "1000002")
-    for name, (_, told, picture) in BROKEN.items():
-        files |= {f"{name}.json": told} if told is not None else {}
+    for name, (_, written, picture) in BROKEN.items():
+        files |= {f"{name}.json": written} if written is not None else {}
         files |= {f"{name}.jpeg": picture} if picture is not None else {}
     return tar(tmp_path / "mixed.tar.gz", files, "w:gz")
 
@@ -153,8 +153,10 @@ def test_names_that_leave_the_folder_links_and_devices_are_passed_over(tmp_path)
     link.type, link.linkname = tarfile.SYMTYPE, "/etc/passwd"
     device.type = tarfile.CHRTYPE
     hostile = {"../../../escaped.json": description(), "../../9.json.exe": b"x", "link": link, "device": device}
-    made = tar(tmp_path / "hostile.tar", films("5") | hostile | {"7.json": description(), "8.json": description()})
-    assert mm_imdb.fetch(made) == {"no poster": 2}
+    hostile_archive = tar(
+        tmp_path / "hostile.tar", films("5") | hostile | {"7.json": description(), "8.json": description()}
+    )
+    assert mm_imdb.fetch(hostile_archive) == {"no poster": 2}
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
     assert written == {"hostile.tar", "home/corpora/mm-imdb/items.arrow", "home/corpora/mm-imdb/set-aside.csv"}
 
@@ -223,11 +225,11 @@ def test_any_header_is_read_or_told(tmp_path_factory, headers, length):
     path = tmp_path_factory.mktemp("made") / "made.tar.gz"
     path.write_bytes(gzip.compress((content + bytes(1024))[:length], 1))
     try:
-        found = list(archive.members(path, re.compile(""), ""))
+        members = list(archive.members(path, re.compile(""), ""))
     except CmcslError as error:
         assert "damaged or is no tar archive" in str(error)
     else:
-        assert len(found) <= len(headers)
+        assert len(members) <= len(headers)
 
 
 @contextmanager
@@ -243,12 +245,12 @@ def at_most(size):
 
 def test_files_too_large_are_never_read_into_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(archive, "LARGEST_FILE", 100_000)
-    bomb = bytes(60_000_000)
-    files = films("5") | {"6.json": bomb, "7.json": description(), "7.jpeg": bomb}
-    made = tar(tmp_path / "bomb.tar.bz2", files, "w:bz2")
-    assert made.stat().st_size < len(bomb) / 10_000
-    with at_most(len(bomb) / 10):
-        counts = mm_imdb.fetch(made)
+    large = bytes(60_000_000)
+    files = films("5") | {"6.json": large, "7.json": description(), "7.jpeg": large}
+    bomb = tar(tmp_path / "bomb.tar.bz2", files, "w:bz2")
+    assert bomb.stat().st_size < len(large) / 10_000
+    with at_most(len(large) / 10):
+        counts = mm_imdb.fetch(bomb)
     assert counts == {"description too large": 1, "poster too large": 1}
 
 
@@ -432,15 +434,15 @@ def test_plots_are_joined_and_genres_sorted_without_repeats():
             st.lists(inner, max_size=3)
             | st.dictionaries(st.sampled_from(["genres", "plot", "title"]), inner, max_size=3)
         ),
-    ).map(lambda told: json.dumps(told).encode())
+    ).map(lambda fields: json.dumps(fields).encode())
 )
 def test_any_description_is_a_film_or_a_reason(content):
     try:
-        made = mm_imdb.film(content)
+        film = mm_imdb.film(content)
     except CmcslError as reason:
         assert str(reason) in {"broken description", "no plot", "no genres"}
     else:
-        assert made["text"].strip() and made["labels"] and isinstance(made["title"], str)
+        assert film["text"].strip() and film["labels"] and isinstance(film["title"], str)
 
 
 @pytest.mark.parametrize(
@@ -645,7 +647,7 @@ class Handler(BaseHTTPRequestHandler):
             rest = rest[: len(rest) // 2]
         self.wfile.write(rest)
 
-    def log_message(self, *told):
+    def log_message(self, *arguments):
         pass
 
 
@@ -653,8 +655,8 @@ CONTENT = np.random.default_rng(1).bytes(3_000_000)
 
 
 def fetched(url, path):
-    with download.fetched(url, path) as there:
-        return there
+    with download.fetched(url, path) as downloaded:
+        return downloaded
 
 
 @pytest.mark.parametrize("ranges", [True, False])

@@ -34,7 +34,7 @@ def home(monkeypatch, tmp_path):
     return tmp_path / "home"
 
 
-def kept(home):
+def written_files(home):
     """Every file in the user's folder but empty ones of locks."""
     return sorted(
         path.relative_to(home).as_posix() for path in home.rglob("*") if path.is_file() and path.name != ".lock"
@@ -49,7 +49,7 @@ def test_a_folder_becomes_a_corpus_with_one_dataset_of_all_its_classes(tmp_path,
     assert items.labels.map(list).tolist() == [["cat"], ["dog"], [], ["cat"], ["dog"]]
     assert items.id.tolist() == [f"pets-{number}.png" for number in range(5)]
     assert items.image.iloc[3] == picture(3) and items.text.iloc[4] == "words 4"
-    assert kept(home) == ["corpora/pets/corpus.json", "corpora/pets/items.arrow", "corpora/pets/set-aside.csv"]
+    assert written_files(home) == ["corpora/pets/corpus.json", "corpora/pets/items.arrow", "corpora/pets/set-aside.csv"]
 
 
 def test_broken_rows_are_set_aside_with_their_reasons(tmp_path):
@@ -97,10 +97,10 @@ def test_broken_rows_are_set_aside_with_their_reasons(tmp_path):
         "id used before": 1,
     }
     # Old versions of pandas end a cell at its first zero byte.
-    told = list(csv.reader(report_path("mine").read_text(encoding="utf-8").splitlines()))[1:]
+    rows = list(csv.reader(report_path("mine").read_text(encoding="utf-8").splitlines()))[1:]
     expected = [*broken.items(), ("3.png", "no text"), ("row 15", "no image"), ("row 16", "id used before")]
     expected = [("'=cmd.png" if item == "=cmd.png" else item, reason) for item, reason in expected]
-    assert [tuple(row) for row in told] == expected
+    assert [tuple(row) for row in rows] == expected
     assert corpora.load("mine").items.id.tolist() == ["1.png", "2.png"]
 
 
@@ -138,9 +138,9 @@ def test_several_labels_are_divided_by_the_papers_rule(tmp_path, kind):
         folder.read_folder("mine", path, **options)
     folder.read_folder("mine", path, classes=classes, **options)
     assert corpora.datasets("mine") == classes
-    its = corpora.subset(corpora.load("mine"), "AB")
+    dataset = corpora.subset(corpora.load("mine"), "AB")
     # Rows without any label belong to every dataset as unlabelled ones; d is no class, so row 5 is in none.
-    assert its.rows.tolist() == [0, 2, 4, 6, 8, 10] and its.y.tolist() == [0, 1, -1, 0, 1, -1]
+    assert dataset.rows.tolist() == [0, 2, 4, 6, 8, 10] and dataset.y.tolist() == [0, 1, -1, 0, 1, -1]
     counts = corpora.class_counts(corpora.load("mine"))
     assert dict(zip(counts.dataset + " " + counts["class"], counts.samples, strict=True)) == {
         "AB a": 2,
@@ -157,12 +157,12 @@ def test_unlabelled_rows_are_never_for_fine_tuning_and_never_counted():
     corpus = corpora.Corpus("mine", items)
     without = np.array([not item for item in labels])
     for split in ("corpus", "dataset"):
-        its = corpora.subset(corpus, "mine", split=split)
-        assert len(its.finetuning_rows) == 16 and not without[its.finetuning_rows].any()
-        assert (its.y[without[its.rows]] == -1).all() and without[its.rows].sum() == 80
-        assert (its.y[~without[its.rows]] >= 0).all() and (~without[its.rows]).sum() == 64
-        assert not set(its.rows) & set(its.finetuning_rows)
-        assert (np.diff(its.rows) > 0).all()
+        dataset = corpora.subset(corpus, "mine", split=split)
+        assert len(dataset.finetuning_rows) == 16 and not without[dataset.finetuning_rows].any()
+        assert (dataset.y[without[dataset.rows]] == -1).all() and without[dataset.rows].sum() == 80
+        assert (dataset.y[~without[dataset.rows]] >= 0).all() and (~without[dataset.rows]).sum() == 64
+        assert not set(dataset.rows) & set(dataset.finetuning_rows)
+        assert (np.diff(dataset.rows) > 0).all()
     counts = corpora.class_counts(corpus)
     assert counts.samples.tolist() == [40, 40] and counts.extracted.sum() == 64
 
@@ -178,20 +178,20 @@ def test_unlabelled_rows_are_never_for_fine_tuning_and_never_counted():
 def test_too_few_labels_are_not_spent_on_fine_tuning(tmp_path, labels, spent):
     make_folder(tmp_path, "few", [*labels, "", ""])
     for split in ("corpus", "dataset"):
-        its = corpora.subset(corpora.load("few"), "few", split=split)
-        assert len(its.finetuning_rows) == spent
-        assert len(its.rows) == len(labels) + 2 - spent
+        dataset = corpora.subset(corpora.load("few"), "few", split=split)
+        assert len(dataset.finetuning_rows) == spent
+        assert len(dataset.rows) == len(labels) + 2 - spent
 
 
 def test_a_rare_class_keeps_all_of_its_labels(tmp_path):
     make_folder(tmp_path, "few", ["a"] * 40 + ["b"] * 4)
     for split, spent in (("corpus", 8), ("dataset", 0)):
-        its = corpora.subset(corpora.load("few"), "few", split=split)
-        assert (its.y == 1).sum() == 4 and len(its.finetuning_rows) == spent
+        dataset = corpora.subset(corpora.load("few"), "few", split=split)
+        assert (dataset.y == 1).sum() == 4 and len(dataset.finetuning_rows) == spent
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [
         ("../up", "can't be that of a corpus"),
         ("", "can't be that"),
@@ -205,16 +205,16 @@ def test_a_rare_class_keeps_all_of_its_labels(tmp_path):
         ("CON", "is taken"),
     ],
 )
-def test_names_that_are_no_safe_file_names_or_taken_are_refused(tmp_path, home, name, told):
-    with pytest.raises(CmcslError, match=told):
+def test_names_that_are_no_safe_file_names_or_taken_are_refused(tmp_path, home, name, message):
+    with pytest.raises(CmcslError, match=message):
         folder.read_folder(name, tmp_path / "items.csv")
-    with pytest.raises(CmcslError, match=told):
+    with pytest.raises(CmcslError, match=message):
         read_arrays(name, tmp_path / "items.npz")
     assert not home.exists()
 
 
 @pytest.mark.parametrize(
-    ("classes", "told"),
+    ("classes", "message"),
     [
         ({"AB": ("a",)}, "at least two classes"),
         ({"AB": ("a", "a")}, "each named once"),
@@ -222,10 +222,10 @@ def test_names_that_are_no_safe_file_names_or_taken_are_refused(tmp_path, home, 
         ({"../A": ("a", "b")}, "can't be that of a dataset"),
     ],
 )
-def test_datasets_that_can_not_be_made_are_refused_and_nothing_is_kept(tmp_path, home, classes, told):
-    with pytest.raises(CmcslError, match=told):
+def test_datasets_that_can_not_be_made_are_refused_and_nothing_is_kept(tmp_path, home, classes, message):
+    with pytest.raises(CmcslError, match=message):
         make_folder(tmp_path, "mine", ["a", "b"], classes=classes)
-    assert not home.exists() or kept(home) == []
+    assert not home.exists() or written_files(home) == []
 
 
 def test_labels_of_fewer_than_two_classes_are_refused(tmp_path):
@@ -246,7 +246,7 @@ def test_a_failure_leaves_the_corpus_that_was_there(tmp_path):
 def test_lists_that_can_not_be_read_are_told(tmp_path):
     make_folder(tmp_path, "mine", ["a", "b"])
     good = tmp_path / "mine.csv"
-    for name, content, told in (
+    for name, content, message in (
         ("latin.csv", "image,text,label\nü,x,a\n".encode("latin-1"), "UnicodeDecodeError"),
         ("empty.csv", b"", "EmptyDataError"),
         ("broken.csv", b'a,"b\n', "ParserError"),
@@ -254,7 +254,7 @@ def test_lists_that_can_not_be_read_are_told(tmp_path):
         ("list.txt", b"", "must end in"),
     ):
         (tmp_path / name).write_bytes(content)
-        with pytest.raises(CmcslError, match=told):
+        with pytest.raises(CmcslError, match=message):
             folder.read_folder("other", tmp_path / name)
     with pytest.raises(CmcslError, match="no column 'picture': its columns are image, text, label"):
         folder.read_folder("other", good, image="picture")
@@ -406,16 +406,16 @@ def test_a_damaged_description_is_told(tmp_path, content, capsys):
 def test_features_of_items_that_were_replaced_do_not_stay(tmp_path):
     make_folder(tmp_path, "mine", ["a", "b", "a", "b"])
     make_features("mine")
-    kept = features_folder("mine") / "mine.parquet"
+    features = features_folder("mine") / "mine.parquet"
     another = features_folder("mine", "another") / "mine.parquet"
     beside = features_folder("mine-too") / "mine-too.parquet"
     for path in (another, beside):
         path.parent.mkdir()
-        path.write_bytes(kept.read_bytes())
+        path.write_bytes(features.read_bytes())
     make_folder(tmp_path, "mine", ["a", "b", "a", "b"])
-    assert kept.is_file() and another.is_file(), "the items are the same"
+    assert features.is_file() and another.is_file(), "the items are the same"
     make_folder(tmp_path, "mine", ["a", "b", "b", "a"])
-    assert not kept.parent.exists() and not another.parent.exists() and beside.is_file()
+    assert not features.parent.exists() and not another.parent.exists() and beside.is_file()
 
 
 def test_a_corpus_that_was_read_in_halfway_is_refused(tmp_path):
@@ -500,7 +500,7 @@ def _with(name, values):
 
 @pytest.mark.parametrize("kind", ["npy", "npz"])
 @pytest.mark.parametrize(
-    ("arrays", "told"),
+    ("arrays", "message"),
     [
         (_with("visual", np.where(ARRAYS["visual"] == 4, np.nan, ARRAYS["visual"])), "must be finite, but row 3"),
         (_with("text", np.full((6, 3), np.inf)), "must be finite, but row 1"),
@@ -517,11 +517,11 @@ def _with(name, values):
         (_with("id", "abcdef"), r"ids must be one column, got shape \(\)"),
     ],
 )
-def test_arrays_that_are_no_features_are_told_in_one_sentence(tmp_path, home, kind, arrays, told):
-    with pytest.raises(CmcslError, match=told) as error:
+def test_arrays_that_are_no_features_are_told_in_one_sentence(tmp_path, home, kind, arrays, message):
+    with pytest.raises(CmcslError, match=message) as error:
         read_arrays("mine", **save(tmp_path, kind, arrays))
     assert "\n" not in str(error.value)
-    assert not home.exists() or kept(home) == []
+    assert not home.exists() or written_files(home) == []
 
 
 def test_files_that_hold_no_arrays_are_told(tmp_path):
@@ -572,8 +572,8 @@ def test_own_corpora_are_taken_by_the_command(tmp_path, capsys):
     assert main(["corpora"]) == 0
     assert "ready: 22 items, 4 of them without a label" in capsys.readouterr().out
     assert main(["run", "3", "--corpus", "ready"]) == 0
-    told = capsys.readouterr()
-    assert "CMCSL" in told.out and "Budgets 1 to 4, as many as the smallest class of ready allows." in told.err
+    output = capsys.readouterr()
+    assert "CMCSL" in output.out and "Budgets 1 to 4, as many as the smallest class of ready allows." in output.err
     assert main(["table", "5", "--source", "ready", "--csv"]) == 0
     assert capsys.readouterr().out.splitlines()[1].startswith("ready,visual,")
     assert main(["table", "6", "--source", "ready"]) == 2
@@ -597,7 +597,7 @@ def test_experiments_never_see_unlabelled_rows(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("words", "told"),
+    ("words", "message"),
     [
         (["extract", "openclipart", "AF", "--items", "x.csv"], "--items go with folder and arrays"),
         (["extract", "folder"], "Name the list of your images and texts with --items"),
@@ -612,10 +612,10 @@ def test_experiments_never_see_unlabelled_rows(tmp_path):
         (["label", "nowhere"], "Unknown corpus 'nowhere'"),
     ],
 )
-def test_wrong_words_give_one_sentence_and_code_2(capsys, words, told):
+def test_wrong_words_give_one_sentence_and_code_2(capsys, words, message):
     assert main(words) == 2
     err = capsys.readouterr().err
-    assert err.startswith("cmcsl: ") and told in err and err.count("\n") == 1
+    assert err.startswith("cmcsl: ") and message in err and err.count("\n") == 1
 
 
 def test_features_of_the_extraction_keep_unlabelled_rows_apart(tmp_path):
@@ -633,16 +633,16 @@ def test_features_of_another_list_are_refused(tmp_path):
     content, features = path.read_bytes(), load_features("pets", "pets", unlabeled=True)
     labels = pseudo_labels(features)
     make_folder(tmp_path, "pets", ["dog", "cat", ""] * 3)
-    told = "features of pets/pets belong to other items .* `cmcsl extract pets`"
+    message = "features of pets/pets belong to other items .* `cmcsl extract pets`"
     # An extraction that began with the earlier list ends.
-    with pytest.raises(CmcslError, match=told):
+    with pytest.raises(CmcslError, match=message):
         extraction._write(features, path)
     assert not path.exists()
-    with pytest.raises(CmcslError, match=told):
+    with pytest.raises(CmcslError, match=message):
         with_finetuning_items(labels, features)
     path.parent.mkdir()
     path.write_bytes(content)
-    with pytest.raises(CmcslError, match=told):
+    with pytest.raises(CmcslError, match=message):
         load_features("pets", "pets")
 
 

@@ -40,20 +40,20 @@ def line():
 
 
 def test_labels_of_hand_made_items_with_where_each_comes_from():
-    made = own_labels.pseudo_labels(line(), preprocessing="RAW").set_index("id")
-    assert made.given.tolist() == ["animal", "", "", "food", "", ""]
-    assert made.label.tolist() == ["animal", "animal", "food", "food", "food", "animal"]
-    assert made.modality.tolist() == ["", "visual", "visual", "", "text", "text"]
-    assert made.seed.tolist() == ["", "a", "d", "", "d", "a"]
+    labels = own_labels.pseudo_labels(line(), preprocessing="RAW").set_index("id")
+    assert labels.given.tolist() == ["animal", "", "", "food", "", ""]
+    assert labels.label.tolist() == ["animal", "animal", "food", "food", "food", "animal"]
+    assert labels.modality.tolist() == ["", "visual", "visual", "", "text", "text"]
+    assert labels.seed.tolist() == ["", "a", "d", "", "d", "a"]
     # b: 1 from a in the images, and 7 from the other seed in the texts, which is nearer than 9 in the images.
-    assert made.distance["b"] == 1 and made.margin["b"] == pytest.approx(1 - 1 / 7)
-    assert made.distance["e"] == 1 and made.margin["e"] == pytest.approx(1 - 1 / 4)
-    assert np.isnan(made.distance["a"]) and np.isnan(made.margin["a"])
+    assert labels.distance["b"] == 1 and labels.margin["b"] == pytest.approx(1 - 1 / 7)
+    assert labels.distance["e"] == 1 and labels.margin["e"] == pytest.approx(1 - 1 / 4)
+    assert np.isnan(labels.distance["a"]) and np.isnan(labels.margin["a"])
 
 
 def test_what_is_too_close_to_call_gets_no_label():
-    made = own_labels.pseudo_labels(line(), preprocessing="RAW", min_margin=0.8).set_index("id")
-    assert made.label.tolist() == ["animal", "animal", "food", "food", "", "animal"]
+    labels = own_labels.pseudo_labels(line(), preprocessing="RAW", min_margin=0.8).set_index("id")
+    assert labels.label.tolist() == ["animal", "animal", "food", "food", "", "animal"]
 
 
 def test_one_class_alone_can_not_label():
@@ -99,8 +99,8 @@ def test_names_of_classes_do_not_command_the_terminal(tmp_path, capsys):
     assert main(["label", "pets", "--to", str(tmp_path / "labels.csv")]) == 0
     items = str(tmp_path / "pets.csv")
     assert main(["extract", "folder", "--items", items, "--as", "others", "--classes", "A=cow,dog"]) == 2
-    told = capsys.readouterr()
-    assert r"cat\x1b[2J " in told.out and r"cat\x1b[2J," in told.err and "\x1b" not in told.out + told.err
+    output = capsys.readouterr()
+    assert r"cat\x1b[2J " in output.out and r"cat\x1b[2J," in output.err and "\x1b" not in output.out + output.err
 
 
 def test_the_command_says_how_many_are_labelled_by_which_modality_and_how_many_are_not(tmp_path, monkeypatch, capsys):
@@ -121,11 +121,13 @@ def test_the_command_writes_a_label_for_every_item_also_those_spent_on_fine_tuni
     make_folder(tmp_path, "pets", ["cat", "dog"] * 25 + [""] * 6)
     make_features("pets")
     assert main(["label", "pets", "--to", str(tmp_path / "labels.csv")]) == 0
-    told = capsys.readouterr().out.splitlines()
-    assert told[0].startswith("6 items labelled from 40: ") and told[1].endswith("labels.csv")
-    made = pd.read_csv(tmp_path / "labels.csv", keep_default_na=False).set_index("id")
-    assert len(made) == 56 and set(made.label) == {"cat", "dog"}
-    assert (made.given == "").sum() == 6 and (made.label[made.given != ""] == made.given[made.given != ""]).all()
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("6 items labelled from 40: ") and lines[1].endswith("labels.csv")
+    labels = pd.read_csv(tmp_path / "labels.csv", keep_default_na=False).set_index("id")
+    assert len(labels) == 56 and set(labels.label) == {"cat", "dog"}
+    assert (labels.given == "").sum() == 6 and (
+        labels.label[labels.given != ""] == labels.given[labels.given != ""]
+    ).all()
     assert main(["label", "pets"]) == 0
     assert (home / "labels" / "pets" / "pets.csv").read_text() == (tmp_path / "labels.csv").read_text()
 
@@ -140,9 +142,9 @@ def test_from_a_folder_to_scores_a_table_and_labels(tmp_path, monkeypatch, capsy
     (tmp_path / "source-1.png").write_bytes(b"broken")
     words = ["extract", "folder", "--items", str(tmp_path / "source.csv"), "--as", "pets", "--start", "pooled"]
     assert main([*words, "--device", "cpu"]) == 0
-    told = capsys.readouterr()
-    assert "42 items: " in told.out and "set aside, not an image: 1" in told.out
-    assert "Too few labelled items to fine-tune ResNet-18 for pets" in told.err, "39 labels give 7, less than a batch"
+    output = capsys.readouterr()
+    assert "42 items: " in output.out and "set aside, not an image: 1" in output.out
+    assert "Too few labelled items to fine-tune ResNet-18 for pets" in output.err, "39 labels give 7, less than a batch"
     features = load_features("pets", "pets", unlabeled=True)
     assert features.metadata["visual"]["start"] == "untrained"
     assert features.visual.shape == (42, 512) and features.text.shape == (42, 384)

@@ -33,9 +33,9 @@ def test_typed_numbers_are_found():
 @pytest.mark.parametrize("path", source_notebooks(), ids=lambda path: path.stem)
 def test_notebooks_type_no_results_into_their_prose(path):
     cells = nbformat.read(path, as_version=4).cells
-    assert not [found for cell in cells if cell.cell_type == "markdown" for found in typed(cell.source)]
+    assert not [number for cell in cells if cell.cell_type == "markdown" for number in typed(cell.source)]
     captions = [cell.metadata["mystnb"]["figure"]["caption"] for cell in cells if "mystnb" in cell.metadata]
-    assert not [found for caption in captions for found in typed(caption)]
+    assert not [number for caption in captions for number in typed(caption)]
 
 
 @pytest.mark.parametrize("path", sorted((REPOSITORY / "book").glob("*.md")), ids=lambda path: path.stem)

@@ -44,9 +44,9 @@ def test_scaling_of_the_test_half():
 
 
 def test_class_weights_see_the_labels_given_or_all():
-    given = np.array([0, 0, 1, 1])
-    assert STRICT.weights(Y, given).tolist() == [0.5, 0.5]
-    assert np.allclose(PAPER.weights(Y, given), [0.6, 0.4])
+    seeds = np.array([0, 0, 1, 1])
+    assert STRICT.weights(Y, seeds).tolist() == [0.5, 0.5]
+    assert np.allclose(PAPER.weights(Y, seeds), [0.6, 0.4])
 
 
 def test_every_choice_can_be_changed_alone_and_is_told_in_the_name():
@@ -75,8 +75,8 @@ def test_folds_ask_the_corpus_for_its_creators(make_features):
     ids = load("openclipart").items.id.to_numpy()[: len(features.y)]
     features = replace(features, ids=ids)
     apart = STRICT.changed(folds="creators apart").divide(features)
-    made = creators("openclipart", ids)
-    assert all(not set(made[training]) & set(made[test]) for _, _, training, test in apart)
+    names = creators("openclipart", ids)
+    assert all(not set(names[training]) & set(names[test]) for _, _, training, test in apart)
     assert (STRICT.divide(features)[0][2] == next(splits(features.y))[2]).all()
 
 

@@ -170,9 +170,9 @@ def test_wrong_shape_is_refused(tmp_path, monkeypatch):
 @pytest.fixture
 def served(tmp_path, monkeypatch):
     """A made-up array on a server of this machine, and an empty home."""
-    there = tmp_path / "there"
-    there.mkdir()
-    save(there, {"experiment_1_52.npy": np.zeros((20, 2, 10, 3))}, monkeypatch)
+    folder = tmp_path / "there"
+    folder.mkdir()
+    save(folder, {"experiment_1_52.npy": np.zeros((20, 2, 10, 3))}, monkeypatch)
     monkeypatch.delenv("CMCSL_PUBLISHED_SCORES")
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
@@ -182,11 +182,11 @@ def served(tmp_path, monkeypatch):
         def log_message(self, *arguments):
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=there))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Handler, directory=folder))
     threading.Thread(target=server.serve_forever, args=[0.01], daemon=True).start()
     monkeypatch.setattr(download, "SCHEME", "http")
     monkeypatch.setattr(published, "BASE_URL", f"http://127.0.0.1:{server.server_port}/")
-    yield there
+    yield folder
     server.shutdown()
     server.server_close()
 
@@ -240,7 +240,7 @@ def test_printed_table_1_adds_up():
 
 
 @pytest.mark.parametrize(
-    ("number", "rows", "verdicts"),
+    ("number", "rows", "expected"),
     [
         (2, 2, 6),
         (3, 21, 23),
@@ -252,11 +252,11 @@ def test_printed_table_1_adds_up():
         (9, 1, 4),
     ],
 )
-def test_printed_tables(number, rows, verdicts):
+def test_printed_tables(number, rows, expected):
     printed = printed_table(number)
-    told = printed[[name for name in printed if name.endswith("_better_than")]]
+    verdicts = printed[[name for name in printed if name.endswith("_better_than")]]
     assert len(printed) == rows
-    assert told.notna().to_numpy().sum() == verdicts
+    assert verdicts.notna().to_numpy().sum() == expected
     values = printed.select_dtypes("number").to_numpy()
     assert np.nanmin(values) > 0.5 and np.nanmax(values) <= 5
 

@@ -28,7 +28,9 @@ def figures_data(page: str) -> dict[str, pd.DataFrame]:
     return {name: pd.read_csv(io.StringIO(base64.b64decode(content).decode())) for name, content in links}
 
 
-@pytest.mark.parametrize("expected", list(REFERENCES.itertuples()), ids=lambda its: f"{its.page}-{its.figure}")
+@pytest.mark.parametrize(
+    "expected", list(REFERENCES.itertuples()), ids=lambda reference: f"{reference.page}-{reference.figure}"
+)
 def test_a_page_shows_its_reference_result(expected, built_book):
     rows = figures_data(expected.page)[expected.figure].query(expected.rows)
     assert len(rows) == expected.count

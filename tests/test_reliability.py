@@ -34,8 +34,8 @@ def harness():
 @pytest.fixture(scope="module")
 def kinds(harness, tmp_path_factory):
     """A file of each kind that is read."""
-    with harness.damage.kinds(tmp_path_factory.mktemp("damage")) as made:
-        yield made
+    with harness.damage.kinds(tmp_path_factory.mktemp("damage")) as every_kind:
+        yield every_kind
 
 
 @pytest.fixture
@@ -156,9 +156,9 @@ def test_a_full_disk_is_told_and_leaves_what_was_there(scores, tmp_path, make_fe
         code = main(["run", "1", "--datasets", "AF", "--classifier", "GNB"])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
-    told = capsys.readouterr().err
+    message = capsys.readouterr().err
     assert code == 2
-    assert told.count("\n") == 1 and "can't be written" in told and "CMCSL_HOME" in told
+    assert message.count("\n") == 1 and "can't be written" in message and "CMCSL_HOME" in message
     assert path.read_bytes() == before
     assert not list(tmp_path.rglob("*.part"))
 
@@ -204,9 +204,9 @@ def test_what_is_no_regular_file_is_refused_and_left(tmp_path, kind):
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])
 def test_new_files_get_what_the_umask_leaves_and_others_keep_their_mode(tmp_path, umask, mode):
-    kept = tmp_path / "kept"
-    kept.touch()
-    kept.chmod(0o640)
+    existing = tmp_path / "kept"
+    existing.touch()
+    existing.chmod(0o640)
     before = os.umask(umask)
     try:
         for name in ("new", "kept"):
@@ -216,7 +216,7 @@ def test_new_files_get_what_the_umask_leaves_and_others_keep_their_mode(tmp_path
     finally:
         os.umask(before)
     assert (tmp_path / "new").stat().st_mode & 0o777 == mode
-    assert kept.stat().st_mode & 0o777 == 0o640 and kept.read_text() == "content"
+    assert existing.stat().st_mode & 0o777 == 0o640 and existing.read_text() == "content"
 
 
 def test_temporary_files_of_killed_processes_do_not_stay(tmp_path):

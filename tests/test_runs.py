@@ -41,7 +41,7 @@ def test_scores_are_kept_and_found_again(kept_features, monkeypatch):
     pd.testing.assert_frame_equal(again, expected, check_dtype=False)
 
 
-@pytest.mark.parametrize("chosen", [STRICT, PAPER], ids=lambda chosen: chosen.name)
+@pytest.mark.parametrize("protocol", [STRICT, PAPER], ids=lambda protocol: protocol.name)
 @pytest.mark.parametrize(
     ("number", "fits"),
     [
@@ -50,10 +50,10 @@ def test_scores_are_kept_and_found_again(kept_features, monkeypatch):
         (3, 3 * (2 * (1 + 3 * 20) + 2)),
     ],
 )
-def test_shipped_scores_are_those_of_the_shipped_features(number, fits, chosen, tmp_path, monkeypatch):
+def test_shipped_scores_are_those_of_the_shipped_features(number, fits, protocol, tmp_path, monkeypatch):
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
     classifiers = ("GNB", "LR", "CART") if number == 3 else None
-    scores = runs.load_scores("openclipart", chosen, number, classifiers=classifiers, compute=False)
+    scores = runs.load_scores("openclipart", protocol, number, classifiers=classifiers, compute=False)
     assert scores.dataset.nunique() == 20
     assert len(scores) == 20 * 10 * fits
     assert not scores.duplicated(list(COLUMNS[:-2])).any()
@@ -111,12 +111,12 @@ def test_a_run_goes_on_where_it_stopped(kept_features, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         load(budgets=(1, 2))
     assert not path.exists()
-    kept = len(list(path.with_suffix(".parts").rglob("*.parquet")))
-    assert kept >= 3  # the last one may have been on its way
+    finished = len(list(path.with_suffix(".parts").rglob("*.parquet")))
+    assert finished >= 3  # the last one may have been on its way
     done.clear()
     monkeypatch.setattr(runs, "run_fold", lambda *arguments: done.append(arguments) or run_fold(*arguments))
     load(budgets=(1, 2))
-    assert len(done) == 10 - kept
+    assert len(done) == 10 - finished
     assert path.read_bytes() == unbroken
 
 
@@ -131,10 +131,10 @@ def test_a_killed_run_goes_on_and_gives_the_same_bytes(kept_features):
     running.kill()
     assert running.wait() == -signal.SIGKILL  # it had not come to its end
     assert not path.exists()
-    kept = {part: part.stat().st_mtime_ns for part in path.with_suffix(".parts").rglob("[0-9].parquet")}
-    assert 0 < len(kept) < 10
-    told = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stderr
-    assert f"{10 - len(kept)} of {10 - len(kept)} folds" in told
+    finished = {part: part.stat().st_mtime_ns for part in path.with_suffix(".parts").rglob("[0-9].parquet")}
+    assert 0 < len(finished) < 10
+    messages = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True).stderr
+    assert f"{10 - len(finished)} of {10 - len(finished)} folds" in messages
     resumed = path.read_bytes()
     path.unlink()
     subprocess.run([*command, "--workers", "2"], cwd=REPOSITORY, capture_output=True, check=True)
@@ -182,9 +182,9 @@ def test_other_budgets_join_those_that_are_kept(kept_features):
     for budgets in ((1, 2), (3,)):
         load(budgets=budgets)
     path, _ = scores_paths("openclipart", "strict", 3, "AF")
-    kept = read_scores(path)
-    assert set(kept.budget) == {0, 1, 2, 3}
-    assert not kept.duplicated(list(COLUMNS[:-2])).any()
+    earlier = read_scores(path)
+    assert set(earlier.budget) == {0, 1, 2, 3}
+    assert not earlier.duplicated(list(COLUMNS[:-2])).any()
 
 
 def test_scores_of_other_features_are_not_taken(kept_features, make_features):

@@ -95,12 +95,12 @@ GAINS = (
     ],
 )
 def test_a_world_where_the_exchange_always_helps_or_harms(gain, expected):
-    found = verdicts(world(gain))
-    assert {name: found[name] for name in GAINS} == dict.fromkeys(GAINS, expected)
+    judged = verdicts(world(gain))
+    assert {name: judged[name] for name in GAINS} == dict.fromkeys(GAINS, expected)
 
 
 def test_a_world_where_only_images_gain():
-    found = judged_by(world(lambda modality, budget, name: 0.05 if modality == "visual" else -0.05))
+    judged = judged_by(world(lambda modality, budget, name: 0.05 if modality == "visual" else -0.05))
     expected = {
         "cmcsl-binary": "weaker",
         "rq2": "weaker",
@@ -112,21 +112,21 @@ def test_a_world_where_only_images_gain():
         "text-stronger": "holds",
         "both-gain": "fails",
     }
-    assert {name: found[name][0] for name in expected} == expected
-    evidence = found["rq2"][1]
+    assert {name: judged[name][0] for name in expected} == expected
+    evidence = judged["rq2"][1]
     assert evidence["gain_visual"] == pytest.approx(0.05, abs=1e-4)
     assert (evidence["above_visual"], evidence["above_text"], evidence["rows_text"]) == (20, 0, 20)
-    assert found["text-stronger"][1] == pytest.approx(
+    assert judged["text-stronger"][1] == pytest.approx(
         {"datasets": 20, "text_stronger": 20, "mean_text": 0.9, "mean_visual": 0.8}, abs=0.01
     )
-    assert found["both-gain"][1] == {"datasets": 20, "both_gain": 0}
+    assert judged["both-gain"][1] == {"datasets": 20, "both_gain": 0}
 
 
 def test_a_gain_at_few_seeds_only():
     few = verdicts(world(lambda modality, budget, name: 0.05 if budget <= 5 else 0.01))
     many = verdicts(world(lambda modality, budget, name: 0.01 if budget <= 5 else 0.05))
     one = verdicts(world(lambda modality, budget, name: 0.05 if (budget <= 5) == (modality == "text") else 0.01))
-    assert [found["few-seeds"] for found in (few, many, one)] == ["holds", "fails", "weaker"]
+    assert [judged["few-seeds"] for judged in (few, many, one)] == ["holds", "fails", "weaker"]
 
 
 def test_classifiers_that_do_not_gain():
@@ -140,10 +140,10 @@ def test_classifiers_that_do_not_gain():
 
 def test_too_few_datasets_or_budgets_can_tell_nothing():
     names = ["AF", "PT", "AFP", "PTT"]
-    found = judged_by(world(lambda modality, budget, name: 0.05, names=names, budgets=(1, 3)))
-    assert found["rq2"] == ("cannot tell", {}, "Too few datasets (4) for a test of 2 methods.")
+    judged = judged_by(world(lambda modality, budget, name: 0.05, names=names, budgets=(1, 3)))
+    assert judged["rq2"] == ("cannot tell", {}, "Too few datasets (4) for a test of 2 methods.")
     for name in ("cmcsl-binary", "visual-gains-more", "budgets-multiclass-text", "few-seeds"):
-        assert found[name][0] == "cannot tell"
+        assert judged[name][0] == "cannot tell"
 
 
 def test_preprocessings_that_take_labels_from_one_modality():
@@ -151,9 +151,9 @@ def test_preprocessings_that_take_labels_from_one_modality():
     text = scores.modality == "text"
     same = scores[text & (scores.method == "UNI")].assign(method="CMCSL")
     raw = pd.concat([scores[~(text & (scores.method == "CMCSL"))], same]).assign(preprocessing="RAW")
-    found = judged_by(raw)
-    assert found["raw-text"] == ("holds", {"fits": 2000, "share_equal": 1, "share_close": 1}, "")
-    assert found["l2-visual"][0] == "cannot tell"
+    judged = judged_by(raw)
+    assert judged["raw-text"] == ("holds", {"fits": 2000, "share_equal": 1, "share_close": 1}, "")
+    assert judged["l2-visual"][0] == "cannot tell"
     close = raw.assign(balanced_accuracy=raw.balanced_accuracy + 1e-3 * (raw.method == "CMCSL"))
     assert verdicts(close)["raw-text"] == "weaker"
 

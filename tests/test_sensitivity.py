@@ -47,9 +47,11 @@ def made_up(protocol="strict", added=None, budgets=(1, 2), names=NAMES):
         part = pd.MultiIndex.from_product(axes.values(), names=axes).to_frame(index=False).assign(method=method)
         noise = np.random.default_rng(len(method)).normal(scale=0.002, size=len(part))
         part["balanced_accuracy"] = level + noise
-        for modality, values in ((its, values) for (of, its), values in (added or {}).items() if of == method):
-            chosen = part.modality == modality
-            part.loc[chosen, "balanced_accuracy"] += part.dataset[chosen].map(dict(zip(names, values, strict=True)))
+        for modality, values in ((shifted, values) for (of, shifted), values in (added or {}).items() if of == method):
+            of_modality = part.modality == modality
+            part.loc[of_modality, "balanced_accuracy"] += part.dataset[of_modality].map(
+                dict(zip(names, values, strict=True))
+            )
         parts.append(part)
     return pd.concat(parts).assign(
         corpus="openclipart", protocol=protocol, preprocessing="L2STD", classifier="GNB", pseudo_label_accuracy=np.nan
@@ -88,22 +90,22 @@ def test_the_page_explains_every_change():
 def test_effects_are_those_put_in():
     put_in = [0.02, 0.03, 0.04, 0.05, 0.06, -0.02]
     scores = both("strict, seeds=replacement", {("CMCSL", "text"): put_in})
-    made = sensitivity.change_effects(scores, APART)
-    assert len(made) == 8 and set(made.change) == {"seeds=replacement"}
-    its = made.set_index(["method", "modality"])
-    row = its.loc["CMCSL", "text"]
+    effects = sensitivity.change_effects(scores, APART)
+    assert len(effects) == 8 and set(effects.change) == {"seeds=replacement"}
+    by_method = effects.set_index(["method", "modality"])
+    row = by_method.loc["CMCSL", "text"]
     # The oracle of independent datasets.
     expected = stats.ttest_1samp(put_in, 0).confidence_interval()
     assert (row.effect, row.low, row.high) == pytest.approx((np.mean(put_in), *expected))
     assert (row.higher, row.significant, row.datasets) == (5, 6, 6)
-    others = its.drop(("CMCSL", "text"))
+    others = by_method.drop(("CMCSL", "text"))
     assert (others[["effect", "low", "high", "higher", "significant"]] == 0).all(axis=None)
 
 
 def test_effects_in_other_folds_have_no_verdicts_within_datasets():
-    made = sensitivity.change_effects(both("strict, folds=creators apart", {("FULL", "text"): [-0.1] * 6}), APART)
-    assert made.significant.isna().all()
-    assert made.set_index(["method", "modality"]).effect["FULL", "text"] == pytest.approx(-0.1)
+    effects = sensitivity.change_effects(both("strict, folds=creators apart", {("FULL", "text"): [-0.1] * 6}), APART)
+    assert effects.significant.isna().all()
+    assert effects.set_index(["method", "modality"]).effect["FULL", "text"] == pytest.approx(-0.1)
 
 
 def test_effects_take_the_shares_of_the_right_datasets():
@@ -117,10 +119,10 @@ def test_effects_take_the_shares_of_the_right_datasets():
 
 
 def test_levels():
-    made = sensitivity.levels(both("strict, folds=creators apart", {("FULL", "text"): [-0.1] * 6}))
-    assert list(made.index) == ["strict", "folds=creators apart"]
-    assert list(made.columns) == [(method, modality) for method in LEVELS for modality in ("visual", "text")]
-    assert list(made["FULL", "text"]) == pytest.approx([0.9, 0.8], abs=0.001)
+    levels = sensitivity.levels(both("strict, folds=creators apart", {("FULL", "text"): [-0.1] * 6}))
+    assert list(levels.index) == ["strict", "folds=creators apart"]
+    assert list(levels.columns) == [(method, modality) for method in LEVELS for modality in ("visual", "text")]
+    assert list(levels["FULL", "text"]) == pytest.approx([0.9, 0.8], abs=0.001)
 
 
 def test_an_answer_that_turns_and_one_that_stays():
@@ -131,15 +133,15 @@ def test_an_answer_that_turns_and_one_that_stays():
     names = list(corpora.datasets("openclipart"))
     scores = both("strict, distances=scaled by width", {("CMCSL", "text"): [-0.1] * 20}, names=names)
     shared = pd.DataFrame(np.eye(20), names, names)
-    made = sensitivity.answers(scores[scores.budget == 1], shared).set_index(["protocol", "modality"])
-    assert list(made.index) == [
+    answers = sensitivity.answers(scores[scores.budget == 1], shared).set_index(["protocol", "modality"])
+    assert list(answers.index) == [
         (protocol, modality) for protocol in ("strict", "distances=scaled by width") for modality in ("visual", "text")
     ]
-    assert list(made.verdict) == ["better", "better", "better", "worse"]
-    assert list(made.above) == [20, 20, 20, 0] and (made.datasets == 20).all() and (made.p_value < 0.05).all()
-    assert list(made.loc[("strict", "text"), ["PRE", "UNI", "CMCSL"]]) == [1, 2, 3]
-    assert list(made.loc[("distances=scaled by width", "text"), ["PRE", "UNI", "CMCSL"]]) == [1, 3, 2]
-    assert made.gain["distances=scaled by width", "text"] == pytest.approx(-0.05, abs=0.002)
+    assert list(answers.verdict) == ["better", "better", "better", "worse"]
+    assert list(answers.above) == [20, 20, 20, 0] and (answers.datasets == 20).all() and (answers.p_value < 0.05).all()
+    assert list(answers.loc[("strict", "text"), ["PRE", "UNI", "CMCSL"]]) == [1, 2, 3]
+    assert list(answers.loc[("distances=scaled by width", "text"), ["PRE", "UNI", "CMCSL"]]) == [1, 3, 2]
+    assert answers.gain["distances=scaled by width", "text"] == pytest.approx(-0.05, abs=0.002)
 
 
 def test_shared_items_of_a_tiny_corpus():
@@ -147,9 +149,9 @@ def test_shared_items_of_a_tiny_corpus():
     kinds = [["animal"], ["food"], ["people"], ["transport"], ["animal", "people"]]
     labels = [kind for kind in kinds for _ in range(10)]
     items = pd.DataFrame({"id": np.arange(50).astype(str), "labels": labels, "image": b"not looked at"})
-    made = sensitivity.shared_items(Corpus("openclipart", items), "AF PT AP AFP")
+    shared = sensitivity.shared_items(Corpus("openclipart", items), "AF PT AP AFP")
     # Extracted: AF 8 + 8 + 8 (animal and people is an animal here), PT 8 + 8 + 8, AP 8 + 8, AFP 8 + 8 + 8.
-    expected = pd.DataFrame(np.eye(4), made.index, made.index)
+    expected = pd.DataFrame(np.eye(4), shared.index, shared.index)
     for first, second, common, sizes in (
         ("AF", "PT", 8, 24 * 24),
         ("AF", "AP", 8, 24 * 16),
@@ -159,8 +161,8 @@ def test_shared_items_of_a_tiny_corpus():
         ("AP", "AFP", 16, 16 * 24),
     ):
         expected.loc[first, second] = expected.loc[second, first] = common / sizes**0.5
-    pd.testing.assert_frame_equal(made, expected)
-    assert list(made.index) == ["AF", "PT", "AP", "AFP"]
+    pd.testing.assert_frame_equal(shared, expected)
+    assert list(shared.index) == ["AF", "PT", "AP", "AFP"]
 
 
 def test_largest_apart_of_a_chain():
@@ -195,10 +197,10 @@ def test_the_largest_set_apart_of_many_datasets_is_known_at_once():
 
 @given(arrays(np.float64, 7, elements=st.floats(-1, 1), unique=True))
 def test_independent_values_get_the_usual_interval(values):
-    found = mean_interval(values)
+    interval = mean_interval(values)
     expected = stats.ttest_1samp(values, 0).confidence_interval()
-    assert (found.low, found.high) == pytest.approx(tuple(expected))
-    assert found.effective == pytest.approx(7)
+    assert (interval.low, interval.high) == pytest.approx(tuple(expected))
+    assert interval.effective == pytest.approx(7)
 
 
 @given(arrays(np.float64, 4, elements=st.floats(-1, 1), unique=True), st.integers(2, 5))
@@ -212,8 +214,8 @@ def test_effective_number_under_equal_correlation():
 
 
 def test_one_value_has_no_interval():
-    found = mean_interval(np.array([0.3]))
-    assert found.mean == 0.3 and np.isnan(found.low) and np.isnan(found.high)
+    interval = mean_interval(np.array([0.3]))
+    assert interval.mean == 0.3 and np.isnan(interval.low) and np.isnan(interval.high)
 
 
 def embedded_members():
@@ -230,7 +232,9 @@ def test_coverage_where_datasets_share_items():
     effects = np.random.default_rng(1410).normal(size=(4000, members.shape[1]))
     results = effects @ (members / members.sum(axis=1, keepdims=True)).T
     allowing, naive = mean_interval(results, shared.to_numpy()), mean_interval(results)
-    covered, covered_naively = (((its.low <= 0) & (its.high >= 0)).mean() for its in (allowing, naive))
+    covered, covered_naively = (
+        ((intervals.low <= 0) & (intervals.high >= 0)).mean() for intervals in (allowing, naive)
+    )
     # The standard error of a coverage of 0.95 is 0.0034 here; the approximation errs to the safe side.
     assert 0.94 <= covered <= 0.98
     assert covered_naively < 0.6
@@ -239,16 +243,16 @@ def test_coverage_where_datasets_share_items():
 def test_coverage_under_the_very_model():
     shared = sensitivity.shared_items(corpora.load("openclipart")).to_numpy()
     results = np.random.default_rng(1410).multivariate_normal(np.zeros(20), shared, size=4000, method="eigh")
-    found = mean_interval(results, shared)
-    assert 0.94 <= ((found.low <= 0) & (found.high >= 0)).mean() <= 0.975
+    interval = mean_interval(results, shared)
+    assert 0.94 <= ((interval.low <= 0) & (interval.high >= 0)).mean() <= 0.975
     # The variance is estimated without bias: squared standard errors are on average the squared errors. Degrees of
     # freedom come here from the eigenvalues of the centred matrix.
     centring = np.eye(20) - 1 / 20
     eigenvalues = np.linalg.eigvalsh(centring @ shared @ centring)
     factor = stats.t.ppf(0.975, eigenvalues.sum() ** 2 / (eigenvalues**2).sum())
-    standard_errors = (found.high - found.low) / 2 / factor
+    standard_errors = (interval.high - interval.low) / 2 / factor
     # The mean of 4000 squared normal errors has a relative standard error of sqrt(2 / 4000) = 0.022.
-    assert (standard_errors**2).mean() == pytest.approx((found.mean**2).mean(), rel=0.08)
+    assert (standard_errors**2).mean() == pytest.approx((interval.mean**2).mean(), rel=0.08)
 
 
 def test_gains_with_all_intervals():
@@ -257,11 +261,11 @@ def test_gains_with_all_intervals():
     spread = [0.01, 0.02, 0.03, 0.04, 0.05, 0.06]
     other = made_up("strict, seeds=replacement", {("CMCSL", "visual"): [1.0] * 6})
     scores = pd.concat([made_up(added={("CMCSL", "visual"): spread}), other], ignore_index=True)
-    made = sensitivity.gains_with_intervals(scores, shared)
-    assert list(made.interval.unique()) == ["independent", "shared items", "nearly apart"]
-    assert list(made.modality[:4]) == ["visual"] * 2 + ["text"] * 2
-    assert list(made.budget.unique()) == [1, 2] and len(made) == 12
-    naive, allowing, apart = made[(made.modality == "visual") & (made.budget == 1)].itertuples()
+    gains = sensitivity.gains_with_intervals(scores, shared)
+    assert list(gains.interval.unique()) == ["independent", "shared items", "nearly apart"]
+    assert list(gains.modality[:4]) == ["visual"] * 2 + ["text"] * 2
+    assert list(gains.budget.unique()) == [1, 2] and len(gains) == 12
+    naive, allowing, apart = gains[(gains.modality == "visual") & (gains.budget == 1)].itertuples()
     assert naive.gain == allowing.gain == pytest.approx(0.05 + np.mean(spread), abs=0.003)
     assert apart.gain == pytest.approx(0.05 + np.mean([0.01, 0.03, 0.04, 0.05, 0.06]), abs=0.003)
     assert (naive.effective, allowing.effective, apart.effective) == pytest.approx((6, 36 / 7.6, 5))
@@ -275,13 +279,13 @@ def test_likeness_compares_pairs_by_what_they_share():
     shared = APART.copy()
     shared.loc["PT", "AF"] = shared.loc["AF", "PT"] = 0.8
     scores = made_up(added={("CMCSL", "text"): [0.3, 0.3, 0, 0, 0, 0]})
-    made = sensitivity.likeness(scores, shared)
-    assert list(made["shared"]) == ["0 to 0.05", "0.5 to 1"] and list(made.pairs) == [14, 1]
+    likeness = sensitivity.likeness(scores, shared)
+    assert list(likeness["shared"]) == ["0 to 0.05", "0.5 to 1"] and list(likeness.pairs) == [14, 1]
     # Near the ratio of the means of 1 - R, which the median of a ratio need not meet.
-    assert made.expected[0] == pytest.approx(15 / 14.2, abs=0.02) and 0.02 < made.expected[1] < 15 * 0.2 / 14.2
-    assert (made.limit > made.expected).all()
+    assert likeness.expected[0] == pytest.approx(15 / 14.2, abs=0.02) and 0.02 < likeness.expected[1] < 15 * 0.2 / 14.2
+    assert (likeness.limit > likeness.expected).all()
     # Of 15 pairs, eight differ by 0.3; PT and AF do not.
-    assert list(made.text) == pytest.approx([15 / 14, 0], abs=0.01)
+    assert list(likeness.text) == pytest.approx([15 / 14, 0], abs=0.01)
     assert sensitivity.likeness(made_up(names=["AF"]), shared).empty
     assert len(sensitivity.likeness(made_up(names=["PT", "AF"]), shared)) == 1
 
@@ -291,11 +295,11 @@ def test_likeness_does_not_speak_against_results_that_correlate_as_supposed():
     shared = sensitivity.shared_items(corpora.load("openclipart"))
     random = np.random.default_rng(1410)
     against = {"as supposed": 0, "not at all": 0}
-    for R, told in ((shared.to_numpy(), "as supposed"), (np.eye(20), "not at all")):
+    for R, supposition in ((shared.to_numpy(), "as supposed"), (np.eye(20), "not at all")):
         for gains in random.multivariate_normal(np.zeros(20), R, size=40, method="eigh"):
             scores = made_up(added={("CMCSL", "text"): gains}, names=names, budgets=(1,))
             last = sensitivity.likeness(scores, shared, draws=500).iloc[-1]
-            against[told] += last.text > last.limit
+            against[supposition] += last.text > last.limit
     # Of 40, 2 are expected where the supposition holds; more than 6 would come with a probability of 0.3%.
     assert against["as supposed"] <= 6
     assert against["not at all"] >= 20
@@ -370,7 +374,7 @@ def test_the_figure_draws_each_mark_once():
 
 
 def test_what_belongs_to_both_modalities_is_not_drawn():
-    made = pd.DataFrame(
+    table = pd.DataFrame(
         {
             "change": "one",
             "method": ["FULL", "EF", "UNI"],
@@ -380,11 +384,11 @@ def test_what_belongs_to_both_modalities_is_not_drawn():
             "high": 0.2,
         }
     )
-    drawn = forest(made, "change", "method", "effect", xlabel="Effect")
+    drawn = forest(table, "change", "method", "effect", xlabel="Effect")
     assert list(drawn.method) == ["FULL", "UNI"]
     assert [text.get_text() for text in plt.gcf().legends[0].get_texts()] == ["FULL", "UNI"]
     plt.close()
-    assert forest(made[:0], "change", "method", "effect", xlabel="Effect").empty
+    assert forest(table[:0], "change", "method", "effect", xlabel="Effect").empty
     plt.close()
 
 

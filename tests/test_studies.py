@@ -341,12 +341,12 @@ def test_a_study_goes_on_where_it_stopped(quick, monkeypatch):
     monkeypatch.setattr(StudyJob, "run", stop_after_four)
     with pytest.raises(KeyboardInterrupt):
         load()
-    kept = len(list(quick.with_suffix(".parts").rglob("*.parquet")))
-    assert kept >= 3
+    finished = len(list(quick.with_suffix(".parts").rglob("*.parquet")))
+    assert finished >= 3
     done.clear()
     monkeypatch.setattr(StudyJob, "run", lambda *arguments: done.append(arguments) or run(*arguments))
     load()
-    assert len(done) == 10 - kept and quick.read_bytes() == unbroken
+    assert len(done) == 10 - finished and quick.read_bytes() == unbroken
 
 
 def test_the_command_runs_a_study_and_tells_wrong_names(quick, capsys):

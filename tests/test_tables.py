@@ -80,8 +80,8 @@ def experiment_scores(number):
 
 def test_methods_table_averages_budgets_and_folds():
     scores = experiment_3(["PT", "AF"])
-    made = paper_table(5, scores)
-    assert list(made.columns) == [
+    table = paper_table(5, scores)
+    assert list(table.columns) == [
         "dataset",
         "modality",
         "FULL",
@@ -94,23 +94,23 @@ def test_methods_table_averages_budgets_and_folds():
         "UNI_better_than",
         "CMCSL_better_than",
     ]
-    assert list(made.dataset) == ["AF", "AF", "PT", "PT", AVERAGE_RANK, AVERAGE_RANK]
-    assert list(made.modality) == ["visual", "text"] * 3
-    its = scores[(scores.dataset == "PT") & (scores.modality == "text") & (scores.method == "UNI")]
-    assert len(its) == 20
-    assert made.UNI[3] == pytest.approx(its.balanced_accuracy.mean())
-    assert (made.PRE_better_than[:4] == "").all() and (made.UNI_better_than[:4] == "PRE").all()
-    assert (made.CMCSL_better_than[:4] == "all").all()
+    assert list(table.dataset) == ["AF", "AF", "PT", "PT", AVERAGE_RANK, AVERAGE_RANK]
+    assert list(table.modality) == ["visual", "text"] * 3
+    averaged = scores[(scores.dataset == "PT") & (scores.modality == "text") & (scores.method == "UNI")]
+    assert len(averaged) == 20
+    assert table.UNI[3] == pytest.approx(averaged.balanced_accuracy.mean())
+    assert (table.PRE_better_than[:4] == "").all() and (table.UNI_better_than[:4] == "PRE").all()
+    assert (table.CMCSL_better_than[:4] == "all").all()
 
 
 def test_fusion_stands_in_both_rows_and_may_be_absent():
     scores = experiment_3(["AF"])
-    made = paper_table(5, scores)
+    table = paper_table(5, scores)
     fused = scores[scores.method == "LF"].balanced_accuracy.mean()
-    assert list(made.LF[:2]) == pytest.approx([fused, fused])
-    assert made[["FULL", "EF", "LF"]][2:].isna().all(axis=None)
+    assert list(table.LF[:2]) == pytest.approx([fused, fused])
+    assert table[["FULL", "EF", "LF"]][2:].isna().all(axis=None)
     without = paper_table(5, scores[~scores.method.isin(["FULL", "EF"])])
-    assert without[["FULL", "EF"]].isna().all(axis=None) and list(without.LF[:2]) == list(made.LF[:2])
+    assert without[["FULL", "EF"]].isna().all(axis=None) and list(without.LF[:2]) == list(table.LF[:2])
 
 
 def test_verdicts_over_datasets_need_enough_of_them():
@@ -156,10 +156,10 @@ def test_own_rows_off_needs_the_binary_datasets():
 
 def test_published_and_corrected_f_test():
     scores = experiment_3(["AF"], budgets=(1,), uni=0.6, cmcsl=0.6)
-    chosen = (scores.method == "CMCSL") & (scores.modality == "text")
+    compared = (scores.method == "CMCSL") & (scores.modality == "text")
     uni = scores[(scores.method == "UNI") & (scores.modality == "text")]
     # Differences 0 and 5, 1 and 6, ... are equal, so that the published pairing sees no variance; in fact f is 1.
-    scores.loc[chosen, "balanced_accuracy"] = uni.balanced_accuracy.to_numpy() + np.tile([0, 0.1, 0, 0.1, 0], 2)
+    scores.loc[compared, "balanced_accuracy"] = uni.balanced_accuracy.to_numpy() + np.tile([0, 0.1, 0, 0.1, 0], 2)
     assert "UNI" in paper_table(5, scores, "published").CMCSL_better_than[1].replace("all", "PRE UNI")
     assert "UNI" not in paper_table(5, scores, "corrected").CMCSL_better_than[1].replace("all", "PRE UNI")
 
@@ -177,10 +177,10 @@ def test_published_and_corrected_f_test():
     ],
 )
 def test_full_tables(number, rows, columns):
-    made = paper_table(number, experiment_scores(TABLES[str(number)].experiment))
-    assert len(made) == rows
-    assert [name for name in made if not name.endswith("_better_than")] == columns
-    assert made.drop(columns=["FULL", "EF", "LF"], errors="ignore").notna().all(axis=None)
+    table = paper_table(number, experiment_scores(TABLES[str(number)].experiment))
+    assert len(table) == rows
+    assert [name for name in table if not name.endswith("_better_than")] == columns
+    assert table.drop(columns=["FULL", "EF", "LF"], errors="ignore").notna().all(axis=None)
 
 
 @pytest.mark.parametrize("number", range(2, 10))
@@ -194,20 +194,20 @@ def test_order_of_rows_does_not_matter(number):
 def test_table_7_holds_both_classifiers():
     scores = experiment_3(BINARY[:1], classifiers=("LR", "CART"))
     scores.loc[scores.classifier == "CART", "balanced_accuracy"] -= 0.1
-    made = paper_table(7, scores).set_index(["group", "classifier", "dataset", "modality"]).UNI
-    assert made["binary", "CART", "AF", "text"] == pytest.approx(0.6, abs=0.01)
-    assert made["binary", "LR", "AF", "text"] == pytest.approx(0.7, abs=0.01)
+    table = paper_table(7, scores).set_index(["group", "classifier", "dataset", "modality"]).UNI
+    assert table["binary", "CART", "AF", "text"] == pytest.approx(0.6, abs=0.01)
+    assert table["binary", "LR", "AF", "text"] == pytest.approx(0.7, abs=0.01)
 
 
 def test_budgets_table_averages_datasets():
     scores = experiment_3(["AF", "PT"], budgets=(3, 11))
-    made = paper_table(8, scores)
-    assert list(made.budget) == ["3", "11", AVERAGE_RANK]
-    its = scores[(scores.method == "CMCSL") & (scores.modality == "visual") & (scores.budget == 11)]
-    assert made.visual_CMCSL[1] == pytest.approx(its.balanced_accuracy.mean())
-    assert list(made.visual_CMCSL_better_than[:2]) == ["all", "all"]
-    assert list(made.text_UNI_better_than[:2]) == ["PRE", "PRE"]
-    assert made.text_CMCSL[2] == 3
+    table = paper_table(8, scores)
+    assert list(table.budget) == ["3", "11", AVERAGE_RANK]
+    averaged = scores[(scores.method == "CMCSL") & (scores.modality == "visual") & (scores.budget == 11)]
+    assert table.visual_CMCSL[1] == pytest.approx(averaged.balanced_accuracy.mean())
+    assert list(table.visual_CMCSL_better_than[:2]) == ["all", "all"]
+    assert list(table.text_UNI_better_than[:2]) == ["PRE", "PRE"]
+    assert table.text_CMCSL[2] == 3
 
 
 def test_equal_rows_of_two_experiments_are_one():
@@ -244,9 +244,9 @@ def test_unknown_table_and_statistics():
 
 
 def test_table_1_adds_totals():
-    made = paper_table(1, printed_table(1))
-    assert made[made.dataset == "FMSW"].total.unique() == [4098]
-    assert (compare_with_printed(1, made).difference == 0).all()
+    table = paper_table(1, printed_table(1))
+    assert table[table.dataset == "FMSW"].total.unique() == [4098]
+    assert (compare_with_printed(1, table).difference == 0).all()
     with pytest.raises(CmcslError, match="samples is missing"):
         paper_table(1, printed_table(1).drop(columns="samples"))
 
@@ -287,30 +287,30 @@ def test_table_1_for_reading_has_one_row_per_dataset():
             "extracted": [2, 3, 4],
         }
     )
-    made = datasets_table(counts)
-    assert made.index.tolist() == ["B", "A"]
-    assert made.loc["B"].tolist() == ["binary", "x (3), y (4)", 7, 5]
+    table = datasets_table(counts)
+    assert table.index.tolist() == ["B", "A"]
+    assert table.loc["B"].tolist() == ["binary", "x (3), y (4)", 7, 5]
 
 
 def test_count_better_leaves_averaged_ranks_out():
-    made = paper_table(5, experiment_3(BINARY))
-    assert count_better(made, "CMCSL", "UNI") == (20, 20)
-    assert count_better(made, "UNI", "PRE") == (20, 20)
-    assert count_better(made, "UNI", "CMCSL") == (0, 20)
+    table = paper_table(5, experiment_3(BINARY))
+    assert count_better(table, "CMCSL", "UNI") == (20, 20)
+    assert count_better(table, "UNI", "PRE") == (20, 20)
+    assert count_better(table, "UNI", "CMCSL") == (0, 20)
     assert count_better(paper_table(8, experiment_3(BINARY)), "visual_CMCSL", "UNI") == (2, 2)
     with pytest.raises(CmcslError, match="PRE, UNI, CMCSL"):
-        count_better(made, "FULL", "UNI")
+        count_better(table, "FULL", "UNI")
 
 
 def test_comparison_shows_what_differs():
-    made = printed_table(5)
-    made.loc[3, "UNI"] += 0.0024
-    made.loc[19, "UNI_better_than"] = "all"
-    numbers = compare_with_printed(5, made)
+    table = printed_table(5)
+    table.loc[3, "UNI"] += 0.0024
+    table.loc[19, "UNI_better_than"] = "all"
+    numbers = compare_with_printed(5, table)
     assert len(numbers) == 20 * 6 + 3
     wrong = numbers[numbers.difference != 0]
     assert wrong[["dataset", "modality", "column", "difference"]].to_numpy().tolist() == [["DS", "text", "UNI", 0.002]]
-    verdicts = compare_verdicts(5, made)
+    verdicts = compare_verdicts(5, table)
     assert verdicts[~verdicts.same][["dataset", "printed", "ours"]].to_numpy().tolist() == [["AT", "PRE", "all"]]
 
 
@@ -321,7 +321,7 @@ def original():
 
 @originals
 @pytest.mark.parametrize(
-    ("number", "numbers", "verdicts"),
+    ("number", "numbers", "letters"),
     [
         (2, 6, 6),
         (3, 105, 23),
@@ -333,12 +333,12 @@ def original():
         (9, 6, 4),
     ],
 )
-def test_published_statistics_meet_every_printed_number_and_verdict(original, number, numbers, verdicts):
-    made = paper_table(number, original[TABLES[str(number)].experiment], "published")
-    compared, told = compare_with_printed(number, made), compare_verdicts(number, made)
-    assert (len(compared), len(told)) == (numbers, verdicts)
+def test_published_statistics_meet_every_printed_number_and_verdict(original, number, numbers, letters):
+    table = paper_table(number, original[TABLES[str(number)].experiment], "published")
+    compared, verdicts = compare_with_printed(number, table), compare_verdicts(number, table)
+    assert (len(compared), len(verdicts)) == (numbers, letters)
     assert compared[compared.difference != 0].empty
-    assert told[~told.same].empty
+    assert verdicts[~verdicts.same].empty
 
 
 @originals
@@ -371,8 +371,8 @@ def test_global_claim_over_datasets(original):
     alone = Statistics(holm=False)
 
     def p_value(modality, datasets):
-        chosen = rows[(rows.modality == modality) & rows.dataset.isin(datasets)]
-        return wilcoxon_p_values(chosen[["UNI", "CMCSL"]].to_numpy(), alone)[0, 1]
+        of_pair = rows[(rows.modality == modality) & rows.dataset.isin(datasets)]
+        return wilcoxon_p_values(of_pair[["UNI", "CMCSL"]].to_numpy(), alone)[0, 1]
 
     assert p_value("visual", MM_IMDB) < 0.001 and p_value("text", MM_IMDB) < 0.001
     multiclass = [name for name, classes in MM_IMDB.items() if kind(classes) == "multiclass"]
@@ -381,17 +381,17 @@ def test_global_claim_over_datasets(original):
 
 def test_on_other_datasets_only_averages_stand_beside_the_paper():
     scores = experiment_3(BINARY)
-    made = beside_paper(5, scores)
-    assert set(made.dataset) == {"mean", AVERAGE_RANK}
-    row = made[(made.dataset == "mean") & (made.modality == "text") & (made.column == "UNI")].squeeze()
+    table = beside_paper(5, scores)
+    assert set(table.dataset) == {"mean", AVERAGE_RANK}
+    row = table[(table.dataset == "mean") & (table.modality == "text") & (table.column == "UNI")].squeeze()
     printed = printed_table(5)
     paper = printed[(printed.modality == "text") & (printed.dataset != AVERAGE_RANK)].UNI.mean()
     ours = scores[(scores.modality == "text") & (scores.method == "UNI")].balanced_accuracy.mean()
     assert (row.paper, row.ours) == (round(paper, 3), round(ours, 3))
     assert row.difference == pytest.approx(row.ours - row.paper, abs=1e-9)
-    ranks = made[made.dataset == AVERAGE_RANK].set_index("column")
+    ranks = table[table.dataset == AVERAGE_RANK].set_index("column")
     assert list(ranks.ours) == [1, 2, 3] and set(ranks.modality) == {"both"}
-    assert set(made.table) == {"V"}
+    assert set(table.table) == {"V"}
 
 
 def test_scores_that_can_not_stand_beside_the_paper_say_so():
@@ -411,6 +411,6 @@ def test_multiclass_datasets_alone_stand_beside_the_paper(number):
 
 @originals
 def test_every_printed_number_stands_beside_the_published_scores():
-    made = beside_paper(5, load_published(3))
-    assert len(made) == 123 and (made.difference == 0).all()
-    assert made.dataset.iloc[0] == "HR" and list(made.column[:3]) == ["FULL", "EF", "LF"]
+    table = beside_paper(5, load_published(3))
+    assert len(table) == 123 and (table.difference == 0).all()
+    assert table.dataset.iloc[0] == "HR" and list(table.column[:3]) == ["FULL", "EF", "LF"]

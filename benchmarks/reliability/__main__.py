@@ -76,11 +76,11 @@ def main() -> None:
     arguments.add_argument("groups", nargs="*", choices=[*GROUPS, []], metavar="GROUP", help=", ".join(GROUPS))
     arguments.add_argument("--quick", action="store_true", help="a few of each")
     arguments.add_argument("--pythons", nargs="+", default=[], help="other interpreters, to compare scores with")
-    given = arguments.parse_args()
-    for name in given.groups or GROUPS:
-        for row in GROUPS[name](given.quick):
+    options = arguments.parse_args()
+    for name in options.groups or GROUPS:
+        for row in GROUPS[name](options.quick):
             print(json.dumps({"group": name} | row), flush=True)
-    for row in machines.interpreters(given.pythons):
+    for row in machines.interpreters(options.pythons):
         print(json.dumps({"group": "machines"} | row), flush=True)
 
 

@@ -151,9 +151,9 @@ def examine(name: str, kind: Kind, examples: int, seed: int = 0) -> dict[str, ob
     )
     @given(DAMAGES)
     def check(damages: list[tuple]) -> None:
-        made = damaged(content, damages, kind.other)
-        if made != content:
-            counts[outcome(kind, made, right)] += 1
+        broken = damaged(content, damages, kind.other)
+        if broken != content:
+            counts[outcome(kind, broken, right)] += 1
 
     before = signal.signal(signal.SIGALRM, _late)
     try:
@@ -177,9 +177,9 @@ def kinds(scratch: Path) -> Iterator[dict[str, Kind]]:
         stack.enter_context(mock.patch.object(download, "SCHEME", "http"))
         stack.enter_context(mock.patch.object(download, "ATTEMPTS", 1))
         yield (
-            _kept(home)
+            _own_files(home)
             | _extracted(home)
-            | _given(scratch, home)
+            | _user_files(scratch, home)
             | _own(scratch / "own")
             | _book(scratch, stack)
             | _downloads(scratch, home, stack)
@@ -187,19 +187,19 @@ def kinds(scratch: Path) -> Iterator[dict[str, Kind]]:
         )
 
 
-def _kept(home: Path) -> dict[str, Kind]:
+def _own_files(home: Path) -> dict[str, Kind]:
     """What the library wrote itself."""
     other = made_up.features(home, "PT", ("people", "transport"), seed=1).read_bytes()
     path = made_up.features(home, rows=40)
     options = {"datasets": "AF", "budgets": (1,)}
-    its = runs.load_scores("openclipart", STRICT, **options)
+    table = runs.load_scores("openclipart", STRICT, **options)
     scores, _ = scores_paths("openclipart", "strict", 3, "AF")
     runs.load_scores("openclipart", PROTOCOLS["paper"], **options)
     of_paper, _ = scores_paths("openclipart", "paper", 3, "AF")
     job = runs.Job("openclipart", "AF", STRICT, 3, ("GNB",), (2,))
     folds = [(repetition, fold) for repetition in range(5) for fold in range(2)]
     for number, pair in enumerate(folds):
-        part = its[its[["repetition", "fold"]].eq(pair).all(axis=1)]
+        part = table[table[["repetition", "fold"]].eq(pair).all(axis=1)]
         write_scores(part, runs.part_path(job, number), job.key)
     return {
         "features": Kind(path, lambda: _features(load_features("openclipart", "AF")), other=other),
@@ -333,7 +333,7 @@ def _book(scratch: Path, stack: ExitStack) -> dict[str, Kind]:
     }
 
 
-def _given(scratch: Path, home: Path) -> dict[str, Kind]:
+def _user_files(scratch: Path, home: Path) -> dict[str, Kind]:
     """Archives and films of MM-IMDb, and pictures."""
     archives = scratch / "archives"
     archives.mkdir()
@@ -381,8 +381,8 @@ def _downloads(scratch: Path, home: Path, stack: ExitStack) -> dict[str, Kind]:
     part, tag = path.with_name("file.part"), path.with_name("file.part.etag")
 
     def fetched() -> bytes:
-        with download.fetched(f"{server.url}file", path) as there:
-            return there.read_bytes()
+        with download.fetched(f"{server.url}file", path) as downloaded:
+            return downloaded.read_bytes()
 
     def resumed() -> bytes:
         for finished in (path, path.with_name("file.sha256")):
@@ -433,7 +433,7 @@ def _shipped(tree: Path, stack: ExitStack) -> dict[str, Kind]:
     other = {name: (real / name.replace("HP", "AF")).read_bytes() for name in names if "HP" in name}
 
     def read(get: Callable[[], object]) -> Callable[[], object]:
-        def its() -> object:
+        def reader() -> object:
             with mock.patch.object(paths, "REPOSITORY", tree):
                 checksums._listed.cache_clear()
                 try:
@@ -441,11 +441,11 @@ def _shipped(tree: Path, stack: ExitStack) -> dict[str, Kind]:
                 finally:
                     checksums._listed.cache_clear()
 
-        return its
+        return reader
 
     printed = read(lambda: [_table(published.printed_table(number)) for number in (1, 8)])
     features = read(lambda: _features(load_features("openclipart", "HP")))
-    found = {
+    readers = {
         "shipped corpus": (names[0], read(lambda: _digest(*map(str, corpora.load("openclipart").items.text)))),
         "shipped features": (names[1], features),
         "shipped scores": (
@@ -457,7 +457,8 @@ def _shipped(tree: Path, stack: ExitStack) -> dict[str, Kind]:
         "list of checksums": (names[6], lambda: (printed(), features())),
     }
     return {
-        kind: Kind(tree / "data" / name, its, other=other.get(name, b"other")) for kind, (name, its) in found.items()
+        kind: Kind(tree / "data" / name, reader, other=other.get(name, b"other"))
+        for kind, (name, reader) in readers.items()
     }
 
 
@@ -468,9 +469,18 @@ def _digest(*parts: object) -> str:
     return sha256.hexdigest()
 
 
-def _features(its: Features) -> str:
-    told = json.dumps([its.corpus, its.dataset, its.classes, its.ids.tolist(), its.y.tolist(), its.metadata])
-    return _digest(told, *(matrix.tobytes() for matrix in its.modalities))
+def _features(features: Features) -> str:
+    description = json.dumps(
+        [
+            features.corpus,
+            features.dataset,
+            features.classes,
+            features.ids.tolist(),
+            features.y.tolist(),
+            features.metadata,
+        ]
+    )
+    return _digest(description, *(matrix.tobytes() for matrix in features.modalities))
 
 
 def _table(table: pd.DataFrame) -> str:

@@ -22,9 +22,9 @@ def unbroken(step: Step, home: Path, repository: Path, url: str) -> tuple[dict[s
     """Run a step to its end: its outputs, what it printed, and the seconds that it took."""
     started = time.perf_counter()
     process = step.start(home, repository, url)
-    printed, told = process.communicate()
+    printed, messages = process.communicate()
     if process.returncode:
-        raise RuntimeError(f"{step.name} ended with {process.returncode}: {told[-2000:]}")
+        raise RuntimeError(f"{step.name} ended with {process.returncode}: {messages[-2000:]}")
     printed = DONE_BEFORE.sub(".  ", printed.replace(str(home), "HOME"))
     return step.outputs(home, repository), printed, time.perf_counter() - started
 
@@ -66,8 +66,8 @@ def killed(name: str, kills: int, seed: int = 0) -> dict[str, object]:
                     row["different"] += step.outputs(home, repository) != wanted
                     home, done = _prepared(step, next(homes), repository), set()
             _honest(server, 1)
-            made, last, _ = unbroken(step, home, repository, url)
-            row["different"] += (made, last) != (wanted, printed)
+            expected, last, _ = unbroken(step, home, repository, url)
+            row["different"] += (expected, last) != (wanted, printed)
             row["left"] = sum(1 for path in home.rglob("*.part"))
     return row
 

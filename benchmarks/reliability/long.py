@@ -104,13 +104,13 @@ def interrupted(workers: int) -> dict[str, object]:
         os.killpg(process.pid, signal.SIGINT)
         process.wait()
         seconds = time.perf_counter() - started
-        told = process.communicate()[1].strip()
+        messages = process.communicate()[1].strip()
         now = finished(Path(home))
         return {
             "workers": workers,
             "code": process.returncode,
             "seconds": round(seconds, 2),
-            "told": told,
+            "told": messages,
             "kept": len(now),
             "lost": len(before - now),
         }

@@ -31,7 +31,7 @@ def scores(home: Path, workers: int = 1, python: str = sys.executable, **environ
         f"import sys; sys.path.insert(0, {str(Path(__file__).parent)!r}); import machines; "
         f"machines.small_run({workers})"
     )
-    told = subprocess.run(
+    messages = subprocess.run(
         [python, "-c", code],
         cwd=REPOSITORY,
         check=True,
@@ -42,7 +42,7 @@ def scores(home: Path, workers: int = 1, python: str = sys.executable, **environ
     path = home / "scores" / "openclipart" / "strict" / "experiment_3" / "AF.parquet"
     content = path.read_bytes()
     path.unlink()
-    return content, told.stdout.strip()
+    return content, messages.stdout.strip()
 
 
 def small_run(workers: int) -> None:
@@ -68,10 +68,10 @@ def workers_and_threads(counts: tuple[int, ...] = (1, 2, 4)) -> list[dict[str, o
         for what in ("workers", "threads"):
             for count in counts:
                 threads = str(count if what == "threads" else 1)
-                made, _ = scores(
+                expected, _ = scores(
                     Path(home), count if what == "workers" else 1, OMP_NUM_THREADS=threads, OPENBLAS_NUM_THREADS=threads
                 )
-                rows.append({what: count, "same_bytes": made == once})
+                rows.append({what: count, "same_bytes": expected == once})
     return rows
 
 
@@ -103,8 +103,8 @@ def interpreters(pythons: list[str]) -> list[dict[str, object]]:
         here = _table(Path(home), content)
         for python in pythons:
             content, _ = scores(Path(home), python=python)
-            there = _table(Path(home), content)
-            apart = (there.balanced_accuracy - here.balanced_accuracy).abs()
+            table = _table(Path(home), content)
+            apart = (table.balanced_accuracy - here.balanced_accuracy).abs()
             rows.append(
                 {
                     "python": python,

@@ -31,36 +31,36 @@ def films(count: int) -> dict[str, bytes]:
     """Files of MM-IMDb: descriptions and posters of films that are Horror or Romance."""
     files = {}
     for number in range(count):
-        told = {
+        description = {
             "title": f"Film {number}",
             "genres": [("Horror", "Romance")[number % 2]],
             "plot": [f"The plot of film {number}, {('a ghost', 'a wedding')[number % 2]}."],
         }
-        files |= {f"{number:07}.json": json.dumps(told).encode(), f"{number:07}.jpeg": picture(number)}
+        files |= {f"{number:07}.json": json.dumps(description).encode(), f"{number:07}.jpeg": picture(number)}
     return files
 
 
 def tar(files: dict[str, bytes], mode: str = "w:gz") -> bytes:
     """An archive as that of MM-IMDb; equal files give equal bytes."""
-    content = io.BytesIO()
+    archived = io.BytesIO()
     # gzip would write the time into its head.
-    packed = gzip.GzipFile(fileobj=content, mode="wb", mtime=0) if mode == "w:gz" else nullcontext(content)
-    with packed as file, tarfile.open(fileobj=file, mode="w" if mode == "w:gz" else mode) as made:
-        for name, its in files.items():
+    packed = gzip.GzipFile(fileobj=archived, mode="wb", mtime=0) if mode == "w:gz" else nullcontext(archived)
+    with packed as file, tarfile.open(fileobj=file, mode="w" if mode == "w:gz" else mode) as archive:
+        for name, content in files.items():
             entry = tarfile.TarInfo(f"mmimdb/dataset/{name}")
-            entry.size = len(its)
-            made.addfile(entry, io.BytesIO(its))
-    return content.getvalue()
+            entry.size = len(content)
+            archive.addfile(entry, io.BytesIO(content))
+    return archived.getvalue()
 
 
 def arrays() -> dict[str, bytes]:
     """Published arrays, as .npy files."""
-    made = {}
+    archives = {}
     for number, (name, shape) in enumerate(ARRAYS.items()):
         content = io.BytesIO()
         np.save(content, np.random.default_rng(number).random(shape))
-        made[name] = content.getvalue()
-    return made
+        archives[name] = content.getvalue()
+    return archives
 
 
 def registry(files: dict[str, bytes]) -> str:

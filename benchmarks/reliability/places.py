@@ -70,20 +70,20 @@ def _starved(
     step: Step, home: Path, tree: Path, url: str, share: float | str, wanted: dict[str, str], disk: Path
 ) -> dict[str, object]:
     process = step.start(home, tree, url)
-    printed, told = process.communicate()
-    lines = [line for line in told.splitlines() if line.startswith("cmcsl: ")]
+    printed, messages = process.communicate()
+    lines = [line for line in messages.splitlines() if line.startswith("cmcsl: ")]
     row = {
         "step": step.name,
         "place": share if share == "read-only" else f"room for {share:.0%}",
         "code": process.returncode,
         "lines": len(lines),
         "told": lines[-1] if lines else "",
-        "traceback": "Traceback" in printed + told,
+        "traceback": "Traceback" in printed + messages,
         "half": len(broken(home)),
     }
     remount(disk, "rw,size=1g")
-    made, _, _ = unbroken(step, home, tree, url)
-    return row | {"same": made == wanted}
+    expected, _, _ = unbroken(step, home, tree, url)
+    return row | {"same": expected == wanted}
 
 
 def _kibibytes(folder: Path) -> int:

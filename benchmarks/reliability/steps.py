@@ -87,15 +87,15 @@ def digests(folder: Path) -> dict[str, str]:
 
 def broken(folder: Path) -> list[str]:
     """Files that are there under their final names and are not whole: each says so itself, by its SHA-256."""
-    found = []
+    problems = []
     for path in folder.rglob("*"):
         if path.suffix in (".parquet", ".arrow", ".json", ".pt") and not path.name.startswith("."):
             with suppress(FileNotFoundError):
                 try:
                     check_seal(path.read_bytes())
                 except Damaged:
-                    found.append(path.relative_to(folder).as_posix())
-    return found
+                    problems.append(path.relative_to(folder).as_posix())
+    return problems
 
 
 def finished(folder: Path) -> set[str]:
@@ -131,8 +131,8 @@ def small_book(scratch: Path) -> Path:
         nbformat.v4.new_code_cell('corpus = "openclipart"', id="01-02", metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell("from cmcsl_lib.corpora import load\nlen(load(corpus).items)", id="01-03"),
     ]
-    its = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=its), copy / "notebooks" / "01_page.ipynb")
+    metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), copy / "notebooks" / "01_page.ipynb")
     shutil.rmtree(copy / "book")
     (copy / "book").mkdir()
     (copy / "book" / "index.md").write_text("# A small book\n")

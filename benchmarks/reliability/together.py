@@ -37,7 +37,7 @@ def together(name: str) -> dict[str, object]:
         for step in steps:
             step.start(apart, REPOSITORY, server.url).communicate()
         started = [step.start(at_once, REPOSITORY, server.url) for step in steps]
-        told = [process.communicate()[1] for process in started]
+        messages = [process.communicate()[1] for process in started]
         row = {
             "pair": name,
             "codes": [process.returncode for process in started],
@@ -46,7 +46,7 @@ def together(name: str) -> dict[str, object]:
             "left": len(list(at_once.rglob("*.part"))),
         }
         server.shutdown()
-    return row | ({"told": told} if any(row["codes"]) else {})
+    return row | ({"told": messages} if any(row["codes"]) else {})
 
 
 def book_beside_run() -> dict[str, object]:
@@ -57,14 +57,14 @@ def book_beside_run() -> dict[str, object]:
         made_up.features(home)
         run, book = Step("run", (*RUN, "--classifier", "CART")), Step("book", ("book", "--workers", "1"))
         started = [book.start(home, tree), run.start(home, REPOSITORY)]
-        told = [process.communicate()[1] for process in started]
+        messages = [process.communicate()[1] for process in started]
         row = {
             "pair": "a book build and a run",
             "codes": [process.returncode for process in started],
             "half": len(broken(home)),
             "left": len(list(home.rglob("*.part"))),
         }
-    return row | ({"told": told} if any(row["codes"]) else {})
+    return row | ({"told": messages} if any(row["codes"]) else {})
 
 
 def two_books() -> dict[str, object]:
@@ -75,11 +75,11 @@ def two_books() -> dict[str, object]:
         step = STEPS["book"]
         step.start(scratch / "home", alone).communicate()
         started = [step.start(scratch / "home", at_once) for _ in range(2)]
-        told = [process.communicate()[1] for process in started]
+        messages = [process.communicate()[1] for process in started]
         row = {
             "pair": "one book twice",
             "codes": [process.returncode for process in started],
             "same": page_texts(scratch, alone) == page_texts(scratch, at_once),
             "left": len(list((at_once / "_build").glob("running/*"))),
         }
-    return row | ({"told": told} if any(row["codes"]) else {})
+    return row | ({"told": messages} if any(row["codes"]) else {})

@@ -79,23 +79,23 @@ def read_executed(path: Path) -> NotebookNode | None:
 def library(notebook: Path) -> frozenset[Path]:
     """Files of the library that a notebook imports, directly or through others, wherever the import stands."""
     cells = [cell.source for cell in nbformat.read(notebook, as_version=4).cells if cell.cell_type == "code"]
-    found: set[Path] = set()
+    paths: set[Path] = set()
     waiting = imports("\n".join(map(TransformerManager().transform_cell, cells)), "__main__")
     while waiting:
         path = module_path(name := waiting.pop())
-        if path is None or path in found:
+        if path is None or path in paths:
             continue
-        found.add(path)
+        paths.add(path)
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         waiting |= imports(path.read_text(encoding="utf-8"), package) | {package}
     beside = {
         file
-        for path in found
+        for path in paths
         if path.name == "__init__.py"
         for file in path.parent.iterdir()
         if file.is_file() and file.suffix not in (".py", ".pyc")
     }
-    return frozenset(found | beside)
+    return frozenset(paths | beside)
 
 
 def imports(source: str, package: str) -> set[str]:

@@ -6,14 +6,12 @@ killed at any point goes on where it stopped; what it gives depends neither on t
 
 import asyncio
 import hashlib
-import itertools
 import json
 import os
 import shutil
-import sys
 import time
 import warnings
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager, suppress
@@ -30,6 +28,7 @@ from ..files.errors import Absent, CmcslError, check_choice, check_positive
 from ..files.extras import require
 from ..files.paths import home, locked
 from ..files.processes import end_with
+from ..files.progress import progress
 from .grid import CLASSIFIERS, GRID_VERSION, check_run, experiment, run_fold
 from .protocol import FOLDS, REPETITIONS, Fold, Protocol
 from .scores import BUDGETS, read_scores, scores_paths, write_scores
@@ -42,8 +41,6 @@ ANSWER = 8
 WORKERS = 5
 #: What a run does after a worker was killed.
 RESUMED = "finished folds are kept, and the same command goes on from there"
-#: Where there is no terminal, progress is told after this many folds.
-LINE_EVERY = 20
 
 
 @dataclass(frozen=True)
@@ -293,7 +290,7 @@ def run_jobs(jobs: list[Job], workers: int = 1, scheduler: str | None = None) ->
     for job in [job for job, number in left.items() if not number]:
         with locked(home() / "scores"):
             _collect(job)
-    with backend(workers, scheduler), _progress(jobs[0], sum(left.values())) as advance:
+    with backend(workers, scheduler), progress(jobs[0].title, sum(left.values()), "folds") as advance:
         for job, number, scores in _results(tasks, sum(left.values()), 0 if scheduler else workers):
             left[job] -= 1
             # Another process may be about to collect the same dataset, or other scores of it.
@@ -301,7 +298,7 @@ def run_jobs(jobs: list[Job], workers: int = 1, scheduler: str | None = None) ->
                 write_scores(scores, part_path(job, number), job.key)
                 if not left[job]:
                     _collect(job)
-            advance(job)
+            advance(f"last {job.corpus}/{job.dataset}")
 
 
 def _results(
@@ -429,32 +426,6 @@ def _check_scheduler(address: str) -> None:
             f"No dask scheduler answers at {address} ({type(error).__name__}): start one, or leave "
             "--scheduler out to run on this machine."
         ) from None
-
-
-@contextmanager
-def _progress(job: Job, tasks: int) -> Iterator[Callable[[Job], None]]:
-    """A bar with the remaining time on a terminal, else one plain line now and then; on standard error.
-
-    Parameters
-    ----------
-    job : Job
-        Whose title stands before the bar.
-    tasks : int
-        How many folds there are.
-    """
-    from tqdm.auto import tqdm
-
-    terminal = sys.stderr.isatty()
-    with tqdm(total=tasks, desc=job.title, unit="fold", disable=not terminal) as bar:
-        done = itertools.count(1)
-
-        def advance(last: Job) -> None:
-            bar.update()
-            number = next(done)
-            if not terminal and (number == tasks or number % LINE_EVERY == 0):
-                print(f"{job.title}: {number} of {tasks} folds, last {last.corpus}/{last.dataset}", file=sys.stderr)
-
-        yield advance
 
 
 def load_scores(

@@ -18,9 +18,9 @@ from ..corpora.features import Features, check_items, items_sha256, read_feature
 from ..corpora.items_file import items_path
 from ..files.errors import CmcslError, check_choice
 from ..files.paths import home, locked, readable_path
+from ..files.progress import tell
 from . import extra
 from . import training as trainings
-from .checkpoints import tell
 from .devices import Place, place
 from .images import ORIENTATIONS, Geometry, Images, corpus_sha256
 from .texts import BATCH, encode_texts, text_encoder, text_weights

@@ -3,61 +3,17 @@
 import hashlib
 import io
 import json
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..files.checksums import BLANK, Damaged, read_checked, written_sealed
 from .extra import torch
 
 #: Where `save` puts a file's name.
 NAME = "file"
-#: Seconds between two lines of progress where there is no terminal.
-LINE_EVERY = 60
-
-
-def tell(message: str) -> None:
-    """Print a message on standard error, above the progress bars."""
-    tqdm.write(message, file=sys.stderr)
-
-
-@contextmanager
-def progress(title: str, total: int, unit: str, done: int = 0) -> Iterator[Callable[[], None]]:
-    """A bar on a terminal, else one plain line a minute; on standard error.
-
-    Parameters
-    ----------
-    title : str
-    total : int
-        How many steps there are.
-    unit : str
-        What a step is, in the plural.
-    done : int
-        Steps that were done before.
-
-    Yields
-    ------
-    callable
-        To be called after each step.
-    """
-    terminal, line = sys.stderr.isatty(), time.monotonic() + LINE_EVERY
-    with tqdm(total=total, initial=done, desc=title, unit=f" {unit}", leave=False, disable=not terminal) as bar:
-
-        def advance() -> None:
-            nonlocal done, line
-            bar.update()
-            done += 1
-            if not terminal and time.monotonic() >= line:
-                line = time.monotonic() + LINE_EVERY
-                tell(f"{title}: {done} of {total} {unit}")
-
-        yield advance
 
 
 def fingerprint(**settings: Any) -> str:

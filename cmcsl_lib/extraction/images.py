@@ -16,7 +16,8 @@ from ..files.checksums import BLANK, Damaged, check_seal, sealed
 from ..files.errors import CmcslError, check_choice
 from ..files.paths import explain_write_errors, home
 from ..files.processes import end_with
-from .checkpoints import fingerprint, progress, remove_others
+from ..files.progress import progress
+from .checkpoints import fingerprint, remove_others
 from .extra import torch, torchvision, v2, versions
 
 if TYPE_CHECKING:

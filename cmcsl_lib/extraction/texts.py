@@ -14,7 +14,8 @@ from ..files.checksums import file_sha256
 from ..files.extras import require
 from ..files.paths import home, readable_path
 from ..files.processes import end_with
-from .checkpoints import fingerprint, remove_others, save, saved, tell
+from ..files.progress import tell
+from .checkpoints import fingerprint, remove_others, save, saved
 from .extra import check_extra, torch, versions
 
 BATCH = 64

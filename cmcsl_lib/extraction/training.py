@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from ..files.paths import readable_path
-from .checkpoints import progress, save, saved, tell
+from ..files.progress import progress, tell
+from .checkpoints import save, saved
 from .devices import Place
 from .extra import nn, torch, v2
 from .images import Images, normalized

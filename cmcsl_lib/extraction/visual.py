@@ -13,8 +13,9 @@ from ..corpora import RANDOM_STATE, Corpus, Subset, finetuning_split
 from ..files.checksums import file_sha256
 from ..files.errors import CmcslError, check_choice
 from ..files.paths import home, readable_path, remove_stale
+from ..files.progress import progress, tell
 from . import training as trainings
-from .checkpoints import fingerprint, progress, remove_others, save, saved, tell
+from .checkpoints import fingerprint, remove_others, save, saved
 from .devices import Place
 from .extra import nn, torch, versions
 from .images import Geometry, Images, corpus_sha256, normalized
