@@ -35,7 +35,7 @@ check: .venv-check/installed .venv/installed-test
 
 .venv-check/installed: requirements/check.txt $(call elsewhere,.venv-check)
 	$(call venv,.venv-check)
-	.venv-check/bin/python -m pip install --quiet --disable-pip-version-check -r $<
+	.venv-check/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r $<
 	@touch $@
 
 # The tests of daily work: those that take seconds.
@@ -52,8 +52,8 @@ test-oldest: .venv-oldest/installed
 
 .venv-oldest/installed: requirements/oldest.txt $(call elsewhere,.venv-oldest)
 	$(call venv,.venv-oldest)
-	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check -r $<
-	.venv-oldest/bin/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	.venv-oldest/bin/python -m pip install --quiet --no-compile --disable-pip-version-check -r $<
+	.venv-oldest/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 # The newest packages that pyproject.toml allows, instead of the exact ones of requirements/.
@@ -65,12 +65,12 @@ newest:
 .venv/installed-book: requirements/book.txt pyproject.toml $(call elsewhere,.venv)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cmcsl needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(call venv,.venv)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/book.txt
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements/book.txt
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps -e .
 	@touch $@
 
 .venv/installed-test: requirements/test.txt .venv/installed-book
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements/test.txt
+	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements/test.txt
 	@touch $@
 
 # Wheel and sdist of this commit, checked.
@@ -82,7 +82,7 @@ dist: .venv-release/installed
 
 .venv-release/installed: requirements/release.txt $(call elsewhere,.venv-release)
 	$(call venv,.venv-release)
-	.venv-release/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	.venv-release/bin/python -m pip install --quiet --no-compile --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
 # The tag of a release, from which .github/workflows/release.yml publishes it.
