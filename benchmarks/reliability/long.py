@@ -43,7 +43,7 @@ def memory(tasks: int = 1000, workers: int = 2, rows: int = 300) -> dict[str, ob
             made_up.features(Path(home), name, classes, rows, seed)
         jobs = [runs.Job("openclipart", name, protocol, 3, ("GNB",), (1,)) for protocol in VARIANTS for name in names]
         seen = []
-        with mock.patch.multiple(runs, _progress=_watching(seen), START=0):
+        with mock.patch.multiple(runs, progress=_watching(seen), START=0):
             runs.run_jobs(jobs[: tasks // 10], workers)
     first, last = seen[len(seen) // 10], seen[-1]
     return {
@@ -56,7 +56,7 @@ def memory(tasks: int = 1000, workers: int = 2, rows: int = 300) -> dict[str, ob
 
 
 def _watching(seen: list[tuple[int, int, int]]) -> Callable:
-    """In place of `runs._progress`: notes memory after every task."""
+    """In place of `runs.progress`: notes memory after every task."""
     me = psutil.Process()
 
     @contextmanager
