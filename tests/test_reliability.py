@@ -21,12 +21,16 @@ from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import REPOSITORY, STALE, locked, shipped, written_whole
 
 
+#: Kinds of input with odd values.
+ODD = ["list in CSV", "list in Parquet", "arrays", "picture", "film", "command line"]
+
+
 @pytest.fixture(scope="module")
 def harness():
     """The modules of benchmarks/reliability."""
     folder = str(REPOSITORY / "benchmarks" / "reliability")
     sys.path.insert(0, folder)
-    names = ("damage", "kills", "long", "machines", "together")
+    names = ("damage", "kills", "long", "machines", "odd", "together")
     yield SimpleNamespace(**{name: importlib.import_module(name) for name in names})
     sys.path.remove(folder)
 
@@ -110,6 +114,18 @@ def test_a_damaged_file_is_told_or_read_right(harness, kinds, name):
 def test_every_kind_of_file_is_damaged_above(kinds):
     marks = test_a_damaged_file_is_told_or_read_right.pytestmark
     assert set(next(mark.args[1] for mark in marks if mark.name == "parametrize")) == set(kinds)
+
+
+@pytest.mark.parametrize("name", ODD)
+@pytest.mark.filterwarnings("ignore")
+def test_odd_values_are_read_right_or_refused(harness, tmp_path, name):
+    with harness.odd.kinds(tmp_path) as kinds:
+        row = harness.odd.examine(name, kinds[name], 25)
+    assert row["inputs"] == 25 and row["right"]
+
+
+def test_every_kind_of_odd_values_is_tried_above(harness):
+    assert set(ODD) == set(harness.odd.KINDS)
 
 
 def test_every_bit_of_a_sealed_file_counts(scores, tmp_path):
@@ -245,7 +261,7 @@ def test_one_process_at_a_time_is_in_a_locked_folder(tmp_path):
 @pytest.mark.parametrize("name", ["run", "fetch mm-imdb"])
 def test_kills_leave_nothing_half_and_lose_nothing(harness, name):
     row = harness.kills.killed(name, 2)
-    assert (row["kills"], row["half"], row["lost"], row["different"]) == (2, 0, 0, 0)
+    assert (row["kills"], row["half"], row["lost"], row["different"], row["orphans"]) == (2, 0, 0, 0, 0)
 
 
 @pytest.mark.slow

@@ -10,6 +10,7 @@ import damage
 import kills
 import long
 import machines
+import odd
 import places
 import together
 from steps import STEPS
@@ -38,6 +39,13 @@ def damaged(quick: bool) -> Iterator[dict]:
             yield damage.examine(name, kind, 10 if quick else INPUTS)
 
 
+def brought(quick: bool) -> Iterator[dict]:
+    """Odd input of every kind, 10,000 in all."""
+    with tempfile.TemporaryDirectory() as scratch, odd.kinds(Path(scratch)) as kinds:
+        for name, kind in kinds.items():
+            yield odd.examine(name, kind, 10 if quick else odd.INPUTS[name])
+
+
 def everywhere(quick: bool) -> Iterator[dict]:
     """Workers, threads and kernels."""
     yield from machines.workers_and_threads((1, 2) if quick else (1, 2, 4))
@@ -64,6 +72,7 @@ GROUPS = {
     "kills": killed,
     "places": starved,
     "damage": damaged,
+    "odd": brought,
     "machines": everywhere,
     "together": at_once,
     "long": long_work,

@@ -118,15 +118,13 @@ def outcome(kind: Kind, content: bytes, right: object) -> str:
         If the result is another one than the right one, or too late.
     """
     kind.path.write_bytes(content)
-    signal.alarm(PATIENCE)
     try:
-        got = kind.read()
+        with in_time():
+            got = kind.read()
     except CmcslError as error:
         if "\n" in str(error):
             raise Wrong(f"more than one line: {error}") from None
         return "told"
-    finally:
-        signal.alarm(0)
     if kind.checked and got != right:
         raise Wrong("another result than the right one")
     return "right" if got == right else "read"
@@ -155,17 +153,27 @@ def examine(name: str, kind: Kind, examples: int, seed: int = 0) -> dict[str, ob
         if broken != content:
             counts[outcome(kind, broken, right)] += 1
 
-    before = signal.signal(signal.SIGALRM, _late)
     try:
         check()
     finally:
-        signal.signal(signal.SIGALRM, before)
         kind.path.write_bytes(content)
     return {"kind": name, "inputs": counts.total()} | {each: counts[each] for each in ("told", "right", "read")}
 
 
-def _late(*_) -> None:
-    raise Wrong(f"no end after {PATIENCE} seconds")
+@contextmanager
+def in_time() -> Iterator[None]:
+    """Raise `Wrong` where something takes longer than `PATIENCE`."""
+
+    def late(*_) -> None:
+        raise Wrong(f"no end after {PATIENCE} seconds")
+
+    before = signal.signal(signal.SIGALRM, late)
+    signal.alarm(PATIENCE)
+    try:
+        yield
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import random
 import re
 import shutil
+import signal
 import tempfile
 import time
 from contextlib import nullcontext
@@ -37,10 +38,11 @@ def killed(name: str, kills: int, seed: int = 0) -> dict[str, object]:
     dict
         step, kills (that met it alive), ends (times that it came to its end before), seconds (of an unbroken run), and
         how often something was wrong: half (a file that is not whole under its name), lost (something finished was gone
-        later), different (an end with other outputs), left (temporary files after the last end).
+        later), different (an end with other outputs), orphans (processes that stayed), left (temporary files after the
+        last end).
     """
     step, chance = STEPS[name], random.Random(seed)
-    row = {"step": name, "kills": 0, "ends": 0, "half": 0, "lost": 0, "different": 0}
+    row = {"step": name, "kills": 0, "ends": 0, "half": 0, "lost": 0, "different": 0, "orphans": 0}
     with tempfile.TemporaryDirectory() as scratch:
         scratch = Path(scratch)
         homes = (scratch / str(number) for number in range(10**6))
@@ -56,7 +58,8 @@ def killed(name: str, kills: int, seed: int = 0) -> dict[str, object]:
                 process = step.start(home, repository, url)
                 time.sleep(chance.uniform(0.2, 1.1) * row["seconds"])
                 alive = process.poll() is None
-                end(process, group=chance.random() < 0.5)
+                by = chance.choice([signal.SIGKILL, signal.SIGTERM])
+                row["orphans"] += not end(process, chance.random() < 0.5, by)
                 row["kills"] += alive
                 row["half"] += len(broken(home))
                 row["lost"] += not _still_there(done, finished(home))

@@ -104,17 +104,24 @@ def finished(folder: Path) -> set[str]:
     return folds | set(digests(folder))
 
 
-def end(process: subprocess.Popen, group: bool = True) -> None:
-    """Kill a process, with or without those that it started, and wait until all of them are gone.
+def end(process: subprocess.Popen, group: bool = True, by: signal.Signals = signal.SIGKILL) -> bool:
+    """End a process, with or without those that it started, and wait until all of them are gone.
 
-    Raises
-    ------
-    subprocess.TimeoutExpired
-        If one of them stays.
+    Returns
+    -------
+    bool
+        False if one of them stays; it is killed.
     """
     with suppress(ProcessLookupError):
-        (os.killpg if group else os.kill)(process.pid, signal.SIGKILL)
-    process.communicate(timeout=STAYING)
+        (os.killpg if group else os.kill)(process.pid, by)
+    try:
+        process.communicate(timeout=STAYING)
+    except subprocess.TimeoutExpired:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+        return False
+    return True
 
 
 def small_book(scratch: Path) -> Path:

@@ -4,7 +4,6 @@ What takes long to import (pandas, SciPy, most of the library) is imported by th
 ``cmcsl --help`` answers at once. Values are checked by the library, whose messages are therefore the same everywhere.
 """
 
-import argparse
 import io
 import os
 import shlex
@@ -20,11 +19,12 @@ from ..files.errors import CmcslError
 from ..files.escaping import terminal_safe
 from ..files.paths import home
 from . import data, extraction, pages, scores
+from .parsing import Parser
 
 
-def parser() -> argparse.ArgumentParser:
+def parser() -> Parser:
     """The command's arguments."""
-    top = argparse.ArgumentParser(
+    top = Parser(
         prog="cmcsl",
         description="Cross-modality clustering-based self-labeling, and the replication of its paper.",
         epilog="`cmcsl COMMAND --help` explains a command. Downloads, features and scores go to the folder that the "

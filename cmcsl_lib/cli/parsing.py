@@ -2,11 +2,20 @@
 
 import argparse
 from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from typing import NoReturn, TypeAlias
 
 from ..files.errors import CmcslError
+from ..files.escaping import terminal_safe
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001  it has no public name
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose refusals, which repeat what was typed, command no terminal."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print the usage and the message, and exit with code 2."""
+        super().error(terminal_safe(message))
 
 
 def command(commands: Commands, function: Callable[..., None], *examples: str) -> argparse.ArgumentParser:
