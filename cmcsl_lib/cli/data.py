@@ -25,7 +25,7 @@ def corpora() -> None:
             continue
         unlabeled = int((corpus.items.labels.str.len() == 0).sum())
         print_safe(f"{name}: {len(corpus.items)} items{f', {unlabeled} of them without a label' if unlabeled else ''}")
-        sizes = class_counts(corpus, extracted=False).groupby("dataset").samples.sum()
+        sizes = class_counts(corpus).groupby("dataset").samples.sum()
         for dataset, classes in dataset_classes.items():
             print_safe(
                 f"  {dataset:10} {kind(classes):10} {sizes[dataset]:5} items  {', '.join(map(terminal_safe, classes))}"
@@ -127,7 +127,7 @@ def print_classes(corpus: str) -> None:
     from ..corpora import class_counts, load
 
     loaded = load(corpus)
-    for dataset, classes in class_counts(loaded, extracted=False).groupby("dataset", sort=False):
+    for dataset, classes in class_counts(loaded).groupby("dataset", sort=False):
         sizes = ", ".join(f"{name} {size}" for name, size in zip(classes["class"], classes.samples, strict=True))
         print(terminal_safe(f"{dataset}: {sizes}"))
     print(f"without a label: {int((loaded.items.labels.str.len() == 0).sum())}")

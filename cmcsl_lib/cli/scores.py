@@ -104,7 +104,7 @@ def table(
     from ..experiments.sources import PUBLISHED, source_scores
 
     if check_choice(number, ROMAN, "table") == "1":
-        numbers = printed_table(1) if source == PUBLISHED else class_counts(load(source), datasets, extracted=False)
+        numbers = printed_table(1) if source == PUBLISHED else class_counts(load(source), datasets)
     else:
         numbers = source_scores(
             source,

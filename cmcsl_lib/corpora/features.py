@@ -14,6 +14,7 @@ from ..files.checksums import read_checked
 from ..files.errors import Absent, CmcslError
 from ..files.paths import features_folder, readable_path, shipped
 from ..files.tables import read_table, reading, write_table
+from .corpus import RANDOM_STATE, Corpus, Subset, subset
 from .dataset_classes import DATASETS, datasets, description
 from .items_file import items_path, items_seal
 
@@ -268,3 +269,25 @@ def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled
             f"dataset now has {', '.join(classes)}: make them again with `{command}`."
         )
     return features if unlabeled else features.labeled()
+
+
+def divided(corpus: Corpus, dataset: str) -> Subset:
+    """A dataset, divided into fine-tuning items and the rest as it was for its features on this machine.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    dataset : str
+
+    Returns
+    -------
+    Subset
+
+    Raises
+    ------
+    CmcslError
+        As `load_features`, or if one of the classes has no item.
+    """
+    settings = load_features(corpus.name, dataset).metadata.get("settings", {})
+    # The shipped features, and those made elsewhere, name no split: theirs is that of the whole corpus.
+    return subset(corpus, dataset, settings.get("split seed", RANDOM_STATE), settings.get("split", "corpus"))
