@@ -13,6 +13,8 @@ import pytest
 from own_corpora import made_up, make_features, make_folder, picture, ready_made_corpus, write_list, write_pictures
 
 from cmcsl_lib import corpora, extraction
+from cmcsl_lib.analysis import sensitivity
+from cmcsl_lib.book import pages
 from cmcsl_lib.cli import main
 from cmcsl_lib.cli.extraction import extract_folder
 from cmcsl_lib.corpora import arrays as ready_made
@@ -582,6 +584,38 @@ def test_own_corpora_are_taken_by_the_command(tmp_path, capsys):
     assert "ready has no images and texts" in capsys.readouterr().err
     assert main(["table", "5", "--source", "nowhere"]) == 2
     assert "choose from openclipart, mm-imdb, ready, published." in capsys.readouterr().err
+
+
+def test_by_default_those_datasets_are_taken_that_have_features(tmp_path, capsys):
+    classes = {"AB": ("a", "b"), "AC": ("a", "c"), "BC": ("b", "c")}
+    make_folder(tmp_path, "part", [*"ab" * 8, *"c" * 2], classes=classes)
+    make_features("part")
+    assert list(corpora.extracted_datasets("part")) == list(classes)
+    (features_folder("part") / "AC.parquet").unlink()
+    (features_folder("part") / "BC.parquet").rename(tmp_path / "BC.parquet")
+    assert list(corpora.extracted_datasets("part")) == corpora.examples("part") == ["AB"]
+    assert list(corpora.extracted_datasets("part", "AC BC")) == ["AC", "BC"], "those that are named are not changed"
+    assert list(sensitivity.shared_items(corpora.load("part"))) == ["AB"]
+    left_out = (
+        "Left out of part, since `cmcsl extract` made no features of them; their smallest classes: AC (c 2), "
+        "BC (c 2).\n"
+        "Budgets 1 to 4, as many as the smallest class of part allows.\n"
+    )
+    for words in (["run", "3", "--corpus", "part"], ["table", "5", "--source", "part"]):
+        assert main(words) == 0
+        output = capsys.readouterr()
+        assert output.err.startswith(left_out) and "AB" in output.out and "BC" not in output.out
+    pages.check_corpus("part")
+    with pytest.raises(CmcslError, match="make it with `cmcsl extract part BC`"):
+        pages.check_corpus("part", ["BC"])
+    (features_folder("part") / "AB.parquet").unlink()
+    assert list(corpora.extracted_datasets("part")) == list(classes), "their scores may be there"
+    # Features by another name, where there are none by the usual one.
+    features_folder("part", "other").mkdir()
+    (tmp_path / "BC.parquet").rename(features_folder("part", "other") / "BC.parquet")
+    assert list(corpora.extracted_datasets("part", extraction="other")) == ["BC"]
+    assert main(["run", "3", "--corpus", "part"]) == 2
+    assert "make it with `cmcsl extract part AB`" in capsys.readouterr().err
 
 
 def test_experiments_never_see_unlabelled_rows(tmp_path):

@@ -3,10 +3,14 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..files.errors import Absent, CmcslError, check_choice
 from ..files.escaping import print_safe, terminal_safe
 from .parsing import Commands, command
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def corpora() -> None:
@@ -111,6 +115,28 @@ def label(
         f"Decided by {modalities}.{f' {unsure} items were too close to call.' if unsure else ''}"
     )
     print_safe(readable_path(path))
+
+
+def print_left_out(corpus: str, datasets: list[str] | None) -> None:
+    """Print on standard error which datasets a command leaves out, since they have no features, and why they may not.
+
+    Nothing is left out where datasets are named, or where none has features.
+    """
+    from ..corpora import extracted_datasets, load, smallest_classes
+    from ..corpora.dataset_classes import datasets as catalogue
+
+    if not datasets and (left_out := [name for name in catalogue(corpus) if name not in extracted_datasets(corpus)]):
+        try:
+            sizes = f"; their smallest classes: {class_sizes(smallest_classes(load(corpus), left_out))}"
+        except Absent:
+            sizes = f": {', '.join(left_out)}"
+        print_safe(f"Left out of {corpus}, since `cmcsl extract` made no features of them{sizes}.", file=sys.stderr)
+
+
+def class_sizes(smallest: "pd.DataFrame") -> str:
+    """Datasets with their smallest classes, as `corpora.smallest_classes` gives them, for a message."""
+    sizes = zip(smallest.index, smallest["class"], smallest.samples, strict=True)
+    return ", ".join(f"{name} ({terminal_safe(label)} {size})" for name, label, size in sizes)
 
 
 def print_set_aside(reasons: Mapping[str, int], report: Path) -> None:

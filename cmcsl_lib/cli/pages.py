@@ -9,6 +9,7 @@ from ..files.errors import CmcslError
 from ..files.escaping import print_safe
 from ..files.extras import require
 from ..files.paths import in_checkout
+from .data import print_left_out
 from .parsing import Commands, command
 
 
@@ -36,9 +37,12 @@ def notebooks(
     """Execute notebooks for every combination of corpora, protocols and statistics; only what is missing."""
     check_place("notebooks")
     from ..book.batch import FAILED, LEFT_OUT, STATES, run_notebooks
+    from ..corpora import known_corpora
     from ..files.paths import readable_path
 
     check_environment()
+    for name in set(corpus) & set(known_corpora()):
+        print_left_out(name, datasets)
     outcomes = []
     for outcome in run_notebooks(names, to, corpus, protocol, statistics, datasets, budgets, workers):
         print(f"{outcome.state:10} {outcome.page.name}", flush=True)
@@ -68,8 +72,11 @@ def book(
     """Execute the notebooks that changed and build the HTML book."""
     check_place("book")
     from ..book.schedule import build
+    from ..corpora import known_corpora
 
     check_environment()
+    if corpus in known_corpora():
+        print_left_out(corpus, datasets)
     print_safe(str(build(corpus, datasets, budgets, workers, pdf)))
 
 

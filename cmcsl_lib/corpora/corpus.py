@@ -196,7 +196,25 @@ def class_counts(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd
     return pd.DataFrame(counts, columns=["dataset", "kind", "class", "samples"])
 
 
+def smallest_classes(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd.DataFrame:
+    """The smallest class of each dataset.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    names : sequence of str or str, optional
+        Datasets, as in `datasets`.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by dataset, in the order of `datasets`: kind, class, samples.
+    """
+    counts = class_counts(corpus, names)
+    return counts.loc[counts.groupby("dataset", sort=False).samples.idxmin()].set_index("dataset")
+
+
 def large_enough(corpus: Corpus, names: Sequence[str] | str | None = None, least: int = MIN_CLASS) -> list[str]:
     """Datasets whose classes all have at least `least` items, in the order of `datasets`."""
-    smallest = class_counts(corpus, names).groupby("dataset", sort=False).samples.min()
+    smallest = smallest_classes(corpus, names).samples
     return smallest.index[smallest >= least].tolist()

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ...corpora import Corpus, datasets
+from ...corpora import Corpus, extracted_datasets
 from ...corpora.features import MODALITIES, divided
 from ...experiments.protocol import RANDOM_STATE
 from ..effects import gains
@@ -33,7 +33,7 @@ def shared_items(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd
     corpus : Corpus
         With its extracted items.
     names : sequence of str or str, optional
-        Datasets; default: all.
+        Datasets; default: those that have features.
 
     Returns
     -------
@@ -41,7 +41,7 @@ def shared_items(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd
         Symmetric, diagonal 1, positive semidefinite.
     """
     everything = np.arange(len(corpus.items))
-    names = list(datasets(corpus.name, names))
+    names = list(extracted_datasets(corpus.name, names))
     subsets = [divided(corpus, name) for name in names]
     member = np.array([np.isin(everything, each.rows[each.y >= 0]) for each in subsets], dtype=float)
     common = member @ member.T

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from ...corpora import RANDOM_STATE, load
+from ...corpora import RANDOM_STATE, extracted_datasets, load
 from ...corpora.dataset_classes import datasets as catalogue
 from ...corpora.features import load_features
 from ...experiments.protocol import PROTOCOLS, Protocol, protocol
@@ -85,7 +85,7 @@ def load_changes(
     reference : {"strict", "paper"}
         Protocol that the others are compared with.
     datasets : list of str or str, optional
-        Names; default: all of the corpus.
+        Names; default: those of the corpus that have features.
     budgets : sequence of int
         Seeds per class.
 
@@ -99,7 +99,9 @@ def load_changes(
     CmcslError
         If a name is unknown, or there are no features.
     """
-    load_experiment_3 = partial(load_scores, corpus, number=3, datasets=datasets, budgets=tuple(budgets))
+    # Of some changes fewer datasets may have features: those are compared that the reference has.
+    names = list(extracted_datasets(corpus)) if datasets is None else datasets
+    load_experiment_3 = partial(load_scores, corpus, number=3, datasets=names, budgets=tuple(budgets))
     tables = [load_experiment_3(protocol=protocol(reference))]
     for change in CHANGES:
         if change.protocol.name != reference:
