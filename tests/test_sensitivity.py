@@ -346,8 +346,8 @@ def test_what_is_missing_is_listed_with_its_commands_and_the_rest_is_loaded(monk
 def test_commands_change_one_thing_at_a_time(monkeypatch):
     """A seed is changed, while everything else is as the features were made that the change is compared with."""
     every = list(corpora.datasets("openclipart"))
-    settings = {"start": "imagenet", "precision": "mixed", "images": "224 cropped swapped", "fine-tuning": "none"}
-    settings |= {"seed": 7, "split seed": 8}
+    settings = {"start": "imagenet", "precision": "mixed (bfloat16)", "images": "224 cropped swapped"}
+    settings |= {"fine-tuning": "none", "seed": 7, "split seed": 8}
     features = replace(load_features("openclipart", "AF"), metadata={"settings": settings})
     monkeypatch.setattr(registry, "load_features", lambda corpus, dataset: features)
     missing = sensitivity.missing_changes(made_up(names=every)).set_index("change")

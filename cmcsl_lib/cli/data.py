@@ -120,12 +120,14 @@ def label(
 def print_left_out(corpus: str, datasets: list[str] | None) -> None:
     """Print on standard error which datasets a command leaves out, since they have no features, and why they may not.
 
-    Nothing is left out where datasets are named, or where none has features.
+    Nothing is left out where datasets are named, or where none has features, nor of what is no corpus.
     """
-    from ..corpora import extracted_datasets, load, smallest_classes
+    from ..corpora import extracted_datasets, known_corpora, load, smallest_classes
     from ..corpora.dataset_classes import datasets as catalogue
 
-    if not datasets and (left_out := [name for name in catalogue(corpus) if name not in extracted_datasets(corpus)]):
+    if datasets or corpus not in known_corpora():
+        return
+    if left_out := [name for name in catalogue(corpus) if name not in extracted_datasets(corpus)]:
         try:
             sizes = f"; their smallest classes: {class_sizes(smallest_classes(load(corpus), left_out))}"
         except Absent:

@@ -37,11 +37,10 @@ def notebooks(
     """Execute notebooks for every combination of corpora, protocols and statistics; only what is missing."""
     check_place("notebooks")
     from ..book.batch import FAILED, LEFT_OUT, STATES, run_notebooks
-    from ..corpora import known_corpora
     from ..files.paths import readable_path
 
     check_environment()
-    for name in set(corpus) & set(known_corpora()):
+    for name in corpus:
         print_left_out(name, datasets)
     outcomes = []
     for outcome in run_notebooks(names, to, corpus, protocol, statistics, datasets, budgets, workers):
@@ -72,11 +71,9 @@ def book(
     """Execute the notebooks that changed and build the HTML book."""
     check_place("book")
     from ..book.schedule import build
-    from ..corpora import known_corpora
 
     check_environment()
-    if corpus in known_corpora():
-        print_left_out(corpus, datasets)
+    print_left_out(corpus, datasets)
     print_safe(str(build(corpus, datasets, budgets, workers, pdf)))
 
 

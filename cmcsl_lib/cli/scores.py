@@ -101,7 +101,7 @@ def table(
 ) -> None:
     """Print a table of the paper from scores that exist."""
     from ..analysis.tables import ROMAN, TABLES, csv_text, paper_table
-    from ..corpora import class_counts, load
+    from ..corpora import class_counts, known_corpora, load
     from ..experiments.published import printed_table
     from ..experiments.scores import BUDGETS
     from ..experiments.sources import PUBLISHED, source_scores
@@ -109,8 +109,8 @@ def table(
     if check_choice(number, ROMAN, "table") == "1":
         numbers = printed_table(1) if source == PUBLISHED else class_counts(load(source), datasets)
     else:
-        if source != PUBLISHED:
-            print_left_out(source, datasets)
+        check_choice(source, [*known_corpora(), PUBLISHED], "source")
+        print_left_out(source, datasets)
         numbers = source_scores(
             source,
             TABLES[number].experiment,

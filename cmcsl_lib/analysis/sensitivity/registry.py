@@ -154,8 +154,9 @@ def _commands(change: Change, scores: pd.DataFrame) -> str:
 
 def _other_options(change: Change, settings: dict[str, Any]) -> list[str]:
     """Options of `cmcsl extract` that repeat how features were made, but for the one that the change is of."""
-    # Features that name no precision were made before there was a choice.
-    options = [f"--start {settings.get('start', 'auto')}", f"--precision {settings.get('precision', 'single')}"]
+    # Features that name no precision were made before there was a choice; mixed precision names its type as well.
+    precision = settings.get("precision", "single").split()[0]
+    options = [f"--start {settings.get('start', 'auto')}", f"--precision {precision}"]
     if settings.get("images", "").endswith("swapped"):
         options.append("--orientation swapped")
     if settings.get("fine-tuning") == "none":
