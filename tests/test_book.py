@@ -151,6 +151,24 @@ def test_readers_see_the_record_and_which_pages_show_published_scores(make_page,
         assert injected.metadata.tags == ["injected-parameters", "remove-cell"] and corpus in injected.source
 
 
+def test_a_page_shows_its_own_parameters_and_no_progress(make_page):
+    page = make_page(
+        "from cmcsl_lib.files.progress import progress, tell\n"
+        "with progress('Experiment 3, strict', 1, 'folds') as advance:\n    advance('last openclipart/AF')\n"
+        "corpus"
+    )
+    page = page._replace(parameters={"corpus": "films", "budgets": [1, 5]})
+    assert execution.execute(page) is None
+    first, injected, cell, _record = nbformat.read(page.output, as_version=4).cells
+    assert first.source == 'corpus = "films"\nprotocol = "paper"'
+    assert "budgets = [1, 5]" in injected.source
+    (output,) = cell.outputs
+    assert output.data["text/plain"] == "'films'"
+    loud = page._replace(notebook=make_page("import warnings\nwarnings.warn('odd')", "21_loud").notebook)
+    assert execution.execute(loud) is None
+    assert "odd" in nbformat.read(loud.output, as_version=4).cells[2].outputs[0].text
+
+
 def test_a_page_is_stale_when_what_it_was_made_from_is_another(make_page, tmp_path, monkeypatch):
     page = make_page("import cmcsl_lib.corpora.features")
     assert freshness.stale(page) == ["missing"]

@@ -569,7 +569,7 @@ def test_damaged_pictures_are_decoded_or_refused(noise, place):
         assert str(reason) in {"not an image", "broken image", *bounds}
 
 
-def test_division_is_compared_class_by_class(tmp_path, capsys):
+def test_division_is_compared_class_by_class(tmp_path, monkeypatch, capsys):
     files = {}
     for number in range(30):
         files |= {
@@ -589,7 +589,15 @@ def test_division_is_compared_class_by_class(tmp_path, capsys):
     assert main(["divide", "mm-imdb", "--check"]) == 2
     assert "71 of 71 classes differ" in capsys.readouterr().err
     assert main(["extract", "mm-imdb"]) == 2
-    assert "--min-class" in capsys.readouterr().err
+    assert "has 50 items in every class: --min-class lets smaller ones through, 10 for example HR." in (
+        capsys.readouterr().err
+    )
+    pytest.importorskip("torch", reason='needs the extra: pip install -e ".[extract]"')
+    monkeypatch.setattr("cmcsl_lib.extraction.extract", lambda corpus, names, **settings: names)
+    assert main(["extract", "mm-imdb", "--min-class", "10"]) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines() == ["HR"]
+    assert printed.err.startswith("Left out, since a class has fewer than 10 items (--min-class): DS (")
 
 
 def test_equal_class_sizes_are_the_archives_proof():

@@ -2,17 +2,25 @@
 
 import csv
 import tracemalloc
+import unicodedata
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import papermill.cli
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
 from own_corpora import made_up, make_features, make_folder, picture, ready_made_corpus, write_list, write_pictures
 
 from cmcsl_lib import corpora, extraction
+from cmcsl_lib.analysis import sensitivity
+from cmcsl_lib.book import pages
 from cmcsl_lib.cli import main
 from cmcsl_lib.cli.extraction import extract_folder
 from cmcsl_lib.corpora import arrays as ready_made
@@ -26,6 +34,9 @@ from cmcsl_lib.experiments.protocol import PROTOCOLS, drawable_budgets
 from cmcsl_lib.experiments.runs import load_scores
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import features_folder
+
+#: What YAML 1.1 and papermill know besides numbers.
+YAML_WORDS = ["true", "False", "YES", "no", "On", "off", "y", "n", "null", "None", "nan", "inf", "Infinity", "infinite"]
 
 
 @pytest.fixture(autouse=True)
@@ -69,7 +80,7 @@ def test_broken_rows_are_set_aside_with_their_reasons(tmp_path):
         "folder.png": "no image",
         "gone.png": "no image",
         "../secret.png": "image outside the folder",
-        "link.png": "image outside the folder",
+        "link.png": "image behind a link out of the folder",
         str(tmp_path / "secret.png"): "image outside the folder",
         "nul\0.png": "image can't be read",
         "sub/../../secret.png": "image outside the folder",
@@ -91,7 +102,8 @@ def test_broken_rows_are_set_aside_with_their_reasons(tmp_path):
         "broken image": 1,
         "not an image": 3,
         "no image": 3,
-        "image outside the folder": 4,
+        "image outside the folder": 3,
+        "image behind a link out of the folder": 1,
         "image can't be read": 1,
         "no text": 1,
         "id used before": 1,
@@ -164,7 +176,7 @@ def test_unlabelled_rows_are_never_for_fine_tuning_and_never_counted():
         assert not set(dataset.rows) & set(dataset.finetuning_rows)
         assert (np.diff(dataset.rows) > 0).all()
     counts = corpora.class_counts(corpus)
-    assert counts.samples.tolist() == [40, 40] and counts.extracted.sum() == 64
+    assert counts.samples.tolist() == [40, 40]
 
 
 @pytest.mark.parametrize(
@@ -203,6 +215,11 @@ def test_a_rare_class_keeps_all_of_its_labels(tmp_path):
         ("published", "is taken"),
         ("folder", "is taken"),
         ("CON", "is taken"),
+        ("2024", "YAML, in which notebooks get their parameters, reads it as a number"),
+        ("1e5", "corpus-1e5 would be a text"),
+        ("2024-01-31", "a date or a truth value"),
+        ("Yes", "a truth value"),
+        ("nan", "a number"),
     ],
 )
 def test_names_that_are_no_safe_file_names_or_taken_are_refused(tmp_path, home, name, message):
@@ -211,6 +228,48 @@ def test_names_that_are_no_safe_file_names_or_taken_are_refused(tmp_path, home, 
     with pytest.raises(CmcslError, match=message):
         read_arrays(name, tmp_path / "items.npz")
     assert not home.exists()
+
+
+@given(st.from_regex(r"[0-9a-fxoYNntrueEinlys][0-9a-fxo_eE.-]{0,9}", fullmatch=True) | st.sampled_from(YAML_WORDS))
+def test_names_that_may_be_taken_stay_texts_as_parameters_of_notebooks(name):
+    try:
+        user_corpora.check_name(name)
+    except CmcslError:
+        return
+    assert yaml.safe_load(name) == papermill.cli._resolve_type(name) == name
+
+
+@pytest.mark.parametrize("name", ["2024", "0x1F", "1_000", "1e5", "2024-01-31", "off", "null", "inf"])
+def test_names_that_are_refused_are_no_texts(name):
+    assert yaml.safe_load(name) != name or papermill.cli._resolve_type(name) != name
+
+
+@pytest.mark.skipif(not Path("/proc").is_dir(), reason="file systems of other systems take these names for equal")
+def test_images_that_are_called_otherwise_are_told_by_what_differs(tmp_path):
+    mine, elsewhere = tmp_path / "mine", tmp_path / "elsewhere"
+    write_pictures(mine / "sub", ["fox.PNG", unicodedata.normalize("NFD", "é.png")])
+    write_pictures(elsewhere, ["owl.png"])
+    (mine / "images").symlink_to(elsewhere)
+    (mine / "link").symlink_to(mine / "sub")
+    for name, reason in {
+        "sub/fox.png": "no image: a file of this name has other capital and small letters",
+        "Sub/fox.PNG": "no image: a file of this name has other capital and small letters",
+        "sub/é.png": "no image: a file of this name has its accents encoded otherwise (Unicode NFC or NFD)",
+        "sub\\fox.PNG": "no image: its path has back-slashes, where slashes are needed",
+        "images/owl.png": "image behind a link out of the folder",
+        "sub/owl.png": "no image",
+        "gone/owl.png": "no image",
+    }.items():
+        with pytest.raises(CmcslError) as error:
+            folder.image_content(mine.resolve(), unicodedata.normalize("NFC", name))
+        assert str(error.value) == reason
+    assert folder.image_content(mine.resolve(), "link/fox.PNG") == picture(0)
+
+
+def test_a_blank_in_a_heading_is_shown(tmp_path):
+    path = write_list(tmp_path / "items.csv", [("1.png", "words", "a")], ("image", " text", "label"))
+    with pytest.raises(CmcslError, match="has no column 'text', but ' text', with a blank"):
+        folder.read_folder("mine", path)
 
 
 @pytest.mark.parametrize(
@@ -456,7 +515,7 @@ def test_ready_made_features_come_back(tmp_path, kind):
     np.testing.assert_array_equal(features.visual, ARRAYS["visual"])
     np.testing.assert_array_equal(features.text, ARRAYS["text"])
     assert not corpora.load("mine").has_images
-    assert corpora.class_counts(corpora.load("mine")).extracted.tolist() == [2, 3]
+    assert corpora.class_counts(corpora.load("mine")).samples.tolist() == [2, 3]
 
 
 def test_arrays_that_nobody_asked_for_are_not_read(tmp_path):
@@ -582,6 +641,38 @@ def test_own_corpora_are_taken_by_the_command(tmp_path, capsys):
     assert "ready has no images and texts" in capsys.readouterr().err
     assert main(["table", "5", "--source", "nowhere"]) == 2
     assert "choose from openclipart, mm-imdb, ready, published." in capsys.readouterr().err
+
+
+def test_by_default_those_datasets_are_taken_that_have_features(tmp_path, capsys):
+    classes = {"AB": ("a", "b"), "AC": ("a", "c"), "BC": ("b", "c")}
+    make_folder(tmp_path, "part", [*"ab" * 8, *"c" * 2], classes=classes)
+    make_features("part")
+    assert list(corpora.extracted_datasets("part")) == list(classes)
+    (features_folder("part") / "AC.parquet").unlink()
+    (features_folder("part") / "BC.parquet").rename(tmp_path / "BC.parquet")
+    assert list(corpora.extracted_datasets("part")) == corpora.examples("part") == ["AB"]
+    assert list(corpora.extracted_datasets("part", "AC BC")) == ["AC", "BC"], "those that are named are not changed"
+    assert list(sensitivity.shared_items(corpora.load("part"))) == ["AB"]
+    left_out = (
+        "Left out of part, since `cmcsl extract` made no features of them; their smallest classes: AC (c 2), "
+        "BC (c 2).\n"
+        "Budgets 1 to 4, as many as the smallest class of part allows.\n"
+    )
+    for words in (["run", "3", "--corpus", "part"], ["table", "5", "--source", "part"]):
+        assert main(words) == 0
+        output = capsys.readouterr()
+        assert output.err.startswith(left_out) and "AB" in output.out and "BC" not in output.out
+    pages.check_corpus("part")
+    with pytest.raises(CmcslError, match="make it with `cmcsl extract part BC`"):
+        pages.check_corpus("part", ["BC"])
+    (features_folder("part") / "AB.parquet").unlink()
+    assert list(corpora.extracted_datasets("part")) == list(classes), "their scores may be there"
+    # Features by another name, where there are none by the usual one.
+    features_folder("part", "other").mkdir()
+    (tmp_path / "BC.parquet").rename(features_folder("part", "other") / "BC.parquet")
+    assert list(corpora.extracted_datasets("part", extraction="other")) == ["BC"]
+    assert main(["run", "3", "--corpus", "part"]) == 2
+    assert "make it with `cmcsl extract part AB`" in capsys.readouterr().err
 
 
 def test_experiments_never_see_unlabelled_rows(tmp_path):

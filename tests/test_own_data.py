@@ -4,6 +4,7 @@ import base64
 import csv
 import dataclasses
 import io
+import re
 
 import nbformat
 import numpy as np
@@ -172,6 +173,31 @@ def assert_names_are_escaped(outputs):
                     assert not any(cell.startswith("=") for cell in row)
 
 
+#: Words on the corpus that comes with the library, which are wrong on the pages of others.
+OF_THE_FIRST_CORPUS = re.compile(
+    r"openclipart|clip ?art|\bdrawings\b|embedded corpus|shipped|never saw|"
+    r"datasets are the paper's|\bAFP?\b",
+    re.IGNORECASE,
+)
+
+
+#: Pictures in the addresses of HTML and in the explorer's data, whose letters mean nothing.
+PICTURE = re.compile(r"[A-Za-z0-9+/=]{200,}")
+
+
+def assert_no_words_of_another_corpus(cells):
+    """Neither prose nor parameters, outputs, text alternatives or data of figures name the first corpus."""
+    for cell in cells:
+        texts = [cell.source] if cell.cell_type == "markdown" or "parameters" in cell.metadata.get("tags", ()) else []
+        for output in cell.get("outputs", ()):
+            html = output.get("data", {}).get("text/html", "")
+            carried = [base64.b64decode(content).decode() for _, content in CARRIED.findall(html)]
+            texts += [CARRIED.sub("", html), *carried, output.get("data", {}).get("text/markdown", "")]
+            texts += [output.get("data", {}).get("text/plain", ""), output.get("text", "")]
+        for text in texts:
+            assert not (word := OF_THE_FIRST_CORPUS.search(PICTURE.sub("", text))), (cell.id, word)
+
+
 #: Experiments with the classifiers of their scores; None: the experiment's own.
 CLASSIFIERS_OF_EXPERIMENTS = {1: None, 2: None, 3: ("GNB", "LR", "CART")}
 #: Notebooks that take another way for corpora without pictures, or without one of the two groups of datasets.
@@ -195,6 +221,8 @@ def test_notebooks_run_on_users_corpora(kind, tmp_path, monkeypatch):
         cells = nbformat.read(page.output, as_version=4).cells
         outputs = [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
         shown = " ".join(str(output.get("data", output.get("text", ""))) for output in outputs)
+        assert_no_words_of_another_corpus(cells)
+        assert not [output for output in outputs if output.get("name") == "stderr"], page.name
         assert outputs or page.absence, page.name
         assert "nan to" not in shown, page.name
         assert_names_are_escaped([output.get("data", {}) for output in outputs])

@@ -25,7 +25,7 @@ def table():
 
 @pytest.fixture(scope="module")
 def usual(table):
-    return table.query("classes == 2 and geometry == 'openclipart' and dependence == 0.4")
+    return table.query("classes == 2 and geometry == 'measured' and dependence == 0.4")
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def known_map(gain=lambda visual, text, rho, budget: visual + 10 * text + 100 * 
     axes = {"classes": (2, 4), "dependence": (0.0, 0.5), "visual": (0.0, 1.0), "text": (0.0, 1.0), "budget": (1, 20)}
     cells = pd.MultiIndex.from_product(axes.values(), names=list(axes)).to_frame(index=False)
     value = gain(cells.visual, cells.text, cells.dependence, cells.budget)
-    return cells.assign(exchange="distance", gain_visual=value, gain_text=-value, geometry="openclipart", rows=100)
+    return cells.assign(exchange="distance", gain_visual=value, gain_text=-value, geometry="measured", rows=100)
 
 
 def test_positions_are_full_adjusted_for_chance():
@@ -89,7 +89,7 @@ def test_latent_dependence_finds_the_maps_own(table):
         (table.exchange == "distance")
         & (table.budget == 1)
         & (table.classes == 2)
-        & (table.geometry == "openclipart")
+        & (table.geometry == "measured")
         & (table.visual == 0.6)
         & (table.text == 0.75)
     ]
@@ -102,7 +102,7 @@ def test_latent_dependence_finds_the_maps_own(table):
             "dependence": prediction.error_correlations(cells),
         }
     )
-    assert prediction.latent_dependence(table.query("geometry == 'openclipart'"), place) == pytest.approx([0, 0.4, 0.8])
+    assert prediction.latent_dependence(table.query("geometry == 'measured'"), place) == pytest.approx([0, 0.4, 0.8])
 
 
 def test_agreement_counts_signs():
@@ -138,14 +138,14 @@ def test_simulated_deciders_are_shares_of_the_differing(usual):
 
 def test_the_corpus_geometry_is_that_of_the_map(own):
     """The two datasets' own dimensions differ from the corpus's mean by less than a fifth."""
-    visual, text = synthetic.GEOMETRIES["openclipart"]
+    visual, text = synthetic.GEOMETRIES["measured"]
     assert own.dimension_visual.mean() == pytest.approx(visual, rel=0.2)
     assert own.dimension_text.mean() == pytest.approx(text, rel=0.2)
 
 
 def test_all_datasets_and_budgets_are_compared(table, own):
     scores = source_scores("openclipart", 3, "strict", datasets="PT AFP", budgets=(1, 3, 5), compute=False)
-    world = table.query("geometry == 'openclipart'")
+    world = table.query("geometry == 'measured'")
     place = own.assign(rho=prediction.latent_dependence(world, own))
     predicted = prediction.predicted(world, place, (1, 3, 5))
     assert len(gains(scores, ["budget"]).merge(predicted, on=prediction.KEYS)) == 2 * 2 * 3
@@ -159,7 +159,7 @@ def test_without_the_authors_arrays_the_printed_table_stands_in(table, monkeypat
     row = gained[(gained.dataset == "HM") & (gained.modality == "visual")]
     assert row.gain.item() == pytest.approx(0.653 - 0.598)
     assert place.set_index("dataset").text["HM"] == pytest.approx(2 * 0.924 - 1)
-    world = table.query("geometry == 'openclipart' and dependence == 0.4")
+    world = table.query("geometry == 'measured' and dependence == 0.4")
     compared = gained.merge(prediction.predicted(world, place, [placement.MEAN]), on=prediction.KEYS)
     assert prediction.agreement(compared).compared.tolist() == [10, 10]
 
@@ -169,7 +169,7 @@ def four_cells():
     cells = pd.DataFrame(
         {
             "classes": 2,
-            "geometry": "openclipart",
+            "geometry": "measured",
             "dependence": 0.0,
             "rows": 100,
             "visual": [0.0, 0.5, 0.5, 0.0],
@@ -198,7 +198,7 @@ def test_sides_are_the_weaker_and_the_stronger_modality():
 
 def test_gain_maps_return_what_they_draw(table, own):
     cells = simulation_map.long_gains(
-        table.query("geometry == 'openclipart' and classes == 2 and budget in [1, 20] and exchange == 'distance'"),
+        table.query("geometry == 'measured' and classes == 2 and budget in [1, 20] and exchange == 'distance'"),
         ["visual"],
     )
     place = own.assign(source="openclipart", dependence=[0.4, np.nan])

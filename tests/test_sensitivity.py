@@ -1,5 +1,6 @@
 import re
 import time
+from dataclasses import replace
 from itertools import combinations
 
 import matplotlib.pyplot as plt
@@ -16,6 +17,7 @@ from cmcsl_lib import corpora
 from cmcsl_lib.analysis import sensitivity
 from cmcsl_lib.analysis.sensitivity import mean_interval, registry
 from cmcsl_lib.corpora import Corpus
+from cmcsl_lib.corpora.features import load_features
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.files.errors import Absent, CmcslError
@@ -325,15 +327,39 @@ def test_what_is_missing_is_listed_with_its_commands_and_the_rest_is_loaded(monk
         "features=split seed 1412",
         "not computed",
         (
-            'cmcsl extract openclipart --name "split seed 1412" --start pooled --precision single --split-seed 1412 && '
-            'cmcsl run 3 --corpus openclipart --change "features=split seed 1412"'
+            'cmcsl extract openclipart PT AF CO MO HP CT --name "split seed 1412" --start pooled --precision single '
+            "--split-seed 1412 && cmcsl run 3 --corpus openclipart --datasets PT AF CO MO HP CT "
+            '--change "features=split seed 1412"'
         ),
     ]
-    paper = sensitivity.missing_changes(made_up()).set_index("change").loc["paper"]
+    paper = (
+        sensitivity.missing_changes(made_up(names=list(corpora.datasets("openclipart"))))
+        .set_index("change")
+        .loc["paper"]
+    )
     assert paper.commands == "cmcsl run 3 --corpus openclipart --protocol paper"
     from_paper = sensitivity.load_changes("openclipart", "paper", datasets="AF PT", budgets=(1,))
     assert from_paper.protocol.iloc[0] == "paper" and from_paper.protocol.nunique() == 7
     assert computed == ["strict", "paper"], "only the reference's scores are computed"
+
+
+def test_commands_change_one_thing_at_a_time(monkeypatch):
+    """A seed is changed, while everything else is as the features were made that the change is compared with."""
+    every = list(corpora.datasets("openclipart"))
+    settings = {"start": "imagenet", "precision": "mixed (bfloat16)", "images": "224 cropped swapped"}
+    settings |= {"fine-tuning": "none", "seed": 7, "split seed": 8}
+    features = replace(load_features("openclipart", "AF"), metadata={"settings": settings})
+    monkeypatch.setattr(registry, "load_features", lambda corpus, dataset: features)
+    missing = sensitivity.missing_changes(made_up(names=every)).set_index("change")
+    same = "--start imagenet --precision mixed --orientation swapped --finetune no"
+    for change, seeds in (
+        ("training seed 1411", "--split-seed 8 --seed 1411"),
+        ("split seed 1411", "--seed 7 --split-seed 1411"),
+    ):
+        assert missing.commands[f"features={change}"] == (
+            f'cmcsl extract openclipart --name "{change}" {same} {seeds} && '
+            f'cmcsl run 3 --corpus openclipart --change "features={change}"'
+        )
 
 
 def test_what_a_corpus_cannot_show_has_a_reason_and_no_command(monkeypatch):

@@ -36,8 +36,8 @@ def test_strength_comes_out_as_asked_for(shipped):
     training half; the variance of a mean of so many repetitions is estimated from the repetitions themselves.
     """
     y = np.repeat(np.arange(2), 100)
-    for modality, width, dimension in zip(MODALITIES, WIDTHS.values(), GEOMETRIES["openclipart"], strict=True):
-        cells = shipped[(shipped.classes == 2) & (shipped.geometry == "openclipart") & (shipped.dependence == 0)]
+    for modality, width, dimension in zip(MODALITIES, WIDTHS.values(), GEOMETRIES["measured"], strict=True):
+        cells = shipped[(shipped.classes == 2) & (shipped.geometry == "measured") & (shipped.dependence == 0)]
         apart = cells.drop_duplicates(modality).set_index(modality)[f"separation_{modality}"]
         for strength in (0.3, 0.6, 0.9):
             reached = []
@@ -63,7 +63,7 @@ def test_separations_grow_with_strength_and_start_at_none(monkeypatch):
 @pytest.mark.parametrize("rho", [0.0, 0.4, 0.8])
 def test_noises_depend_as_asked_for(rho):
     """Fisher's z of a sample correlation of n pairs has standard error 1 / sqrt(n - 3)."""
-    setting = Setting(2, "openclipart", rho, rows=5000)
+    setting = Setting(2, "measured", rho, rows=5000)
     visual, text = synthetic.noises(setting, np.random.default_rng(0))
     assert text.std(axis=0) == pytest.approx(np.ones(90), abs=4 / np.sqrt(2 * len(text)))
     for place in (0, 17):

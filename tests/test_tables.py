@@ -2,6 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cmcsl_lib.analysis import tables
 from cmcsl_lib.analysis.statistics import Statistics, wilcoxon_p_values
 from cmcsl_lib.analysis.tables import (
     ROMAN,
@@ -19,7 +20,7 @@ from cmcsl_lib.analysis.tables import (
 from cmcsl_lib.corpora.dataset_classes import MM_IMDB, OPENCLIPART, kind
 from cmcsl_lib.experiments.published import AVERAGE_RANK, available, load_published, printed_table
 from cmcsl_lib.experiments.scores import COLUMNS
-from cmcsl_lib.files.errors import CmcslError
+from cmcsl_lib.files.errors import Absent, CmcslError
 from cmcsl_lib.files.paths import shipped
 
 originals = pytest.mark.skipif(
@@ -414,3 +415,21 @@ def test_every_printed_number_stands_beside_the_published_scores():
     table = beside_paper(5, load_published(3))
     assert len(table) == 123 and (table.difference == 0).all()
     assert table.dataset.iloc[0] == "HR" and list(table.column[:3]) == ["FULL", "EF", "LF"]
+
+
+def test_datasets_are_the_papers_by_their_counts_not_by_their_names(monkeypatch):
+    classes = ("Horror", "Romance")
+    scores = experiment_3(["HR"]).assign(corpus="films")
+    sizes = pd.DataFrame({"dataset": "HR", "class": classes, "samples": (2151, 4653)})
+    monkeypatch.setattr(tables, "load", lambda corpus: corpus)
+    monkeypatch.setattr(tables, "datasets", lambda corpus: {"HR": classes})
+    monkeypatch.setattr(tables, "class_counts", lambda corpus, names: sizes)
+    assert "HR" in set(beside_paper(5, scores).dataset)
+    monkeypatch.setattr(tables, "class_counts", lambda corpus, names: sizes.replace(4653, 4652))
+    assert set(beside_paper(5, scores).dataset) == {"mean", AVERAGE_RANK}
+
+    def absent(corpus):
+        raise Absent("The films are not here.")
+
+    monkeypatch.setattr(tables, "load", absent)
+    assert set(beside_paper(5, scores).dataset) == {"mean", AVERAGE_RANK}

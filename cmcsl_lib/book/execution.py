@@ -3,9 +3,10 @@
 import json
 import os
 import platform
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,6 +22,7 @@ from ..experiments.published import available
 from ..experiments.sources import PUBLISHED
 from ..files.checksums import BLANK, written_sealed
 from ..files.paths import REPOSITORY, readable_path
+from ..files.progress import LINE
 from .freshness import RECORD, page_origin
 from .pages import Page
 
@@ -130,9 +132,14 @@ def write_page(executed: NotebookNode, page: Page, origin: dict[str, object]) ->
         "seal": BLANK.decode(),
     }
     for cell in executed.cells:
-        # The record below says the same.
-        if "injected-parameters" in cell.metadata.get("tags", ()):
+        tags = cell.metadata.get("tags", ())
+        if "parameters" in tags:
+            cell.source = _with_values(cell.source, page.parameters)
+        elif "injected-parameters" in tags:
+            # They stand in the cell of the parameters now.
             cell.metadata.tags.append("remove-cell")
+        if cell.cell_type == "code":
+            cell.outputs = _without_progress(cell.outputs)
     if page.parameters.get("corpus") == PUBLISHED:
         title, *rest = executed.cells[0].source.split("\n")
         executed.cells[0].source = "\n".join([f"{title}, published scores", *rest])
@@ -141,6 +148,23 @@ def write_page(executed: NotebookNode, page: Page, origin: dict[str, object]) ->
     executed.cells.append(nbformat.v4.new_markdown_cell(line, id=f"{page.notebook.stem[:2]}-record"))
     with written_sealed(page.output) as temporary:
         nbformat.write(executed, temporary)
+
+
+def _with_values(source: str, parameters: Mapping[str, object]) -> str:
+    """The cell that declares parameters, with the values that a page was run with instead of the notebook's own."""
+    for name, value in parameters.items():
+        # JSON's texts, numbers and lists are Python's.
+        line = f"{name} = {json.dumps(value, ensure_ascii=False)}".replace("\\", r"\\")
+        source = re.sub(rf"^{name} = .*?(?=  #|$)", line, source, flags=re.MULTILINE)
+    return source
+
+
+def _without_progress(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """Outputs of a cell without the lines on the progress of a run, which concern nobody who reads the page."""
+    errors = [output for output in outputs if output.output_type == "stream" and output.name == "stderr"]
+    for output in errors:
+        output.text = LINE.sub("", output.text)
+    return [output for output in outputs if output not in errors or output.text]
 
 
 def _sources(page: Page) -> str:

@@ -13,7 +13,7 @@ import pandas as pd
 from IPython.display import HTML
 
 from ..analysis.tables import datasets_of, groups_of
-from ..corpora import Corpus, datasets
+from ..corpora import Corpus, extracted_datasets
 from ..corpora.features import MODALITIES, load_features
 from ..corpora.pictures import decoded
 from ..experiments.exchange import exchange_table
@@ -124,7 +124,7 @@ def item_data(
     protocol : Protocol
         Decides about folds, seeds and labels.
     names : list of str or str, optional
-        Datasets; default: all.
+        Datasets; default: those that have features.
     budgets : sequence of int
         Those of `ITEM_BUDGETS` among them are shown, or else the first one.
     most : int
@@ -140,7 +140,7 @@ def item_data(
     budgets = [budget for budget in ITEM_BUDGETS if budget in budgets] or list(budgets[:1])
     numbers: dict[str, int] = {}
     by_dataset = {}
-    for name in datasets(corpus.name, names):
+    for name in extracted_datasets(corpus.name, names):
         features = load_features(corpus.name, name, protocol.features)
         tables = {budget: exchange_table(features, protocol, budget) for budget in budgets}
         ids = dict.fromkeys([*numbers, *next(iter(tables.values())).id])

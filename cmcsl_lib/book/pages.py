@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import nbformat
 
-from ..corpora import datasets, load
+from ..corpora import extracted_datasets, load
 from ..corpora.features import load_features
 from ..experiments.published import available
 from ..experiments.sources import PUBLISHED
@@ -65,11 +65,12 @@ def source_notebooks() -> list[Path]:
 def check_corpus(corpus: str, names: Sequence[str] | None = None) -> None:
     """Raise a `CmcslError` unless a corpus and the features of these datasets of it are on this machine.
 
-    The corpus ``published`` needs nothing: its pages say how to get what they need.
+    Without names, those datasets count that have features, one at least. The corpus ``published`` needs nothing: its
+    pages say how to get what they need.
     """
     if corpus != PUBLISHED:
         load(corpus)
-        for name in datasets(corpus, names):
+        for name in extracted_datasets(corpus, names):
             load_features(corpus, name)
 
 

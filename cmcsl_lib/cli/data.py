@@ -3,10 +3,14 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..files.errors import Absent, CmcslError, check_choice
 from ..files.escaping import print_safe, terminal_safe
 from .parsing import Commands, command
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def corpora() -> None:
@@ -25,7 +29,7 @@ def corpora() -> None:
             continue
         unlabeled = int((corpus.items.labels.str.len() == 0).sum())
         print_safe(f"{name}: {len(corpus.items)} items{f', {unlabeled} of them without a label' if unlabeled else ''}")
-        sizes = class_counts(corpus, extracted=False).groupby("dataset").samples.sum()
+        sizes = class_counts(corpus).groupby("dataset").samples.sum()
         for dataset, classes in dataset_classes.items():
             print_safe(
                 f"  {dataset:10} {kind(classes):10} {sizes[dataset]:5} items  {', '.join(map(terminal_safe, classes))}"
@@ -113,6 +117,30 @@ def label(
     print_safe(readable_path(path))
 
 
+def print_left_out(corpus: str, datasets: list[str] | None) -> None:
+    """Print on standard error which datasets a command leaves out, since they have no features, and why they may not.
+
+    Nothing is left out where datasets are named, or where none has features, nor of what is no corpus.
+    """
+    from ..corpora import extracted_datasets, known_corpora, load, smallest_classes
+    from ..corpora.dataset_classes import datasets as catalogue
+
+    if datasets or corpus not in known_corpora():
+        return
+    if left_out := [name for name in catalogue(corpus) if name not in extracted_datasets(corpus)]:
+        try:
+            sizes = f"; their smallest classes: {class_sizes(smallest_classes(load(corpus), left_out))}"
+        except Absent:
+            sizes = f": {', '.join(left_out)}"
+        print_safe(f"Left out of {corpus}, since `cmcsl extract` made no features of them{sizes}.", file=sys.stderr)
+
+
+def class_sizes(smallest: "pd.DataFrame") -> str:
+    """Datasets with their smallest classes, as `corpora.smallest_classes` gives them, for a message."""
+    sizes = zip(smallest.index, smallest["class"], smallest.samples, strict=True)
+    return ", ".join(f"{name} ({terminal_safe(label)} {size})" for name, label, size in sizes)
+
+
 def print_set_aside(reasons: Mapping[str, int], report: Path) -> None:
     """Print how many items can't be used, by reason, and where each is listed."""
     from ..files.paths import readable_path
@@ -127,7 +155,7 @@ def print_classes(corpus: str) -> None:
     from ..corpora import class_counts, load
 
     loaded = load(corpus)
-    for dataset, classes in class_counts(loaded, extracted=False).groupby("dataset", sort=False):
+    for dataset, classes in class_counts(loaded).groupby("dataset", sort=False):
         sizes = ", ".join(f"{name} {size}" for name, size in zip(classes["class"], classes.samples, strict=True))
         print(terminal_safe(f"{dataset}: {sizes}"))
     print(f"without a label: {int((loaded.items.labels.str.len() == 0).sum())}")

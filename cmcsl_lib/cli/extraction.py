@@ -1,12 +1,13 @@
 """The command `cmcsl extract`: features of a corpus, of a list of images and texts, or made elsewhere."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from ..files.errors import CmcslError, check_choice
 from ..files.escaping import print_safe
 from ..files.extras import require
-from .data import print_classes, print_set_aside
+from .data import class_sizes, print_classes, print_set_aside
 from .parsing import Commands, command, split_pairs
 
 #: Options of `extract_folder` and `extract_arrays`, by the names of their parameters.
@@ -56,15 +57,24 @@ def extract_corpus(
     **settings: Any,
 ) -> None:
     """Make the features of a corpus's datasets; `settings` are further parameters of `extraction.extract`."""
-    from ..corpora import large_enough, load, own_corpora
+    from ..corpora import load, own_corpora, smallest_classes
     from ..corpora.corpus import MIN_CLASS
     from ..extraction import extract as extract_features
     from ..files.paths import features_folder
 
-    least = min_class or (1 if corpus in own_corpora() else MIN_CLASS)
-    datasets = datasets or large_enough(load(corpus), least=least)
     if not datasets:
-        raise CmcslError(f"No dataset of {corpus} has {least} items in every class: lower the bar with --min-class.")
+        least = min_class or (1 if corpus in own_corpora() else MIN_CLASS)
+        smallest = smallest_classes(load(corpus))
+        small = smallest[smallest.samples < least]
+        datasets = smallest.index.difference(small.index, sort=False).tolist()
+        if not datasets:
+            raise CmcslError(
+                f"No dataset of {corpus} has {least} items in every class: --min-class lets smaller ones through, "
+                f"{smallest.samples.max()} for example {smallest.samples.idxmax()}."
+            )
+        if len(small):
+            told = f"Left out, since a class has fewer than {least} items (--min-class): {class_sizes(small)}."
+            print_safe(told, file=sys.stderr)
     finetuned = check_choice(finetune, ("yes", "no"), "answer to --finetune") == "yes"
     folder = to or features_folder(corpus, name)
     for path in extract_features(corpus, datasets, folder=folder, finetuned=finetuned, **settings):

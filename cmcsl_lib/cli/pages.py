@@ -9,6 +9,7 @@ from ..files.errors import CmcslError
 from ..files.escaping import print_safe
 from ..files.extras import require
 from ..files.paths import in_checkout
+from .data import print_left_out
 from .parsing import Commands, command
 
 
@@ -39,6 +40,8 @@ def notebooks(
     from ..files.paths import readable_path
 
     check_environment()
+    for name in corpus:
+        print_left_out(name, datasets)
     outcomes = []
     for outcome in run_notebooks(names, to, corpus, protocol, statistics, datasets, budgets, workers):
         print(f"{outcome.state:10} {outcome.page.name}", flush=True)
@@ -70,6 +73,7 @@ def book(
     from ..book.schedule import build
 
     check_environment()
+    print_left_out(corpus, datasets)
     print_safe(str(build(corpus, datasets, budgets, workers, pdf)))
 
 

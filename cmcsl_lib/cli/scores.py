@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..files.errors import check_choice
 from ..files.escaping import print_safe
+from .data import print_left_out
 from .parsing import Commands, command, split_pairs
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def run(
 
     for method in methods or ():
         check_choice(method, METHODS, "method")
+    print_left_out(corpus, datasets)
     scores = load_scores(
         corpus,
         changed_protocol(protocol, change),
@@ -72,6 +74,7 @@ def study(
     if what in SIMULATIONS:
         print_safe(readable_path(make_simulation(what, to, workers)))
         return
+    print_left_out(corpus, datasets)
     scores = load_study(
         what,
         corpus,
@@ -98,14 +101,16 @@ def table(
 ) -> None:
     """Print a table of the paper from scores that exist."""
     from ..analysis.tables import ROMAN, TABLES, csv_text, paper_table
-    from ..corpora import class_counts, load
+    from ..corpora import class_counts, known_corpora, load
     from ..experiments.published import printed_table
     from ..experiments.scores import BUDGETS
     from ..experiments.sources import PUBLISHED, source_scores
 
     if check_choice(number, ROMAN, "table") == "1":
-        numbers = printed_table(1) if source == PUBLISHED else class_counts(load(source), datasets, extracted=False)
+        numbers = printed_table(1) if source == PUBLISHED else class_counts(load(source), datasets)
     else:
+        check_choice(source, [*known_corpora(), PUBLISHED], "source")
+        print_left_out(source, datasets)
         numbers = source_scores(
             source,
             TABLES[number].experiment,
@@ -133,16 +138,21 @@ def changed_protocol(name: str, changes: Sequence[str]) -> "Protocol":
 def feasible_budgets(
     corpus: str, datasets: list[str] | None, budgets: list[int] | None, default: tuple[int, ...]
 ) -> tuple[int, ...]:
-    """The budgets of ``--budgets``, else of `default` those that a user's corpus is large enough for."""
-    from ..corpora import own_corpora
+    """The budgets of ``--budgets``, else of `default` those that a corpus is large enough for."""
     from ..experiments.protocol import drawable_budgets
+    from ..experiments.sources import PUBLISHED
 
-    if budgets or corpus not in own_corpora():
+    # The shipped datasets, whose features take a second to read, are large enough, and so are the paper's.
+    if budgets or corpus in ("openclipart", PUBLISHED):
         return tuple(budgets or default)
     feasible = drawable_budgets(corpus, datasets, default)
     if feasible != default:
-        listed = f"{feasible[0]} to {feasible[-1]}" if len(feasible) > 2 else " and ".join(map(str, feasible))
-        print(f"Budgets {listed}, as many as the smallest class of {corpus} allows.", file=sys.stderr)
+        contiguous = len(feasible) > 2 and feasible == tuple(range(feasible[0], feasible[-1] + 1))
+        listed = f"{feasible[0]} to {feasible[-1]}" if contiguous else ", ".join(map(str, feasible))
+        print(
+            f"Budget{'s' if len(feasible) > 1 else ''} {listed}, as many as the smallest class of {corpus} allows.",
+            file=sys.stderr,
+        )
     return feasible
 
 

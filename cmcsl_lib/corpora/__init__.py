@@ -12,9 +12,11 @@ from .corpus import (
     divide,
     finetuning_split,
     large_enough,
+    smallest_classes,
     subset,
 )
-from .dataset_classes import datasets, examples, kind, known_corpora, own_corpora
+from .dataset_classes import datasets, kind, known_corpora, own_corpora
+from .features import examples, extracted_datasets
 
 LOADERS = {"openclipart": openclipart.load, "mm-imdb": mm_imdb.load}
 
@@ -27,12 +29,14 @@ __all__ = [
     "datasets",
     "divide",
     "examples",
+    "extracted_datasets",
     "finetuning_split",
     "kind",
     "known_corpora",
     "large_enough",
     "load",
     "own_corpora",
+    "smallest_classes",
     "subset",
 ]
 

@@ -174,7 +174,7 @@ def subset(corpus: Corpus, dataset: str, seed: int = RANDOM_STATE, split: str = 
     return Subset(corpus.name, dataset, classes, rows[finetuning], y[finetuning], extracted[order], extracted_y)
 
 
-def class_counts(corpus: Corpus, names: Sequence[str] | str | None = None, extracted: bool = True) -> pd.DataFrame:
+def class_counts(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd.DataFrame:
     """Table I: how many items each class of each dataset has, also where a class has none.
 
     Parameters
@@ -182,25 +182,39 @@ def class_counts(corpus: Corpus, names: Sequence[str] | str | None = None, extra
     corpus : Corpus
     names : sequence of str or str, optional
         Datasets, as in `datasets`.
-    extracted : bool
-        Whether the last column is wanted, for which the corpus must be split.
 
     Returns
     -------
     DataFrame
-        One row per class: dataset, kind, class, samples (all of its items), extracted (those of the 80%).
+        One row per class: dataset, kind, class, samples.
     """
-    columns = ["dataset", "kind", "class", "samples", *["extracted"] * extracted]
-    parts = [np.ones(len(corpus.items), dtype=bool), *([~finetuning_split(corpus)] if extracted else [])]
     counts = []
     for dataset, classes in datasets(corpus.name, names).items():
-        rows, y = _with_one_class(corpus.items.labels, classes)
-        numbers = [np.bincount(y[part[rows]], minlength=len(classes)).tolist() for part in parts]
-        counts += [(dataset, kind(classes), *row) for row in zip(classes, *numbers, strict=True)]
-    return pd.DataFrame(counts, columns=columns)
+        _, y = _with_one_class(corpus.items.labels, classes)
+        samples = np.bincount(y, minlength=len(classes)).tolist()
+        counts += [(dataset, kind(classes), *row) for row in zip(classes, samples, strict=True)]
+    return pd.DataFrame(counts, columns=["dataset", "kind", "class", "samples"])
+
+
+def smallest_classes(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd.DataFrame:
+    """The smallest class of each dataset.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    names : sequence of str or str, optional
+        Datasets, as in `datasets`.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by dataset, in the order of `datasets`: kind, class, samples.
+    """
+    counts = class_counts(corpus, names)
+    return counts.loc[counts.groupby("dataset", sort=False).samples.idxmin()].set_index("dataset")
 
 
 def large_enough(corpus: Corpus, names: Sequence[str] | str | None = None, least: int = MIN_CLASS) -> list[str]:
     """Datasets whose classes all have at least `least` items, in the order of `datasets`."""
-    smallest = class_counts(corpus, names, extracted=False).groupby("dataset", sort=False).samples.min()
+    smallest = smallest_classes(corpus, names).samples
     return smallest.index[smallest >= least].tolist()

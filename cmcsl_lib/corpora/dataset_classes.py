@@ -145,22 +145,3 @@ def datasets(corpus: str, names: Iterable[str] | str | None = None) -> dict[str,
         for name in (names.split() if isinstance(names, str) else names)
     }
     return {name: classes for name, classes in known.items() if name in wanted}
-
-
-def examples(corpus: str, names: Iterable[str] | str | None = None, each: int = 1) -> list[str]:
-    """The first datasets of either kind, binary ones, then multiclass ones.
-
-    Parameters
-    ----------
-    corpus, names
-        As in `datasets`.
-    each : int
-        How many of either kind; fewer if there are not so many.
-
-    Returns
-    -------
-    list of str
-    """
-    kinds = {name: kind(classes) for name, classes in datasets(corpus, names).items()}
-    binary, multiclass = ([name for name in kinds if kinds[name] == group] for group in ("binary", "multiclass"))
-    return binary[:each] + multiclass[:each]

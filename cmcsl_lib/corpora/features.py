@@ -4,6 +4,7 @@ No network and no torch are needed to read them; `extraction` makes them.
 """
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -14,7 +15,8 @@ from ..files.checksums import read_checked
 from ..files.errors import Absent, CmcslError
 from ..files.paths import features_folder, readable_path, shipped
 from ..files.tables import read_table, reading, write_table
-from .dataset_classes import DATASETS, datasets, description
+from .corpus import RANDOM_STATE, Corpus, Subset, subset
+from .dataset_classes import DATASETS, datasets, description, kind
 from .items_file import items_path, items_seal
 
 MODALITIES = ("visual", "text")
@@ -229,6 +231,40 @@ def features_path(corpus: str, dataset: str, name: str = "default") -> Path:
     return ours if name == "default" and ours.is_file() and not path.is_file() else path
 
 
+def extracted_datasets(
+    corpus: str, names: Iterable[str] | str | None = None, extraction: str = "default"
+) -> dict[str, tuple[str, ...]]:
+    """Datasets of a corpus that experiments and pages take: those that are named, else those that have features.
+
+    Parameters
+    ----------
+    corpus : str
+        One of `known_corpora`.
+    names : iterable of str or str, optional
+        As in `datasets`; None means those that have features on this machine, or all where none has: of some
+        corpora the scores alone are there.
+    extraction : str
+        Which features, as in `features_folder`; where no dataset has those, the usual ones count.
+
+    Returns
+    -------
+    dict of str to tuple of str
+        Classes of each dataset.
+
+    Raises
+    ------
+    CmcslError
+        If the corpus or a dataset is unknown.
+    """
+    known = datasets(corpus, names)
+    if names is not None:
+        return known
+    for which in dict.fromkeys((extraction, "default")):
+        if present := {name: known[name] for name in known if features_path(corpus, name, which).is_file()}:
+            return present
+    return known
+
+
 def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled: bool = False) -> Features:
     """Features of a dataset.
 
@@ -268,3 +304,44 @@ def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled
             f"dataset now has {', '.join(classes)}: make them again with `{command}`."
         )
     return features if unlabeled else features.labeled()
+
+
+def divided(corpus: Corpus, dataset: str) -> Subset:
+    """A dataset, divided into fine-tuning items and the rest as it was for its features on this machine.
+
+    Parameters
+    ----------
+    corpus : Corpus
+    dataset : str
+
+    Returns
+    -------
+    Subset
+
+    Raises
+    ------
+    CmcslError
+        As `load_features`, or if one of the classes has no item.
+    """
+    settings = load_features(corpus.name, dataset).metadata.get("settings", {})
+    # The shipped features, and those made elsewhere, name no split: theirs is that of the whole corpus.
+    return subset(corpus, dataset, settings.get("split seed", RANDOM_STATE), settings.get("split", "corpus"))
+
+
+def examples(corpus: str, names: Iterable[str] | str | None = None, each: int = 1) -> list[str]:
+    """The first datasets of either kind, binary ones, then multiclass ones.
+
+    Parameters
+    ----------
+    corpus, names
+        As in `extracted_datasets`.
+    each : int
+        How many of either kind; fewer if there are not so many.
+
+    Returns
+    -------
+    list of str
+    """
+    kinds = {name: kind(classes) for name, classes in extracted_datasets(corpus, names).items()}
+    binary, multiclass = ([name for name in kinds if kinds[name] == group] for group in ("binary", "multiclass"))
+    return binary[:each] + multiclass[:each]

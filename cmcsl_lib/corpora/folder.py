@@ -1,9 +1,12 @@
 """A user's own images and texts: a CSV or Parquet file that lists them, and the images in its folder."""
 
 import csv
+import os
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +101,11 @@ def _read_columns(path: Path, names: list[str]) -> list[list[Any]]:
         for name in names:
             if present.count(name) != 1:
                 wrong = "has no column" if name not in present else "has more than one column"
-                raise CmcslError(
-                    f"{shown} {wrong} {name!r}: its columns are {', '.join(present[:LISTED])}"
-                    f"{', ...' if len(present) > LISTED else ''}."
-                )
+                columns = ", ".join([*present[:LISTED], *["..."] * (len(present) > LISTED)])
+                # Nobody sees a blank in a list of names.
+                blank = next((each for each in present if each != name and each.strip() == name), None)
+                but = f"but {blank!r}, with a blank" if blank else f"its columns are {columns}"
+                raise CmcslError(f"{shown} {wrong} {name!r}{',' if blank else ':'} {but}.")
         if kind == ".parquet":
             table = file.read(columns=list(dict.fromkeys(names)))
             return [table.column(name).to_pylist() for name in names]
@@ -177,9 +181,10 @@ def image_content(folder: Path, name: str) -> bytes:
     try:
         path = (folder / name).resolve()
         if not path.is_relative_to(folder):
-            raise CmcslError("image outside the folder")
+            inside = Path(os.path.normpath(folder / name)).is_relative_to(folder)
+            raise CmcslError("image behind a link out of the folder" if inside else "image outside the folder")
         if not path.is_file():
-            raise CmcslError("no image")
+            raise CmcslError(_absence(folder, name))
         if path.stat().st_size > LARGEST_IMAGE:
             raise CmcslError("image too large")
         return path.read_bytes()
@@ -188,3 +193,33 @@ def image_content(folder: Path, name: str) -> bytes:
     except (OSError, ValueError):
         # Such as a null byte in the name, or a file that may not be read.
         raise CmcslError("image can't be read") from None
+
+
+def _absence(folder: Path, name: str) -> str:
+    """Why there is no image of this name: what a file is called that was probably meant."""
+    if "\\" in name and (folder / name.replace("\\", "/")).is_file():
+        return "no image: its path has back-slashes, where slashes are needed"
+    parent = folder
+    for part in Path(name).parts:
+        if not parent.is_dir():
+            break
+        if not (parent / part).exists():
+            composed, small = _names(parent, parent.stat().st_mtime_ns)
+            if unicodedata.normalize("NFC", part) in composed:
+                return "no image: a file of this name has its accents encoded otherwise (Unicode NFC or NFD)"
+            if _in_small_letters(part) in small:
+                return "no image: a file of this name has other capital and small letters"
+            break
+        parent /= part
+    return "no image"
+
+
+@lru_cache(maxsize=8)
+def _names(folder: Path, _changed: int) -> tuple[frozenset[str], frozenset[str]]:
+    """Names in a folder with composed accents, and in small letters as well; listed again when the folder changes."""
+    names = [path.name for path in folder.iterdir()]
+    return frozenset(unicodedata.normalize("NFC", name) for name in names), frozenset(map(_in_small_letters, names))
+
+
+def _in_small_letters(name: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", name).casefold())

@@ -17,6 +17,12 @@ from .items_file import items_path, items_seal, read_items, write_items, write_r
 SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 #: Words that name something else where a corpus can be named, or are no file names on Windows.
 RESERVED = {*DATASETS, "published", "published-scores", "folder", "arrays", "con", "prn", "aux", "nul"}
+#: Numbers, dates and words that YAML or papermill's -p turn into something else than a text.
+NO_TEXT = re.compile(
+    r"[0-9][0-9_]*(e-?[0-9_]+)?|0[box][0-9a-f_]+|[0-9]{4}-[0-9]{2}-[0-9]{2}|"
+    r"true|false|yes|no|on|off|null|none|nan|inf|infinity",
+    re.IGNORECASE,
+)
 COMMAND = "cmcsl extract folder"
 
 
@@ -26,7 +32,8 @@ def check_name(name: str, kind: str = "corpus") -> None:
     Parameters
     ----------
     name : str
-        1 to 64 letters, digits, hyphens and underscores, a letter or digit first, and not taken.
+        1 to 64 letters, digits, hyphens and underscores, a letter or digit first, not taken, and a text in YAML:
+        notebooks get it as a parameter.
     kind : {"corpus", "dataset"}
 
     Raises
@@ -37,6 +44,11 @@ def check_name(name: str, kind: str = "corpus") -> None:
         raise CmcslError(
             f"The name {name!r} can't be that of a {kind}: it must have 1 to 64 letters (A to Z, a to z), "
             "digits, hyphens and underscores, a letter or digit first."
+        )
+    if NO_TEXT.fullmatch(name):
+        raise CmcslError(
+            f"The name {name!r} can't be that of a {kind}: YAML, in which notebooks get their parameters, reads it as "
+            f"a number, a date or a truth value; {kind}-{name} would be a text."
         )
     if name.lower() in RESERVED:
         raise CmcslError(f"The name {name!r} is taken: choose another one for your {kind}.")

@@ -7,8 +7,7 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from ..corpora import creators
-from ..corpora.dataset_classes import datasets
+from ..corpora import creators, extracted_datasets
 from ..corpora.features import Features, load_features
 from .protocol import PROTOCOLS
 
@@ -21,7 +20,7 @@ def creators_alone(corpus: str, names: list[str] | str | None = None) -> pd.Seri
     corpus : str
         Name of the corpus.
     names : list of str or str, optional
-        Datasets; default: all.
+        Datasets; default: those that have features.
 
     Returns
     -------
@@ -34,7 +33,7 @@ def creators_alone(corpus: str, names: list[str] | str | None = None) -> pd.Seri
         If the creators of the items are not known.
     """
     return pd.Series(
-        {name: _creators_alone(load_features(corpus, name)) for name in datasets(corpus, names)},
+        {name: _creators_alone(load_features(corpus, name)) for name in extracted_datasets(corpus, names)},
         name="balanced_accuracy",
     ).rename_axis("dataset")
 

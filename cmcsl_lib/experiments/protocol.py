@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..corpora import RANDOM_STATE, creators, datasets
+from ..corpora import RANDOM_STATE, creators, extracted_datasets
 from ..corpora.features import Features, load_features
 from ..files.errors import Absent, CmcslError, check_choice
 from ..method.labeling import labeling
@@ -277,7 +277,7 @@ def drawable_budgets(
     corpus : str
         Name of the corpus.
     names : sequence of str or str, optional
-        Datasets; default: all.
+        Datasets; default: those that have features.
     budgets : sequence of int
         Seeds per class that are wanted.
 
@@ -287,7 +287,7 @@ def drawable_budgets(
         At least one.
     """
     try:
-        sizes = [np.bincount(load_features(corpus, name).y).min() for name in datasets(corpus, names)]
+        sizes = [np.bincount(load_features(corpus, name).y).min() for name in extracted_datasets(corpus, names)]
     except Absent:
         return tuple(budgets)
     # Halves are stratified: a class is divided evenly.

@@ -21,8 +21,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from ..corpora.dataset_classes import datasets as catalogue
-from ..corpora.features import Features, features_path, load_features
+from ..corpora.features import Features, extracted_datasets, features_path, load_features
 from ..files.checksums import file_sha256
 from ..files.errors import Absent, CmcslError, check_choice, check_positive
 from ..files.extras import require
@@ -451,7 +450,7 @@ def load_scores(
     number : int or str
         The experiment, 1 to 3.
     datasets : list of str or str, optional
-        Default: all of the corpus.
+        Default: those of the corpus that have features.
     classifiers : tuple of {"GNB", "LR", "CART"}, optional
         Default: the experiment's own.
     budgets : tuple of int
@@ -481,7 +480,7 @@ def load_scores(
     return scores_of(
         [
             Job(corpus, dataset, protocol, int(number), classifiers, tuple(budgets))
-            for dataset in catalogue(corpus, datasets)
+            for dataset in extracted_datasets(corpus, datasets, protocol.features)
         ],
         compute,
         workers,

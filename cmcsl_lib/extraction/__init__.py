@@ -127,7 +127,7 @@ def extract(
         for name, path in paths.items()
         if not _is_current(path, settings, wanted[name], items)
     ]
-    if finetuned and (bare := [each.dataset for each in subsets if not len(each.finetuning_rows)]):
+    if finetuned and (bare := [each.dataset for each in subsets if len(np.unique(each.finetuning_y)) < 2]):
         tell(
             f"Too few labelled items to fine-tune ResNet-18 for {', '.join(bare)}: its weights stay those that it "
             f"starts from, {visual.start}."

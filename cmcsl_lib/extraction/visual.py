@@ -183,7 +183,8 @@ class VisualEncoder:
         """
         weights, pooled_loss = self.start
         resnet = network(len(subset.classes), weights, self.settings.seed)
-        trainable = self.settings.training.epochs and len(subset.finetuning_y)
+        # One class alone teaches nothing, and its weight would be 0.
+        trainable = self.settings.training.epochs and len(np.unique(subset.finetuning_y)) > 1
         losses = self.finetune(resnet, subset) if trainable else []
         pooled = self.settings.start == "pooled"
         description = {

@@ -1,7 +1,7 @@
 """Names and texts of others, written so that nothing takes them for formulas, markup, mathematics or commands."""
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,9 +29,9 @@ def terminal_safe(text: str) -> str:
     return "".join(each if each.isprintable() else each.encode("unicode_escape").decode() for each in text)
 
 
-def print_safe(text: str, end: str = "\n") -> None:
-    """Print a text of one or more lines, each of them `terminal_safe`."""
-    print("\n".join(map(terminal_safe, text.split("\n"))), end=end)
+def print_safe(text: str, end: str = "\n", file: TextIO | None = None) -> None:
+    """Print a text of one or more lines, each of them `terminal_safe`, on standard output unless a file is named."""
+    print("\n".join(map(terminal_safe, text.split("\n"))), end=end, file=file)
 
 
 def markdown_safe(text: str) -> str:

@@ -1,5 +1,6 @@
 """Progress of long work, on standard error: a bar on a terminal, else plain lines that a log can hold."""
 
+import re
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -7,6 +8,8 @@ from contextlib import contextmanager
 
 #: Seconds between two lines where there is no terminal.
 LINE_EVERY = 60
+#: What such lines look like; pages of a book are rid of them.
+LINE = re.compile(r"^.+: \d+ of \d+ .+\n?", re.MULTILINE)
 
 
 def tell(message: str) -> None:

@@ -6,8 +6,7 @@ import pandas as pd
 import pyarrow as pa
 from joblib import Parallel, delayed
 
-from ..corpora.dataset_classes import datasets as catalogue
-from ..corpora.features import Features
+from ..corpora.features import Features, extracted_datasets
 from ..experiments.protocol import Fold, Protocol, check_budgets
 from ..experiments.runs import Job, backend, scores_of
 from ..files.errors import Absent, check_choice, check_positive
@@ -100,7 +99,7 @@ def load_study(
     protocol : Protocol
         Decides folds, seeds, preprocessing and class weights.
     datasets : list of str or str, optional
-        Default: all of the corpus.
+        Default: those of the corpus that have features.
     budgets : tuple of int, optional
         Seeds per class; default: the study's own.
     compute : bool
@@ -123,7 +122,8 @@ def load_study(
     study = STUDIES[check_choice(name, STUDIES, "study")]
     budgets = study.budgets if budgets is None else tuple(budgets)
     jobs: list[Job] = [
-        StudyJob(corpus, dataset, protocol, name, (CLASSIFIER,), budgets) for dataset in catalogue(corpus, datasets)
+        StudyJob(corpus, dataset, protocol, name, (CLASSIFIER,), budgets)
+        for dataset in extracted_datasets(corpus, datasets, protocol.features)
     ]
     return scores_of(jobs, compute, workers, scheduler)
 

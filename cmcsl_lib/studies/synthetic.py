@@ -27,9 +27,9 @@ from ..method import naive_bayes
 
 #: Columns of each modality, those of the real features.
 WIDTHS = {"visual": 512, "text": 384}
-#: Effective dimensions of visual and text. The first are about those of the embedded corpus
+#: Effective dimensions of visual and text. "measured" are about those of openclipart's features
 #: (`placement.effective_dimension`); "equal" is their geometric mean in both modalities.
-GEOMETRIES = {"openclipart": (18, 90), "equal": (40, 40), "swapped": (90, 18)}
+GEOMETRIES = {"measured": (18, 90), "equal": (40, 40), "swapped": (90, 18)}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Setting:
     ----------
     classes : int
         k, of equal size; at most as many as the smaller dimension.
-    geometry : {"openclipart", "equal", "swapped"}
+    geometry : {"measured", "equal", "swapped"}
         Key of `GEOMETRIES`.
     dependence : float
         rho, in [0, 1].
@@ -51,7 +51,7 @@ class Setting:
     """
 
     classes: int
-    geometry: str = "openclipart"
+    geometry: str = "measured"
     dependence: float = 0.4
     rows: int = 100
     repetitions: int = 30

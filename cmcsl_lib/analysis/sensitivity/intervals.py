@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ...corpora import Corpus, datasets, subset
-from ...corpora.features import MODALITIES
+from ...corpora import Corpus, extracted_datasets
+from ...corpora.features import MODALITIES, divided
 from ...experiments.protocol import RANDOM_STATE
 from ..effects import gains
 from ..statistics import ALPHA
@@ -33,7 +33,7 @@ def shared_items(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd
     corpus : Corpus
         With its extracted items.
     names : sequence of str or str, optional
-        Datasets; default: all.
+        Datasets; default: those that have features.
 
     Returns
     -------
@@ -41,8 +41,8 @@ def shared_items(corpus: Corpus, names: Sequence[str] | str | None = None) -> pd
         Symmetric, diagonal 1, positive semidefinite.
     """
     everything = np.arange(len(corpus.items))
-    names = list(datasets(corpus.name, names))
-    subsets = [subset(corpus, name) for name in names]
+    names = list(extracted_datasets(corpus.name, names))
+    subsets = [divided(corpus, name) for name in names]
     member = np.array([np.isin(everything, each.rows[each.y >= 0]) for each in subsets], dtype=float)
     common = member @ member.T
     root = np.sqrt(np.diag(common))
@@ -209,7 +209,9 @@ def likeness(
     for low, high in pairwise([-1, *bounds, 1]):
         inside = (R[first, second] > low) & (R[first, second] <= high)
         if inside.any():
-            ratios = squares[:, inside].mean(axis=1) / squares.mean(axis=1)
+            # NaN where all datasets gain the same.
+            with np.errstate(invalid="ignore"):
+                ratios = squares[:, inside].mean(axis=1) / squares.mean(axis=1)
             expected = np.quantile(ratios[2:], [0.5, 0.95])
             rows.append((f"{max(low, 0):g} to {high:g}", inside.sum(), *expected, *ratios[:2]))
     return pd.DataFrame(rows, columns=["shared", "pairs", "expected", "limit", *MODALITIES])

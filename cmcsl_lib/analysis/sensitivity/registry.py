@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import pandas as pd
 
-from ...corpora import load
+from ...corpora import RANDOM_STATE, extracted_datasets, load
+from ...corpora.dataset_classes import datasets as catalogue
+from ...corpora.features import load_features
 from ...experiments.protocol import PROTOCOLS, Protocol, protocol
 from ...experiments.runs import load_scores
 from ...experiments.scores import BUDGETS
@@ -27,7 +30,7 @@ class Change:
     same_folds : bool
         Whether training and test rows are those of ``strict``, so that scores pair up fold by fold.
     extraction : str
-        Options of `cmcsl extract` that make its features, empty where it takes the shipped ones.
+        The option of `cmcsl extract` that its features differ in from those of ``strict``, empty if they are the same.
     """
 
     protocol: Protocol
@@ -45,9 +48,7 @@ CHANGES = (
     Change(STRICT.changed(folds="creators apart"), False),
     Change(STRICT.changed(distances="scaled by width"), True),
     *(
-        Change(
-            STRICT.changed(features=f"{what} {seed}"), same_folds, f"--start pooled --precision single {option} {seed}"
-        )
+        Change(STRICT.changed(features=f"{what} {seed}"), same_folds, f"{option} {seed}")
         for what, option, same_folds in (("training seed", "--seed", True), ("split seed", "--split-seed", False))
         for seed in (1411, 1412)
     ),
@@ -84,7 +85,7 @@ def load_changes(
     reference : {"strict", "paper"}
         Protocol that the others are compared with.
     datasets : list of str or str, optional
-        Names; default: all of the corpus.
+        Names; default: those of the corpus that have features.
     budgets : sequence of int
         Seeds per class.
 
@@ -98,7 +99,9 @@ def load_changes(
     CmcslError
         If a name is unknown, or there are no features.
     """
-    load_experiment_3 = partial(load_scores, corpus, number=3, datasets=datasets, budgets=tuple(budgets))
+    # Of some changes fewer datasets may have features: those are compared that the reference has.
+    names = list(extracted_datasets(corpus)) if datasets is None else datasets
+    load_experiment_3 = partial(load_scores, corpus, number=3, datasets=names, budgets=tuple(budgets))
     tables = [load_experiment_3(protocol=protocol(reference))]
     for change in CHANGES:
         if change.protocol.name != reference:
@@ -131,14 +134,34 @@ def missing_changes(scores: pd.DataFrame) -> pd.DataFrame:
             elif change.protocol.folds == "creators apart" and "creator" not in corpus.items:
                 rows.append((corpus.name, label, "no creators", ""))
             else:
-                rows.append((corpus.name, label, "not computed", _commands(change, corpus.name)))
+                rows.append((corpus.name, label, "not computed", _commands(change, scores)))
     return pd.DataFrame(rows, columns=["corpus", "change", "reason", "commands"])
 
 
-def _commands(change: Change, corpus: str) -> str:
+def _commands(change: Change, scores: pd.DataFrame) -> str:
+    """What computes a change of scores: the features first, where these are others."""
+    corpus, present = scores.corpus.iloc[0], list(scores.dataset.unique())
+    every = set(present) == set(catalogue(corpus))
     name = change_label(change.protocol.name)
-    option = f"--protocol {name}" if name in PROTOCOLS else f'--change "{name}"'
-    run = f"cmcsl run 3 --corpus {corpus} {option}"
+    run = ["cmcsl run 3 --corpus", corpus, *([] if every else ["--datasets", *present])]
+    run.append(f"--protocol {name}" if name in PROTOCOLS else f'--change "{name}"')
     if not change.extraction:
-        return run
-    return f'cmcsl extract {corpus} --name "{change.protocol.features}" {change.extraction} && {run}'
+        return " ".join(run)
+    settings = load_features(corpus, present[0]).metadata.get("settings", {})
+    extract = ["cmcsl extract", corpus, *([] if every else present), f'--name "{change.protocol.features}"']
+    return " ".join([*extract, *_other_options(change, settings), change.extraction, "&&", *run])
+
+
+def _other_options(change: Change, settings: dict[str, Any]) -> list[str]:
+    """Options of `cmcsl extract` that repeat how features were made, but for the one that the change is of."""
+    # Features that name no precision were made before there was a choice; mixed precision names its type as well.
+    precision = settings.get("precision", "single").split()[0]
+    options = [f"--start {settings.get('start', 'auto')}", f"--precision {precision}"]
+    if settings.get("images", "").endswith("swapped"):
+        options.append("--orientation swapped")
+    if settings.get("fine-tuning") == "none":
+        options.append("--finetune no")
+    for option, key in (("--seed", "seed"), ("--split-seed", "split seed")):
+        if settings.get(key, RANDOM_STATE) != RANDOM_STATE and not change.extraction.startswith(f"{option} "):
+            options.append(f"{option} {settings[key]}")
+    return options
