@@ -10,10 +10,9 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from joblib import Parallel, delayed
+from one_kernel import one_kernel
 from own_corpora import CORPORA, HOSTILE, made_up, make_features, make_folder
 
-from cmcsl_lib.book import execution
 from cmcsl_lib.book.pages import Page, source_notebooks
 from cmcsl_lib.book.site import CARRIED
 from cmcsl_lib.cli import main
@@ -207,29 +206,29 @@ DIFFERENT = ("01_data", "03_algorithm", "06_experiment_3", "12_your_own_data")
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", CORPORA)
 def test_notebooks_run_on_users_corpora(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(execution, "FAILED", tmp_path / "failed")
     monkeypatch.delenv("CMCSL_PUBLISHED_SCORES", raising=False)
     corpus = CORPORA[kind](tmp_path / "made")
     for number, classifiers in CLASSIFIERS_OF_EXPERIMENTS.items():
         load_scores(corpus, PROTOCOLS["strict"], number, classifiers=classifiers, budgets=drawable_budgets(corpus))
     # The names of this corpus are hostile, so that every notebook meets them.
     paths = [path for path in source_notebooks() if corpus == "many" or path.stem in DIFFERENT]
-    pages = [Page(path, tmp_path / "out" / path.name, {"corpus": corpus}) for path in paths]
-    failures = Parallel(n_jobs=2, prefer="threads")(delayed(execution.execute)(page) for page in pages)
-    assert not [failure.get_msg() for failure in failures if failure]
+    pages = [Page(path, tmp_path / path.name, {"corpus": corpus}) for path in paths]
+    pages = [page for page in pages if not page.absence]
+    with one_kernel() as kernel:
+        for page in pages:
+            kernel.execute(page)
     for page in pages:
-        cells = nbformat.read(page.output, as_version=4).cells
+        name, cells = page.notebook.stem, nbformat.read(page.output, as_version=4).cells
         outputs = [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]
         shown = " ".join(str(output.get("data", output.get("text", ""))) for output in outputs)
         assert_no_words_of_another_corpus(cells)
-        assert not [output for output in outputs if output.get("name") == "stderr"], page.name
-        assert outputs or page.absence, page.name
-        assert "nan to" not in shown, page.name
+        assert not [output for output in outputs if output.get("name") == "stderr"], name
+        assert outputs and "nan to" not in shown, name
         assert_names_are_escaped([output.get("data", {}) for output in outputs])
-        if page.name.startswith("06"):
+        if name.startswith("06"):
             groups = {"many": ["multiclass"]}.get(corpus, ["binary"])
             assert [group for group in ("binary", "multiclass") if f"**{group} datasets**" in shown] == groups
-        if page.name.startswith("08"):
+        if name.startswith("08"):
             assert "too few datasets" in shown
 
 

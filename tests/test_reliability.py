@@ -20,7 +20,6 @@ from cmcsl_lib.files.checksums import Damaged, check_seal, read_checked
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import REPOSITORY, STALE, locked, shipped, written_whole
 
-
 #: Kinds of input with odd values.
 ODD = ["list in CSV", "list in Parquet", "arrays", "picture", "film", "command line"]
 
