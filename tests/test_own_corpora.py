@@ -1,6 +1,7 @@
 """Corpora that users bring: lists of images and texts with every kind of broken row, and arrays of features."""
 
 import csv
+import time
 import tracemalloc
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
@@ -658,6 +659,7 @@ def test_by_default_those_datasets_are_taken_that_have_features(tmp_path, capsys
         "BC (c 2).\n"
         "Budgets 1 to 4, as many as the smallest class of part allows.\n"
     )
+    capsys.readouterr()
     for words in (["run", "3", "--corpus", "part"], ["table", "5", "--source", "part"]):
         assert main(words) == 0
         output = capsys.readouterr()
@@ -794,3 +796,17 @@ def test_a_constant_added_to_ready_made_features_changes_no_label(tmp_path):
         read_arrays(name, tmp_path / f"{name}.npz")
         labels.append(pseudo_labels(load_features(name, name, unlabeled=True), preprocessing="STD").label)
     assert labels[0].tolist() == labels[1].tolist()
+
+
+def test_a_list_of_hundreds_of_thousands_of_columns_is_refused_at_once(tmp_path):
+    """It took a minute and 1.7 GB."""
+    path = write_list(tmp_path / "wide.csv", [["1"] * 200_000] * 20, [f"c{number}" for number in range(200_000)])
+    begin = time.perf_counter()
+    with pytest.raises(CmcslError, match="has 200,000 columns, more than 10,000"):
+        folder.read_folder("mine", path)
+    assert time.perf_counter() - begin < 5, "a machine that is busy takes one"
+
+
+def test_reading_items_is_told_in_a_log(tmp_path, capsys):
+    make_folder(tmp_path, "pets", ["cat", "dog", ""])
+    assert capsys.readouterr().err == "Reading items: 3 of 3 items\n"
