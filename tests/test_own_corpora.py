@@ -28,7 +28,7 @@ from cmcsl_lib.corpora import arrays as ready_made
 from cmcsl_lib.corpora import cells, folder, user_corpora
 from cmcsl_lib.corpora.arrays import read_arrays
 from cmcsl_lib.corpora.dataset_classes import description_path, write_description
-from cmcsl_lib.corpora.features import load_features
+from cmcsl_lib.corpora.features import examples, extracted_datasets, load_features
 from cmcsl_lib.corpora.items_file import report_path
 from cmcsl_lib.corpora.pseudo_labels import pseudo_labels, with_finetuning_items
 from cmcsl_lib.experiments.protocol import PROTOCOLS, drawable_budgets
@@ -648,11 +648,11 @@ def test_by_default_those_datasets_are_taken_that_have_features(tmp_path, capsys
     classes = {"AB": ("a", "b"), "AC": ("a", "c"), "BC": ("b", "c")}
     make_folder(tmp_path, "part", [*"ab" * 8, *"c" * 2], classes=classes)
     make_features("part")
-    assert list(corpora.extracted_datasets("part")) == list(classes)
+    assert list(extracted_datasets("part")) == list(classes)
     (features_folder("part") / "AC.parquet").unlink()
     (features_folder("part") / "BC.parquet").rename(tmp_path / "BC.parquet")
-    assert list(corpora.extracted_datasets("part")) == corpora.examples("part") == ["AB"]
-    assert list(corpora.extracted_datasets("part", "AC BC")) == ["AC", "BC"], "those that are named are not changed"
+    assert list(extracted_datasets("part")) == examples("part") == ["AB"]
+    assert list(extracted_datasets("part", "AC BC")) == ["AC", "BC"], "those that are named are not changed"
     assert list(sensitivity.shared_items(corpora.load("part"))) == ["AB"]
     left_out = (
         "Left out of part, since `cmcsl extract` made no features of them; their smallest classes: AC (c 2), "
@@ -668,11 +668,11 @@ def test_by_default_those_datasets_are_taken_that_have_features(tmp_path, capsys
     with pytest.raises(CmcslError, match="make it with `cmcsl extract part BC`"):
         pages.check_corpus("part", ["BC"])
     (features_folder("part") / "AB.parquet").unlink()
-    assert list(corpora.extracted_datasets("part")) == list(classes), "their scores may be there"
+    assert list(extracted_datasets("part")) == list(classes), "their scores may be there"
     # Features by another name, where there are none by the usual one.
     features_folder("part", "other").mkdir()
     (tmp_path / "BC.parquet").rename(features_folder("part", "other") / "BC.parquet")
-    assert list(corpora.extracted_datasets("part", extraction="other")) == ["BC"]
+    assert list(extracted_datasets("part", extraction="other")) == ["BC"]
     assert main(["run", "3", "--corpus", "part"]) == 2
     assert "make it with `cmcsl extract part AB`" in capsys.readouterr().err
 
