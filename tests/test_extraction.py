@@ -20,13 +20,14 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 import pytest
+from own_corpora import make_features, make_folder
 from PIL import Image
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.naive_bayes import GaussianNB
 
 from cmcsl_lib import cli, extraction
 from cmcsl_lib.corpora import Corpus, Subset, load, subset
-from cmcsl_lib.corpora.features import read_features
+from cmcsl_lib.corpora.features import features_path, items_sha256, read_features, write_features
 from cmcsl_lib.experiments.protocol import PROTOCOLS, splits
 from cmcsl_lib.extraction import checkpoints, texts, training, visual, weights
 from cmcsl_lib.extraction import images as images_module
@@ -432,6 +433,20 @@ def test_rows_at_another_place_are_not_taken_for_each_other(torch, tiny):
     content = images.path.read_bytes()
     images.path.write_bytes(content[len(content) // 2 :] + content[: len(content) // 2])
     np.testing.assert_array_equal([images.image(row) for row in range(2)], expected)
+
+
+@pytest.mark.parametrize("umask", [0o027, 0o002])
+def test_decoded_images_are_for_those_whom_the_umask_lets_read_and_are_written_through_a_link(torch, tiny, umask):
+    images = extraction.Images(tiny, geometry(), "")
+    elsewhere = images.path.with_name("elsewhere.rows")
+    images.path.symlink_to(elsewhere)
+    before = os.umask(umask)
+    try:
+        expected = images.image(0)
+    finally:
+        os.umask(before)
+    assert images.path.is_symlink() and elsewhere.stat().st_mode & 0o777 == 0o666 & ~umask
+    np.testing.assert_array_equal(images.image(0), expected)
 
 
 def test_images_of_another_content_replace_the_old_ones(torch, tiny):
@@ -840,3 +855,26 @@ def test_shipped_visual_features_can_be_made_again_with_about_the_same_accuracy(
     np.testing.assert_array_equal(again.ids, features.ids)
     assert again.visual.shape == features.visual.shape
     assert abs(accuracy(again.visual, again.y) - accuracy(features.visual, features.y)) < TOLERANCE
+
+
+def test_features_of_the_same_items_in_another_file_are_stamped_anew(tmp_path, capsys):
+    """The same list, read in once more, makes a file of other bytes: its content decides whether features are right."""
+    make_folder(tmp_path, "pets", ["cat", "dog", ""] * 3)
+    make_features("pets")
+    path, current = features_path("pets", "pets"), items_sha256("pets")
+    features = read_features(path)
+    write_features(dataclasses.replace(features, items_sha256="0" * 64), path)
+    assert extraction._is_current(path, features.metadata["settings"], features.classes, current)
+    assert read_features(path).items_sha256 == current
+    np.testing.assert_array_equal(read_features(path).visual, features.visual)
+    # Features of these items are left as they are, and of other settings they are not taken.
+    written = path.stat().st_mtime_ns
+    assert extraction._is_current(path, features.metadata["settings"], features.classes, current)
+    assert path.stat().st_mtime_ns == written
+    assert not extraction._is_current(path, {"start": "imagenet"}, features.classes, current)
+    assert "other settings: start" in capsys.readouterr().err
+    # The corpus was replaced since its items were read: their stamp is not put on features.
+    write_features(dataclasses.replace(features, items_sha256="0" * 64), path)
+    with pytest.raises(CmcslError, match="belong to other items"):
+        extraction._is_current(path, features.metadata["settings"], features.classes, "1" * 64)
+    assert read_features(path).items_sha256 == "0" * 64

@@ -7,6 +7,8 @@ import json
 import re
 import shutil
 import struct
+import subprocess
+import sys
 import tarfile
 import threading
 import time
@@ -14,8 +16,10 @@ import tracemalloc
 import zipfile
 import zlib
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -32,6 +36,7 @@ from cmcsl_lib.corpora.items_file import items_path, report_path
 from cmcsl_lib.corpora.pictures import decoded
 from cmcsl_lib.experiments.published import beside_table_1
 from cmcsl_lib.files.errors import Absent, CmcslError
+from cmcsl_lib.files.paths import REPOSITORY
 
 
 def poster(mode="RGB", kind="JPEG", size=(12, 18), **options):
@@ -158,7 +163,8 @@ def test_names_that_leave_the_folder_links_and_devices_are_passed_over(tmp_path)
     )
     assert mm_imdb.fetch(hostile_archive) == {"no poster": 2}
     written = {path.relative_to(tmp_path).as_posix() for path in tmp_path.rglob("*") if path.is_file()}
-    assert written == {"hostile.tar", "home/corpora/mm-imdb/items.arrow", "home/corpora/mm-imdb/set-aside.csv"}
+    corpus = {f"home/corpora/mm-imdb/{name}" for name in ("items.arrow", "set-aside.csv", ".lock")}
+    assert written == {"hostile.tar", *corpus}
 
 
 #: Where the header of a file with holes says that their list goes on in the next block.
@@ -361,7 +367,56 @@ def test_a_damaged_archive_leaves_what_was_there(tmp_path):
         with pytest.raises(CmcslError, match="damaged or is no tar archive"):
             mm_imdb.fetch(broken)
         assert items_path(mm_imdb.NAME).read_bytes() == before
-    assert {path.name for path in items_path(mm_imdb.NAME).parent.iterdir()} == {"items.arrow", "set-aside.csv"}
+    names = {path.name for path in items_path(mm_imdb.NAME).parent.iterdir()}
+    assert names - {".lock"} == {"items.arrow", "set-aside.csv"}
+
+
+def test_two_fetches_at_once_never_mix_films_with_the_report_of_others(tmp_path, monkeypatch):
+    archives = []
+    for name in ("1", "2"):
+        files = {f"{name}.jpeg": poster(), f"{name}.json": description(), f"{name}0.json": description()}
+        archives.append(tar(tmp_path / f"{name}.tar", files))
+    write_report, second = mm_imdb.write_report, []
+
+    def while_another_comes(name, set_aside):
+        if not second:
+            second.append(pool.submit(mm_imdb.fetch, archives[1]))
+            with pytest.raises(TimeoutError):
+                second[0].result(timeout=0.5)
+            assert mm_imdb.load().items.id.tolist() == ["1"]
+        write_report(name, set_aside)
+
+    monkeypatch.setattr(mm_imdb, "write_report", while_another_comes)
+    with ThreadPoolExecutor() as pool:
+        mm_imdb.fetch(archives[0])
+        second[0].result()
+    assert mm_imdb.load().items.id.tolist() == ["2"]
+    assert report_path(mm_imdb.NAME).read_text(encoding="utf-8").splitlines()[1:] == ["20,no poster"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="Linux tells how much memory a process used")
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "I;16"])
+def test_an_image_of_fifty_million_pixels_takes_little_more_memory_than_its_pixels(tmp_path, mode):
+    """Pillow keeps four bytes of a pixel; one of 50 million took up to 930 MB."""
+    side = 7000
+    path, small = tmp_path / "large.png", tmp_path / "small.png"
+    Image.new(mode, (side, side), 3000 if mode == "I;16" else (5, 200, 3, 99)[: len(mode)]).save(path)
+    small.write_bytes(poster(kind="PNG"))
+    script = (
+        "import pathlib, re, sys\n"
+        "from cmcsl_lib.corpora.pictures import decoded\n"
+        "status = pathlib.Path('/proc/self/status')\n"
+        "def most(): return 1024 * int(re.search('VmHWM:\\s*([0-9]+)', status.read_text())[1])\n"
+        "small, large = (pathlib.Path(name).read_bytes() for name in sys.argv[1:])\n"
+        "decoded(small)\n"
+        "before = most()\n"
+        "decoded(large)\n"
+        "print(most() - before)\n"
+    )
+    words = [sys.executable, "-c", script, str(small), str(path)]
+    used = int(subprocess.run(words, check=True, capture_output=True, text=True, cwd=REPOSITORY).stdout)
+    # The file's pixels and the result's, and a tenth for what is converted at a time.
+    assert 4 * side**2 < used < 2.2 * 4 * side**2
 
 
 def test_a_source_without_films_is_refused(tmp_path):

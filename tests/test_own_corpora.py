@@ -1,6 +1,7 @@
 """Corpora that users bring: lists of images and texts with every kind of broken row, and arrays of features."""
 
 import csv
+import time
 import tracemalloc
 import unicodedata
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +28,7 @@ from cmcsl_lib.corpora import arrays as ready_made
 from cmcsl_lib.corpora import cells, folder, user_corpora
 from cmcsl_lib.corpora.arrays import read_arrays
 from cmcsl_lib.corpora.dataset_classes import description_path, write_description
-from cmcsl_lib.corpora.features import load_features
+from cmcsl_lib.corpora.features import examples, extracted_datasets, load_features
 from cmcsl_lib.corpora.items_file import report_path
 from cmcsl_lib.corpora.pseudo_labels import pseudo_labels, with_finetuning_items
 from cmcsl_lib.experiments.protocol import PROTOCOLS, drawable_budgets
@@ -647,17 +648,18 @@ def test_by_default_those_datasets_are_taken_that_have_features(tmp_path, capsys
     classes = {"AB": ("a", "b"), "AC": ("a", "c"), "BC": ("b", "c")}
     make_folder(tmp_path, "part", [*"ab" * 8, *"c" * 2], classes=classes)
     make_features("part")
-    assert list(corpora.extracted_datasets("part")) == list(classes)
+    assert list(extracted_datasets("part")) == list(classes)
     (features_folder("part") / "AC.parquet").unlink()
     (features_folder("part") / "BC.parquet").rename(tmp_path / "BC.parquet")
-    assert list(corpora.extracted_datasets("part")) == corpora.examples("part") == ["AB"]
-    assert list(corpora.extracted_datasets("part", "AC BC")) == ["AC", "BC"], "those that are named are not changed"
+    assert list(extracted_datasets("part")) == examples("part") == ["AB"]
+    assert list(extracted_datasets("part", "AC BC")) == ["AC", "BC"], "those that are named are not changed"
     assert list(sensitivity.shared_items(corpora.load("part"))) == ["AB"]
     left_out = (
         "Left out of part, since `cmcsl extract` made no features of them; their smallest classes: AC (c 2), "
         "BC (c 2).\n"
         "Budgets 1 to 4, as many as the smallest class of part allows.\n"
     )
+    capsys.readouterr()
     for words in (["run", "3", "--corpus", "part"], ["table", "5", "--source", "part"]):
         assert main(words) == 0
         output = capsys.readouterr()
@@ -666,11 +668,11 @@ def test_by_default_those_datasets_are_taken_that_have_features(tmp_path, capsys
     with pytest.raises(CmcslError, match="make it with `cmcsl extract part BC`"):
         pages.check_corpus("part", ["BC"])
     (features_folder("part") / "AB.parquet").unlink()
-    assert list(corpora.extracted_datasets("part")) == list(classes), "their scores may be there"
+    assert list(extracted_datasets("part")) == list(classes), "their scores may be there"
     # Features by another name, where there are none by the usual one.
     features_folder("part", "other").mkdir()
     (tmp_path / "BC.parquet").rename(features_folder("part", "other") / "BC.parquet")
-    assert list(corpora.extracted_datasets("part", extraction="other")) == ["BC"]
+    assert list(extracted_datasets("part", extraction="other")) == ["BC"]
     assert main(["run", "3", "--corpus", "part"]) == 2
     assert "make it with `cmcsl extract part AB`" in capsys.readouterr().err
 
@@ -794,3 +796,17 @@ def test_a_constant_added_to_ready_made_features_changes_no_label(tmp_path):
         read_arrays(name, tmp_path / f"{name}.npz")
         labels.append(pseudo_labels(load_features(name, name, unlabeled=True), preprocessing="STD").label)
     assert labels[0].tolist() == labels[1].tolist()
+
+
+def test_a_list_of_hundreds_of_thousands_of_columns_is_refused_at_once(tmp_path):
+    """It took a minute and 1.7 GB."""
+    path = write_list(tmp_path / "wide.csv", [["1"] * 200_000] * 20, [f"c{number}" for number in range(200_000)])
+    begin = time.perf_counter()
+    with pytest.raises(CmcslError, match="has 200,000 columns, more than 10,000"):
+        folder.read_folder("mine", path)
+    assert time.perf_counter() - begin < 5, "a machine that is busy takes one"
+
+
+def test_reading_items_is_told_in_a_log(tmp_path, capsys):
+    make_folder(tmp_path, "pets", ["cat", "dog", ""])
+    assert capsys.readouterr().err == "Reading items: 3 of 3 items\n"

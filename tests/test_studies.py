@@ -1,3 +1,4 @@
+import os
 import re
 
 import nbformat
@@ -16,7 +17,7 @@ from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import REPOSITORY
 from cmcsl_lib.studies import base, peers, robustness, seeds
-from cmcsl_lib.studies.results import STUDIES, StudyJob, load_study
+from cmcsl_lib.studies.results import SIMULATIONS, STUDIES, StudyJob, load_study
 
 STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
 
@@ -374,3 +375,33 @@ def test_shipped_scores_of_studies_are_those_of_the_shipped_features(name, tmp_p
         assert len(both) == len(again)
         # On another machine rounding may move single rows from one class to the other.
         assert ((both.balanced_accuracy_x - both.balanced_accuracy_y).abs() < 1e-12).mean() > 0.9
+
+
+@pytest.fixture
+def tiny_simulation(monkeypatch):
+    """A simulation of one row."""
+
+    def simulate(setting):
+        return pd.DataFrame({"setting": [setting]})
+
+    monkeypatch.setitem(SIMULATIONS, "drift", base.Simulation("simulation/tiny", simulate, (1,), {"version": 1}))
+
+
+def test_a_simulation_is_written_through_links_and_for_those_whom_the_umask_lets_read(tiny_simulation, tmp_path):
+    (tmp_path / "link.parquet").symlink_to(tmp_path / "file.parquet")
+    before = os.umask(0o077)
+    try:
+        assert main(["study", "drift", "--to", str(tmp_path / "link.parquet")]) == 0
+    finally:
+        os.umask(before)
+    assert (tmp_path / "link.parquet").is_symlink()
+    assert (tmp_path / "file.parquet").stat().st_mode & 0o777 == 0o600
+    assert pd.read_parquet(tmp_path / "file.parquet").setting.tolist() == [1]
+
+
+def test_a_simulation_replaces_no_pipe_and_says_so_before_it_begins(monkeypatch, tmp_path, capsys):
+    monkeypatch.setitem(SIMULATIONS, "drift", SIMULATIONS["drift"]._replace(simulate=lambda _: pytest.fail("begun")))
+    os.mkfifo(tmp_path / "pipe")
+    assert main(["study", "drift", "--to", str(tmp_path / "pipe")]) == 2
+    assert "is no regular file, and is left as it is" in capsys.readouterr().err
+    assert (tmp_path / "pipe").is_fifo()

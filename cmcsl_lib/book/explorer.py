@@ -13,8 +13,8 @@ import pandas as pd
 from IPython.display import HTML
 
 from ..analysis.tables import datasets_of, groups_of
-from ..corpora import Corpus, extracted_datasets
-from ..corpora.features import MODALITIES, load_features
+from ..corpora import Corpus
+from ..corpora.features import MODALITIES, extracted_datasets, load_features
 from ..corpora.pictures import decoded
 from ..experiments.exchange import exchange_table
 from ..experiments.protocol import PROTOCOLS, Protocol

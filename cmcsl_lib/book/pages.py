@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import nbformat
 
-from ..corpora import extracted_datasets, load
-from ..corpora.features import load_features
+from ..corpora import load
+from ..corpora.features import extracted_datasets, load_features
 from ..experiments.published import available
 from ..experiments.sources import PUBLISHED
 from ..files.errors import CmcslError, check_positive

@@ -122,8 +122,9 @@ def print_left_out(corpus: str, datasets: list[str] | None) -> None:
 
     Nothing is left out where datasets are named, or where none has features, nor of what is no corpus.
     """
-    from ..corpora import extracted_datasets, known_corpora, load, smallest_classes
+    from ..corpora import known_corpora, load, smallest_classes
     from ..corpora.dataset_classes import datasets as catalogue
+    from ..corpora.features import extracted_datasets
 
     if datasets or corpus not in known_corpora():
         return

@@ -16,7 +16,6 @@ from .corpus import (
     subset,
 )
 from .dataset_classes import datasets, kind, known_corpora, own_corpora
-from .features import examples, extracted_datasets
 
 LOADERS = {"openclipart": openclipart.load, "mm-imdb": mm_imdb.load}
 
@@ -28,8 +27,6 @@ __all__ = [
     "creators",
     "datasets",
     "divide",
-    "examples",
-    "extracted_datasets",
     "finetuning_split",
     "kind",
     "known_corpora",

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO
 
 from ..files.errors import CmcslError
 from ..files.paths import readable_path
+from ..files.progress import byte_progress, progress
 
 #: Larger files are not read.
 LARGEST_FILE = 10_000_000
@@ -63,12 +64,13 @@ def members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[tuple[
         If it is damaged.
     """
     if path.is_dir():
-        from tqdm.auto import tqdm
-
-        for file in tqdm(sorted(path.rglob("*")), desc=title, unit="file", disable=None):
-            match = pattern.search(file.relative_to(path.parent).as_posix())
-            if match and file.is_file() and not file.is_symlink():
-                yield match, file.read_bytes() if file.stat().st_size <= LARGEST_FILE else None
+        files = sorted(path.rglob("*"))
+        with progress(title, len(files), "files") as advance:
+            for each in files:
+                match = pattern.search(each.relative_to(path.parent).as_posix())
+                if match and each.is_file() and not each.is_symlink():
+                    yield match, each.read_bytes() if each.stat().st_size <= LARGEST_FILE else None
+                advance()
     elif path.is_file():
         with path.open("rb") as file:
             beginning = file.read(8)
@@ -83,18 +85,18 @@ def members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[tuple[
 
 
 def _zip_members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[tuple[re.Match[str], bytes | None]]:
-    from tqdm.auto import tqdm
-
     name = readable_path(path)
     try:
         with zipfile.ZipFile(path) as archive:
             if len(archive.infolist()) > MOST_FILES:
                 raise CmcslError(f"The archive {name} holds more than {MOST_FILES:,} files: take MM-IMDb's own.")
-            for member in tqdm(archive.infolist(), desc=title, unit="file", disable=None):
-                mode = member.external_attr >> 16
-                if (match := pattern.search(member.filename)) and not member.is_dir() and not stat.S_ISLNK(mode):
-                    # No more than its stated size is read.
-                    yield match, archive.read(member) if member.file_size <= LARGEST_FILE else None
+            with progress(title, len(archive.infolist()), "files") as advance:
+                for member in archive.infolist():
+                    mode = member.external_attr >> 16
+                    if (match := pattern.search(member.filename)) and not member.is_dir() and not stat.S_ISLNK(mode):
+                        # No more than its stated size is read.
+                        yield match, archive.read(member) if member.file_size <= LARGEST_FILE else None
+                    advance()
     except CmcslError:
         raise
     except Exception as error:  # such as those of zlib, of struct, or of a missing password
@@ -102,14 +104,12 @@ def _zip_members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[t
 
 
 def _tar_members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[tuple[re.Match[str], bytes | None]]:
-    from tqdm.auto import tqdm
+    from tqdm.utils import CallbackIOWrapper
 
     name = readable_path(path)
     try:
-        with (
-            path.open("rb") as raw,
-            tqdm.wrapattr(raw, "read", total=path.stat().st_size, desc=title, disable=None) as read,
-        ):
+        with path.open("rb") as raw, byte_progress(title, path.stat().st_size) as count:
+            read = CallbackIOWrapper(count, raw, "read")
             # These readers notice a wrong checksum and a missing end, tarfile's own stream does not.
             beginning = raw.read(6)
             raw.seek(0)

@@ -9,11 +9,11 @@ from typing import Any
 from urllib.parse import urljoin
 
 import requests
-from tqdm.auto import tqdm
 
 from ..files.checksums import file_sha256
 from ..files.errors import CmcslError
 from ..files.paths import explain_write_errors, locked, readable_path, written_whole
+from ..files.progress import byte_progress
 from .archive import DamagedArchive
 
 ATTEMPTS = 5
@@ -115,13 +115,10 @@ def _continue(url: str, part: Path, title: str) -> None:
             # First the old part, then its tag: killed between the two, it must not go on with another file's bytes.
             part.unlink(missing_ok=True)
             tag.write_text(answer.headers.get("ETag", ""), encoding="latin-1")
-        with (
-            part.open("ab" if begin else "wb") as file,
-            tqdm(total=length, initial=begin, unit="B", unit_scale=True, desc=title, disable=None) as bar,
-        ):
+        with part.open("ab" if begin else "wb") as file, byte_progress(title, length, begin) as count:
             for piece in answer.iter_content(PIECE):
                 file.write(piece)
-                bar.update(len(piece))
+                count(len(piece))
             os.fsync(file.fileno())
     if part.stat().st_size != length:
         raise ConnectionError("the connection ended early")

@@ -13,11 +13,11 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
-from tqdm.auto import tqdm
 
 from ..files.errors import CmcslError
 from ..files.extras import require
 from ..files.paths import readable_path
+from ..files.progress import progress
 from . import user_corpora
 from .cells import cell_text, label_set, read_column, text_or_missing
 from .pictures import decoded
@@ -26,6 +26,8 @@ from .pictures import decoded
 LARGEST_IMAGE = 50_000_000
 #: How many columns a message lists at most.
 LISTED = 20
+#: A CSV file of 200,000 columns takes minutes and gigabytes to be read.
+MOST_COLUMNS = 10_000
 
 
 def read_folder(
@@ -96,6 +98,12 @@ def _read_columns(path: Path, names: list[str]) -> list[list[Any]]:
         else:
             # Without a header: pandas would take one cell too many for an index, which moves all columns by one, and
             # would rename the second of two equal columns.
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                if (count := len(next(csv.reader(file), []))) > MOST_COLUMNS:
+                    raise CmcslError(
+                        f"{shown} has {count:,} columns, more than {MOST_COLUMNS:,}: leave out those that are not "
+                        "needed."
+                    )
             table = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, encoding="utf-8-sig")
             present = table.iloc[0].tolist()
         for name in names:
@@ -138,23 +146,23 @@ def _usable(
     There they are named by their row where their id does not tell them apart.
     """
     counts, seen = Counter(identity for identity, *_ in items), set()
-    for row, (identity, image, text, labels) in enumerate(
-        tqdm(items, desc="Reading items", unit="item", disable=None), start=1
-    ):
-        try:
-            if not identity:
-                raise CmcslError("no id" if image else "no image")
-            if identity in seen:
-                raise CmcslError("id used before")
-            if not text:
-                raise CmcslError("no text")
-            content = image_content(folder, image)
-            decoded(content)
-        except CmcslError as reason:
-            set_aside.append((identity if identity and counts[identity] == 1 else f"row {row}", str(reason)))
-        else:
-            seen.add(identity)
-            yield {"id": identity, "title": identity, "text": text, "labels": labels, "image": content}
+    with progress("Reading items", len(items), "items") as advance:
+        for row, (identity, image, text, labels) in enumerate(items, start=1):
+            try:
+                if not identity:
+                    raise CmcslError("no id" if image else "no image")
+                if identity in seen:
+                    raise CmcslError("id used before")
+                if not text:
+                    raise CmcslError("no text")
+                content = image_content(folder, image)
+                decoded(content)
+            except CmcslError as reason:
+                set_aside.append((identity if identity and counts[identity] == 1 else f"row {row}", str(reason)))
+            else:
+                seen.add(identity)
+                yield {"id": identity, "title": identity, "text": text, "labels": labels, "image": content}
+            advance()
 
 
 def image_content(folder: Path, name: str) -> bytes:

@@ -9,12 +9,13 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 from ..files.checksums import written_sealed
 from ..files.errors import CmcslError
 from ..files.extras import require
-from ..files.paths import home
+from ..files.paths import home, locked
 from .archive import members
 from .cells import cell_text, text_or_missing
 from .corpus import Corpus
@@ -59,10 +60,15 @@ def fetch(source: Path | None = None) -> Counter[str]:
         with fetched(ARCHIVE_URL, home() / "downloads" / "mmimdb.tar.gz") as archive:
             return fetch(archive)
     set_aside: dict[str, str] = {}
-    with written_sealed(items_path(NAME)) as temporary:
-        if not write_items(NAME, temporary, _films(source, set_aside)):
-            raise CmcslError(f"No film with poster, plot and genres is in {source}: take mmimdb.tar.gz of archive.org.")
-    write_report(NAME, sorted(set_aside.items()))
+    with ExitStack() as lock:
+        with written_sealed(items_path(NAME)) as temporary:
+            if not write_items(NAME, temporary, _films(source, set_aside)):
+                raise CmcslError(
+                    f"No film with poster, plot and genres is in {source}: take mmimdb.tar.gz of archive.org."
+                )
+            # Of two calls at once, the report is that of the films.
+            lock.enter_context(locked(items_path(NAME).parent))
+        write_report(NAME, sorted(set_aside.items()))
     return Counter(set_aside.values())
 
 

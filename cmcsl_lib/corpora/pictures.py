@@ -3,6 +3,7 @@
 import io
 import re
 import warnings
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -31,6 +32,8 @@ DEPTHS = (8, 10, 12, 16)
 UPPER_OF_TWELVE = 15
 #: Bytes of a color profile or text in a PNG; Pillow's own bound of 1 MiB refuses whole pictures for them.
 LONGEST_TEXT = 16 << 20
+#: Lines of pixels that are converted together.
+STRIP = 256
 
 
 def decoded(content: bytes) -> "Image.Image":
@@ -71,7 +74,9 @@ def decoded(content: bytes) -> "Image.Image":
                     raise CmcslError("image of too many scans")
                 # Loading forgets how the file stores its values.
                 sixteen_bit = ";16" in str(image.tile)
-                return _as_rgb(ImageOps.exif_transpose(image), sixteen_bit)
+                # Where nothing is to be turned, that spares a copy.
+                ImageOps.exif_transpose(image, in_place=True)
+                return _as_rgb(image, sixteen_bit)
     except UnidentifiedImageError:
         raise CmcslError("not an image") from None
     except Image.DecompressionBombError:
@@ -97,12 +102,16 @@ def _as_rgb(image: "Image.Image", sixteen_bit: bool) -> "Image.Image":
 
     if image.mode == "F" or image.mode in INTEGERS:
         return Image.fromarray(_eight_bit(np.asarray(image))).convert("RGB")
-    if sixteen_bit and np.asarray(image.convert("RGB")).max() <= UPPER_OF_TWELVE:
+    if sixteen_bit and np.max(image.convert("RGB").getextrema()) <= UPPER_OF_TWELVE:
         raise CmcslError("image of 12 bits or fewer in 16")
-    if image.has_transparency_data:
-        seen = image.convert("RGBA")
-        return Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB")
-    return image.convert("RGB")
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    # Strip by strip: whole, it would take the memory of five images.
+    rgb = Image.new("RGB", image.size)
+    for top in range(0, image.height, STRIP):
+        seen = image.crop((0, top, image.width, min(top + STRIP, image.height))).convert("RGBA")
+        rgb.paste(Image.alpha_composite(Image.new("RGBA", seen.size, "white"), seen).convert("RGB"), (0, top))
+    return rgb
 
 
 def _eight_bit(values: np.ndarray) -> np.ndarray:
@@ -112,8 +121,17 @@ def _eight_bit(values: np.ndarray) -> np.ndarray:
         # NaN is in no range.
         if not (low >= 0 and high <= 255):
             raise CmcslError("image of floats beyond 0 to 255")
-        return np.rint(values * (255 if high <= 1 else 1)).astype(np.uint8)
+        scale = 255 if high <= 1 else 1
+        return _by_strips(values, lambda strip: np.rint(strip * scale))
     if low < 0 or high >= 1 << DEPTHS[-1]:
         raise CmcslError("image of integers beyond 16 bits")
     depth = next(depth for depth in DEPTHS if high < 1 << depth)
-    return (values >> (depth - 8)).astype(np.uint8)
+    return _by_strips(values, lambda strip: strip >> (depth - 8))
+
+
+def _by_strips(values: np.ndarray, scaled: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+    """Bytes of scaled values, without an array of these in their own width."""
+    result = np.empty(values.shape, dtype=np.uint8)
+    for top in range(0, len(values), STRIP):
+        result[top : top + STRIP] = scaled(values[top : top + STRIP])
+    return result

@@ -7,8 +7,8 @@ from sklearn.naive_bayes import MultinomialNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from ..corpora import creators, extracted_datasets
-from ..corpora.features import Features, load_features
+from ..corpora import creators
+from ..corpora.features import Features, extracted_datasets, load_features
 from .protocol import PROTOCOLS
 
 

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from ..corpora import RANDOM_STATE, creators, extracted_datasets
-from ..corpora.features import Features, load_features
+from ..corpora import RANDOM_STATE, creators
+from ..corpora.features import Features, extracted_datasets, load_features
 from ..files.errors import Absent, CmcslError, check_choice
 from ..method.labeling import labeling
 from ..method.preprocessing import preprocessor

@@ -131,7 +131,7 @@ class Images:
         image = self._decoded(row)
         # Not mode "ab", which would write at the end, nor "wb", which would empty the file.
         flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
-        with explain_write_errors(self.path), open(os.open(self.path, flags, 0o644), "wb") as file:  # noqa: PTH123
+        with explain_write_errors(self.path), open(os.open(self.path, flags, 0o666), "wb") as file:  # noqa: PTH123
             file.seek(row * length)
             file.write(sealed(image.tobytes() + ending))
         return image

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from ...corpora import Corpus, extracted_datasets
-from ...corpora.features import MODALITIES, divided
+from ...corpora import Corpus
+from ...corpora.features import MODALITIES, divided, extracted_datasets
 from ...experiments.protocol import RANDOM_STATE
 from ..effects import gains
 from ..statistics import ALPHA

@@ -8,9 +8,9 @@ from typing import Any
 
 import pandas as pd
 
-from ...corpora import RANDOM_STATE, extracted_datasets, load
+from ...corpora import RANDOM_STATE, load
 from ...corpora.dataset_classes import datasets as catalogue
-from ...corpora.features import load_features
+from ...corpora.features import extracted_datasets, load_features
 from ...experiments.protocol import PROTOCOLS, Protocol, protocol
 from ...experiments.runs import load_scores
 from ...experiments.scores import BUDGETS
