@@ -139,15 +139,16 @@ def test_an_executed_page_tells_what_it_was_run_with_and_when(make_page):
 def test_readers_see_the_record_and_which_pages_show_published_scores(make_page, tmp_path, monkeypatch):
     page = make_page()
     pretend_published_scores(tmp_path / "authors", monkeypatch)
-    for corpus, title in (("openclipart", "# Made"), ("published", "# Made, published scores")):
+    links = "[Data]({}01_data.ipynb), [Experiment 2](05_experiment_2.ipynb)"
+    for corpus, title, folder in (("openclipart", "# Made", ""), ("published", "# Made, published scores", "../")):
         notebook = nbformat.read(page.notebook, as_version=4)
-        notebook.cells[0] = nbformat.v4.new_markdown_cell("# Made\n\nText.", id="20-00")
+        notebook.cells[0] = nbformat.v4.new_markdown_cell("# Made\n\n" + links.format(""), id="20-00")
         parameters = nbformat.v4.new_code_cell("corpus = 'mm-imdb'", id="20-02", metadata={"tags": ["parameters"]})
         notebook.cells[1:] = [parameters]
         nbformat.write(notebook, page.notebook)
         assert execution.execute(page._replace(parameters={"corpus": corpus})) is None
         first, *_, injected, _record = nbformat.read(page.output, as_version=4).cells
-        assert first.source == f"{title}\n\nText."
+        assert first.source == f"{title}\n\n{links.format(folder)}"
         assert injected.metadata.tags == ["injected-parameters", "remove-cell"] and corpus in injected.source
 
 

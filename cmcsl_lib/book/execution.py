@@ -24,13 +24,15 @@ from ..files.checksums import BLANK, written_sealed
 from ..files.paths import REPOSITORY, readable_path
 from ..files.progress import LINE
 from .freshness import RECORD, page_origin
-from .pages import Page
+from .pages import ALSO_PUBLISHED, Page
 
 BUILD = REPOSITORY / "_build"
 #: Where the copies of failed notebooks are kept.
 FAILED = BUILD / "failed"
 #: Where files are written until they are complete.
 RUNNING = BUILD / "running"
+#: A link to a page that is not executed for the published scores as well.
+OTHER_PAGE = re.compile(rf"\]\((?!{'|'.join(ALSO_PUBLISHED)})(\d\d_\w+\.ipynb)")
 #: What papermill reports of a kernel that ended before it ran a cell.
 NOT_STARTED = "Kernel died before replying to kernel_info"
 
@@ -143,6 +145,10 @@ def write_page(executed: NotebookNode, page: Page, origin: dict[str, object]) ->
     if page.parameters.get("corpus") == PUBLISHED:
         title, *rest = executed.cells[0].source.split("\n")
         executed.cells[0].source = "\n".join([f"{title}, published scores", *rest])
+        # They stand in a folder of their own, beside which all other pages are.
+        for cell in executed.cells:
+            if cell.cell_type == "markdown":
+                cell.source = OTHER_PAGE.sub(r"](../\1", cell.source)
     when = run["start_time"][:16].replace("T", " ")
     line = f"*Run {when} UTC: {_sources(page)}, {python}, cmcsl {__version__}, data {str(origin['data'])[:12]}.*"
     executed.cells.append(nbformat.v4.new_markdown_cell(line, id=f"{page.notebook.stem[:2]}-record"))
