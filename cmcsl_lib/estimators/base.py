@@ -33,6 +33,8 @@ from .inputs import (
 )
 
 FUSIONS = ("mean", "maximum")
+#: Classes that a row belongs to with a smaller probability are left out of its soft label.
+LEAST = 1e-3
 
 
 def base_has(method: str) -> Callable[["ModalityClassifier"], bool]:
@@ -321,27 +323,35 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         metadata: Mapping[str, Any],
         method: str = "fit",
         estimators: Mapping[str, BaseEstimator] | None = None,
+        soft: Mapping[str, np.ndarray | None] | None = None,
     ) -> dict[str, BaseEstimator]:
         """Train the classifier of each modality on its `labels`, rows with -1 left out.
 
         Classes are weighted by the known labels `codes`. `method` is "fit", or "partial_fit" of those `estimators`
-        that there are already.
+        that there are already. Where there are `soft` labels, how much each row belongs to each class, of shape (n, k),
+        a base estimator that takes `sample_weight` is given each row once per class, with these weights.
         """
         weights, trained = self._class_weights(codes), dict(estimators or {})
+        weighted = has_fit_parameter(self._base(), "sample_weight")
         for name, X in modalities.items():
             rows = np.flatnonzero(present(X) & (labels[name] >= 0))
             if not len(rows):
                 if name in trained:
                     continue
                 raise CmcslError(f"y labels no row that has modality {name!r}: its classifier needs at least one.")
-            own_labels = labels[name][rows]
+            own_labels, row_weights = labels[name][rows], None
+            if weighted and soft and (shares := soft[name]) is not None:
+                places, own_labels = np.nonzero(shares[rows] >= LEAST)
+                rows = rows[places]
+                row_weights = shares[rows, own_labels]
             # What has one entry per row is cut to the rows that are learnt.
             arguments = {
                 key: np.asarray(value)[rows] if np.ndim(value) and len(value) == len(X) else value
                 for key, value in metadata.items()
             }
-            if weights is not None:
-                arguments["sample_weight"] = weights[own_labels] * np.asarray(arguments.get("sample_weight", 1.0))
+            for factor in (row_weights, None if weights is None else weights[own_labels]):
+                if factor is not None:
+                    arguments["sample_weight"] = factor * np.asarray(arguments.get("sample_weight", 1.0))
             if method == "partial_fit":
                 arguments["classes"] = np.arange(len(self.classes_))
             estimator = trained[name] if name in trained else clone(self._base())

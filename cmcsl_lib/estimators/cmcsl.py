@@ -12,10 +12,11 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 
 from ..files.errors import CmcslError, check_choice
+from ..method.calibrated import ROUNDS, SEED_WEIGHT, calibrated_labels
 from .base import ModalityClassifier, base_has
 from .inputs import Features, Modalities, decode, encode, present
 from .propagation import Opinion, opinion
-from .strategies import EXCHANGES, Decision, decide
+from .strategies import CALIBRATED, EXCHANGES, Decision, decide, decide_together
 
 TRANSFERS = ("exchange", "crosswise")
 
@@ -29,8 +30,9 @@ class SelfLabelingClassifier(ModalityClassifier):
         As for `CMCSLClassifier`.
     """
 
-    #: How modalities are compared where a subclass has no such parameter.
+    #: How modalities are compared where a subclass has no such parameters.
     exchange = "distance"
+    rounds = 0
 
     def __init__(
         self,
@@ -77,10 +79,10 @@ class SelfLabelingClassifier(ModalityClassifier):
         modalities = self._preprocess(matrix, fit=True)
         metadata = self._route(params, "fit", len(codes))
         opinions = self._label_by_modality(modalities, codes)
-        decisions, overall = self._label_across_modalities(opinions, codes)
+        decisions, overall = self._label_across_modalities(modalities, opinions, codes)
         self._record(opinions, decisions, overall)
-        labels = {name: decision.label for name, decision in decisions.items()}
-        self.estimators_ = self._train(modalities, labels, codes, metadata)
+        labels, soft = _hard_and_soft(decisions, codes)
+        self.estimators_ = self._train(modalities, labels, codes, metadata, soft=soft)
         self._keep_seeds(modalities, codes)
         return self
 
@@ -105,21 +107,29 @@ class SelfLabelingClassifier(ModalityClassifier):
         return opinions
 
     def _label_across_modalities(
-        self, opinions: Mapping[str, Opinion], codes: np.ndarray
+        self, modalities: Mapping[str, np.ndarray], opinions: Mapping[str, Opinion], codes: np.ndarray
     ) -> tuple[dict[str, Decision], Decision]:
         """NEAREST for each modality's classifier, among its teachers, and overall, among all who teach any."""
-        comparable = {name: EXCHANGES[self.exchange](each, codes >= 0) for name, each in opinions.items()}
         teachers = {name: tuple(self._teachers(name)) for name in opinions}
         everyone = tuple(name for name in opinions if any(name in names for names in teachers.values()))
-        decisions = {
-            names: decide({name: opinions[name] for name in names}, comparable, codes, self.min_margin)
-            for names in {*teachers.values(), everyone}
-        }
+        decisions, groups = {}, {*teachers.values(), everyone}
+        if self.exchange == CALIBRATED:
+            for names in groups:
+                found = calibrated_labels([modalities[name] for name in names], codes, len(self.classes_), self.rounds)
+                decisions[names] = decide_together(
+                    {name: opinions[name] for name in names}, found, codes, self.min_margin
+                )
+        else:
+            comparable = {name: EXCHANGES[self.exchange](each, codes >= 0) for name, each in opinions.items()}
+            for names in groups:
+                decisions[names] = decide({name: opinions[name] for name in names}, comparable, codes, self.min_margin)
         return {name: decisions[names] for name, names in teachers.items()}, decisions[everyone]
 
     def _record(self, opinions: Mapping[str, Opinion], decisions: Mapping[str, Decision], overall: Decision) -> None:
         """Set the attributes that say which labels rows got, and where from."""
-        self.unimodal_transduction_ = {name: decode(each.label, self.classes_) for name, each in opinions.items()}
+        alone = {name: each.label for name, each in opinions.items()}
+        alone |= {name: _most_probable(each)[0] for name, each in overall.by_modality.items()}
+        self.unimodal_transduction_ = {name: decode(label, self.classes_) for name, label in alone.items()}
         self.transduction_by_modality_ = {name: decode(each.label, self.classes_) for name, each in decisions.items()}
         self.provenance_ = {
             name: pd.DataFrame(
@@ -129,15 +139,48 @@ class SelfLabelingClassifier(ModalityClassifier):
                     "distance": decision.distance,
                     "margin": decision.margin,
                     "seed_row": decision.seed,
+                    **self._probabilities(decision),
                 }
             )
             for name, decision in decisions.items()
         }
         self.transduction_ = decode(overall.label, self.classes_)
-        self.deciding_modality_, self.distance_, self.margin_, self.seed_row_ = overall[1:]
+        self.deciding_modality_, self.distance_, self.margin_, self.seed_row_ = overall[1:5]
+        if overall.posterior is not None:
+            self.probability_, self.probability_by_modality_ = overall.posterior, dict(overall.by_modality)
+
+    def _probabilities(self, decision: Decision) -> dict[str, np.ndarray]:
+        """Columns of provenance that only modalities that decided together have."""
+        if decision.posterior is None:
+            return {}
+        columns = {"probability": decision.posterior.max(axis=1)}
+        for name, each in decision.by_modality.items():
+            label, probability = _most_probable(each)
+            columns |= {f"{name}_label": decode(label, self.classes_), f"{name}_probability": probability}
+        return columns
 
     def _keep_seeds(self, modalities: dict[str, np.ndarray], codes: np.ndarray) -> None:
         """Keep what `partial_fit` needs of these rows, in a classifier that has it."""
+
+
+def _most_probable(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the most probable class of each row, -1 where all is NaN, and its probability."""
+    known = ~np.isnan(probabilities[:, 0])
+    return np.where(known, np.nan_to_num(probabilities).argmax(axis=1), -1), probabilities.max(axis=1)
+
+
+def _hard_and_soft(
+    decisions: Mapping[str, Decision], codes: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray | None]]:
+    """Labels of each modality's classifier, and how much each row belongs to each class where that is known."""
+    weight = np.where(codes >= 0, SEED_WEIGHT, 1.0)[:, None]
+    return (
+        {name: decision.label for name, decision in decisions.items()},
+        {
+            name: None if decision.posterior is None else decision.posterior * weight
+            for name, decision in decisions.items()
+        },
+    )
 
 
 class CMCSLClassifier(SelfLabelingClassifier):
@@ -159,14 +202,18 @@ class CMCSLClassifier(SelfLabelingClassifier):
     preprocessing : {"RAW", "L2", "STD", "MM", "L2STD"} or transformer, default="L2STD"
         Fitted to each modality's rows, labelled or not. A transformer may fill in NaN in some of a modality's columns;
         else they are refused.
-    exchange : {"distance", "rank", "scale", "probability"}, default="distance"
+    exchange : {"distance", "rank", "scale", "probability", "calibrated"}, default="distance"
         How distances of different modalities are compared. ``distance``: as they are, as in the paper. ``rank``: as
         the share of the modality's unlabelled rows that lie at most so far from their seeds. ``scale``: divided by
         the mean distance in the cluster. ``probability``: as probabilities, softmax of the distances to the classes
-        at a temperature that is calibrated on the seeds, each judged by the others.
+        at a temperature that is calibrated on the seeds, each judged by the others. ``calibrated``: not compared but
+        added up, as evidence on one scale, and estimated once more by co-EM [1]_ (`cmcsl_lib.method.calibrated`);
+        a base estimator that takes `sample_weight` is trained on the probabilities, seeds counting twice.
+    rounds : int, default=2
+        Rounds of re-estimation by ``calibrated``; 0 for none.
     propagator : estimator, optional
         Replaces clustering around the seeds; any classifier with `predict_proba`, semi-supervised ones taking -1 for
-        no label. 1 - probability takes the place of the distance.
+        no label. 1 - probability takes the place of the distance. None goes with ``calibrated``.
     min_margin : float in [0, 1], default=0.0
         Pseudo-labels with a smaller margin (`margin_`) are not used, and are -1 in `transduction_`.
     transfer : {"exchange", "crosswise"} or name of a modality, default="exchange"
@@ -189,19 +236,26 @@ class CMCSLClassifier(SelfLabelingClassifier):
         Label of each training row: its own, or its pseudo-label; -1 (None if classes are no signed numbers) if there
         is none that is sure enough.
     deciding_modality_ : ndarray of shape (n,), dtype object
-        Name of the modality that the label comes from, None if none speaks of the row.
+        Name of the modality that the label comes from, None if none speaks of the row. By ``calibrated``, the one
+        that by itself finds the label most probable.
     distance_ : ndarray of shape (n,), dtype float64
         Distance to the seed in that modality, in the unit of the preprocessed features, or 1 - probability by the
         propagator; 0 for labelled rows, NaN if none decided.
     margin_ : ndarray of shape (n,), dtype float64
         1 - d / d', in [0, 1]: d is the distance that decided, d' the smallest that speaks for another class, in any
-        modality, both made comparable by `exchange`. 0 is a tie, 1 a labelled row.
+        modality, both made comparable by `exchange`. 0 is a tie, 1 a labelled row. By ``calibrated``, the difference of
+        the two highest probabilities.
     seed_row_ : ndarray of shape (n,), dtype int64
         Row of the seed that the label comes from, its own for a labelled row; -1 with a propagator. After
         `partial_fit` rows are counted from the start of the stream.
     provenance_ : dict of str to DataFrame
-        What each modality's classifier was taught: label, deciding_modality, distance, margin, seed_row. All are
-        the same unless `transfer` makes a difference.
+        What each modality's classifier was taught: label, deciding_modality, distance, margin, seed_row; by
+        ``calibrated`` also probability, and for each modality M what it says by itself, M_label and M_probability.
+        All are the same unless `transfer` makes a difference.
+    probability_ : ndarray of shape (n, k), dtype float64
+        Probability of each class, by ``calibrated`` alone; also of rows whose margin is too small.
+    probability_by_modality_ : dict of str to ndarray of shape (n, k)
+        The same by each modality alone, NaN where it says nothing.
     transduction_by_modality_ : dict of str to ndarray of shape (n,)
         The labels in `provenance_`.
     unimodal_transduction_ : dict of str to ndarray of shape (n,)
@@ -213,6 +267,11 @@ class CMCSLClassifier(SelfLabelingClassifier):
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If X had column names that are strings.
+
+    References
+    ----------
+    .. [1] K. Nigam and R. Ghani, "Analyzing the effectiveness and applicability of co-training", Proceedings of the
+       Ninth International Conference on Information and Knowledge Management, 2000.
 
     Examples
     --------
@@ -250,6 +309,7 @@ class CMCSLClassifier(SelfLabelingClassifier):
         modalities: Modalities = None,
         preprocessing: str | BaseEstimator = "L2STD",
         exchange: str = "distance",
+        rounds: int = ROUNDS,
         propagator: BaseEstimator | None = None,
         min_margin: float = 0.0,
         transfer: str = "exchange",
@@ -267,6 +327,7 @@ class CMCSLClassifier(SelfLabelingClassifier):
             min_margin=min_margin,
         )
         self.exchange = exchange
+        self.rounds = rounds
         self.transfer = transfer
         self.max_seeds = max_seeds
 
@@ -312,21 +373,25 @@ class CMCSLClassifier(SelfLabelingClassifier):
         if not first:
             rows = self._seeds.followed_by(rows._replace(numbers=self._rows_seen + rows.numbers))
         opinions = self._label_by_modality(rows.modalities, rows.codes)
-        decisions, overall = self._label_across_modalities(opinions, rows.codes)
+        decisions, overall = self._label_across_modalities(rows.modalities, opinions, rows.codes)
         # Of the seeds of earlier batches, which come first, nothing is recorded.
         start = len(rows.codes) - len(codes)
         opinions = {name: each._replace(label=each.label[start:]) for name, each in opinions.items()}
         decisions = {name: _of_batch(each, start, rows.numbers) for name, each in decisions.items()}
         self._record(opinions, decisions, _of_batch(overall, start, rows.numbers))
-        labels = {name: decision.label for name, decision in decisions.items()}
+        labels, soft = _hard_and_soft(decisions, codes)
         estimators = {} if first else self.estimators_
-        self.estimators_ = self._train(batch, labels, rows.codes, metadata, "partial_fit", estimators)
+        self.estimators_ = self._train(batch, labels, rows.codes, metadata, "partial_fit", estimators, soft)
         self._keep_seeds(*rows)
         return self
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_choice(self.exchange, EXCHANGES, "exchange")
+        check_choice(self.exchange, (*EXCHANGES, CALIBRATED), "exchange")
+        if not isinstance(self.rounds, Integral) or self.rounds < 0:
+            raise CmcslError(f"rounds must be a whole number of at least 0, got {self.rounds!r}.")
+        if self.exchange == CALIBRATED and self.propagator is not None:
+            raise CmcslError("exchange 'calibrated' works on distances to the seeds: leave out propagator.")
         if self.max_seeds is not None and not (isinstance(self.max_seeds, Integral) and self.max_seeds >= 1):
             raise CmcslError(f"max_seeds must be a whole number of at least 1 or None, got {self.max_seeds!r}.")
 
@@ -392,5 +457,12 @@ class _StreamRows(NamedTuple):
 
 def _of_batch(decision: Decision, start: int, numbers: np.ndarray) -> Decision:
     """A decision on the rows from `start` on; seeds by their row numbers in the stream."""
-    decision = decision._replace(seed=np.where(decision.seed >= 0, numbers[decision.seed], -1))
-    return Decision(*(array[start:] for array in decision))
+    return Decision(
+        label=decision.label[start:],
+        modality=decision.modality[start:],
+        distance=decision.distance[start:],
+        margin=decision.margin[start:],
+        seed=np.where(decision.seed >= 0, numbers[decision.seed], -1)[start:],
+        posterior=None if decision.posterior is None else decision.posterior[start:],
+        by_modality={name: each[start:] for name, each in decision.by_modality.items()},
+    )
