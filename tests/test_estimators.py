@@ -917,7 +917,7 @@ def test_fusions():
         (dict(exchange="calibrated", propagator=KNeighborsClassifier()), "exchange 'calibrated'.*leave out propagator"),
         (dict(rounds=-1), "rounds must be a whole number of at least 0, got -1"),
         (dict(transfer="sound"), "transfer 'sound': choose from exchange, crosswise, visual, text"),
-        (dict(fusion="sum"), "fusion 'sum': choose from mean, maximum"),
+        (dict(fusion="sum"), "fusion 'sum': choose from calibrated, mean, maximum"),
         (dict(class_weight="equal"), "class_weight 'equal': choose from share, balanced, None"),
         (dict(class_weight="balanced", base_estimator=KNeighborsClassifier()), "KNeighborsClassifier does not"),
         (dict(min_margin=1.5), r"min_margin must be a number in \[0, 1\], got 1.5"),

@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from ..files.errors import CmcslError, check_choice
+from ..method.fusion import fused
 from ..method.preprocessing import PREPROCESSINGS, preprocessor
 from .inputs import (
     Features,
@@ -33,6 +34,8 @@ from .inputs import (
 )
 
 FUSIONS = ("mean", "maximum")
+#: The fusion by temperatures and weights, of classifiers that learn how sure each modality may be.
+CALIBRATED = "calibrated"
 #: Classes that a row belongs to with a smaller probability are left out of its soft label.
 LEAST = 1e-3
 
@@ -59,6 +62,37 @@ def base_has(method: str) -> Callable[["ModalityClassifier"], bool]:
     return check
 
 
+def log_probabilities(estimator: BaseEstimator, X: np.ndarray, classes: int) -> np.ndarray:
+    """Logarithms of the probabilities of all classes.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted to class numbers, some of which may have been missing, with `predict_proba`.
+    X : ndarray of shape (n, d), dtype float64
+        One preprocessed modality; NaN in rows that lack it.
+    classes : int
+        How many there are, k.
+
+    Returns
+    -------
+    ndarray of shape (n, k), dtype float64
+        Finite, but NaN in rows that lack the modality.
+    """
+    rows, least = np.flatnonzero(present(X)), np.log(np.finfo(np.float64).tiny)
+    logs = np.full((len(X), classes), np.nan)
+    if len(rows):
+        logs[rows] = least
+        # Naive Bayes tells apart by their logarithms what its probabilities round to 0.
+        if hasattr(estimator, "predict_log_proba"):
+            with np.errstate(divide="ignore"):
+                own = estimator.predict_log_proba(X[rows])
+        else:
+            own = np.log(np.maximum(estimator.predict_proba(X[rows]), np.finfo(np.float64).tiny))
+        logs[np.ix_(rows, estimator.classes_)] = np.where(np.isneginf(own), least, own)
+    return logs
+
+
 class ModalityClassifier(ClassifierMixin, BaseEstimator):
     """Base of all classifiers here; the `fit` of a subclass says on which labels each modality's one is trained.
 
@@ -83,12 +117,15 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         self.class_weight = class_weight
         self.fusion = fusion
 
+    #: Values of `fusion`.
+    fusions: tuple[str, ...] = FUSIONS
+
     def predict(self, X: Features) -> np.ndarray:
         """Class of each row by all modalities that it has, from the fused probabilities.
 
         The paper keeps the modalities apart (`predict_by_modality`) and fuses only in its reference method LF. Naive
-        Bayes on hundreds of features gives probabilities close to 0 or 1, also where it is wrong; fused, they are often
-        worse than the better modality by itself.
+        Bayes on hundreds of features gives probabilities close to 0 or 1, also where it is wrong; their plain mean is
+        often worse than the better modality by itself.
 
         Parameters
         ----------
@@ -130,9 +167,13 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n, k)
             Columns in the order of `classes_`.
         """
+        if self.fusion == CALIBRATED:
+            logs = self._log_proba_by_modality(X)
+            scales = [(self.temperatures_[name], self.modality_weights_[name]) for name in logs]
+            return fused(list(logs.values()), *zip(*scales, strict=True))
         support = np.stack(list(self.predict_proba_by_modality(X).values()))
-        fused = np.nanmean(support, axis=0) if self.fusion == "mean" else np.nanmax(support, axis=0)
-        return fused / fused.sum(axis=1, keepdims=True)
+        mean_or_maximum = np.nanmean(support, axis=0) if self.fusion == "mean" else np.nanmax(support, axis=0)
+        return mean_or_maximum / mean_or_maximum.sum(axis=1, keepdims=True)
 
     def predict_by_modality(self, X: Features) -> dict[str, np.ndarray]:
         """Class of each row by each modality's own classifier, as the paper scores them.
@@ -178,6 +219,13 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
                 support[np.ix_(rows, estimator.classes_)] = estimator.predict_proba(features[rows])
             probabilities[name] = support
         return probabilities
+
+    def _log_proba_by_modality(self, X: Features) -> dict[str, np.ndarray]:
+        """Logarithms of `predict_proba_by_modality`."""
+        return {
+            name: log_probabilities(self.estimators_[name], features, len(self.classes_))
+            for name, features in self._preprocess(self._known_matrix(X)).items()
+        }
 
     def score(self, X: Features, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy of `predict` on the rows whose class is known.
@@ -244,7 +292,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             check_choice(self.preprocessing, PREPROCESSINGS, "preprocessing")
         if self.class_weight is not None and not isinstance(self.class_weight, Mapping):
             check_choice(self.class_weight, ("share", "balanced", "None"), "class_weight")
-        check_choice(self.fusion, FUSIONS, "fusion")
+        check_choice(self.fusion, self.fusions, "fusion")
 
     def _validate(self, X: Features, y: ArrayLike, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Check parameters and training data; learn modalities and classes; return one matrix and class numbers."""

@@ -13,7 +13,9 @@ from sklearn.utils.metaestimators import available_if
 
 from ..files.errors import CmcslError, check_choice
 from ..method.calibrated import ROUNDS, SEED_WEIGHT, calibrated_labels
-from .base import ModalityClassifier, base_has
+from ..method.fusion import PARTS, held_out_parts, temperature_and_weight
+from .base import CALIBRATED as CALIBRATED_FUSION
+from .base import FUSIONS, ModalityClassifier, base_has, log_probabilities
 from .inputs import Features, Modalities, decode, encode, present
 from .propagation import Opinion, opinion
 from .strategies import CALIBRATED, EXCHANGES, Decision, decide, decide_together
@@ -30,6 +32,7 @@ class SelfLabelingClassifier(ModalityClassifier):
         As for `CMCSLClassifier`.
     """
 
+    fusions = (CALIBRATED_FUSION, *FUSIONS)
     #: How modalities are compared where a subclass has no such parameters.
     exchange = "distance"
     rounds = 0
@@ -41,7 +44,7 @@ class SelfLabelingClassifier(ModalityClassifier):
         modalities: Modalities = None,
         preprocessing: str | BaseEstimator = "L2STD",
         class_weight: str | Mapping[Any, float] | None = "share",
-        fusion: str = "mean",
+        fusion: str = CALIBRATED_FUSION,
         propagator: BaseEstimator | None = None,
         min_margin: float = 0.0,
     ) -> None:
@@ -83,6 +86,7 @@ class SelfLabelingClassifier(ModalityClassifier):
         self._record(opinions, decisions, overall)
         labels, soft = _hard_and_soft(decisions, codes)
         self.estimators_ = self._train(modalities, labels, codes, metadata, soft=soft)
+        self._calibrate(modalities, labels, codes, metadata, soft)
         self._keep_seeds(modalities, codes)
         return self
 
@@ -124,6 +128,39 @@ class SelfLabelingClassifier(ModalityClassifier):
             for names in groups:
                 decisions[names] = decide({name: opinions[name] for name in names}, comparable, codes, self.min_margin)
         return {name: decisions[names] for name, names in teachers.items()}, decisions[everyone]
+
+    def _calibrate(
+        self,
+        modalities: Mapping[str, np.ndarray],
+        labels: Mapping[str, np.ndarray],
+        codes: np.ndarray,
+        metadata: Mapping[str, Any],
+        soft: Mapping[str, np.ndarray | None],
+    ) -> None:
+        """Learn the temperature and the weight of each modality from rows that are held out of its training."""
+        if self.fusion != CALIBRATED_FUSION or not hasattr(self._base(), "predict_proba"):
+            return
+        self.temperatures_, self.modality_weights_ = dict.fromkeys(modalities, 1.0), dict.fromkeys(modalities, 1.0)
+        parts, logs, k = {}, {}, len(self.classes_)
+        for name, X in modalities.items():
+            rows = np.flatnonzero(present(X) & (labels[name] >= 0))
+            # Two classes must be left whatever part is held out.
+            if np.sort(np.bincount(labels[name][rows], minlength=max(k, 2)))[-2] > 1:
+                parts[name] = np.full(len(X), -1)
+                parts[name][rows] = held_out_parts(labels[name][rows], codes[rows] >= 0)
+                logs[name] = np.full((len(X), k), np.nan)
+        learnt = {name: modalities[name] for name in parts}
+        for number in range(PARTS):
+            without = {name: np.where(part == number, -1, labels[name]) for name, part in parts.items()}
+            for name, estimator in self._train(learnt, without, codes, metadata, soft=soft).items():
+                rows = np.flatnonzero(parts[name] == number)
+                logs[name][rows] = log_probabilities(estimator, modalities[name][rows], k)
+        for name, part in parts.items():
+            rows, shares = np.flatnonzero(part >= 0), soft[name]
+            targets = np.eye(k)[labels[name][rows]] if shares is None else shares[rows]
+            self.temperatures_[name], self.modality_weights_[name] = temperature_and_weight(
+                logs[name][rows], targets, codes[rows]
+            )
 
     def _record(self, opinions: Mapping[str, Opinion], decisions: Mapping[str, Decision], overall: Decision) -> None:
         """Set the attributes that say which labels rows got, and where from."""
@@ -223,9 +260,11 @@ class CMCSLClassifier(SelfLabelingClassifier):
         Rows are weighted by their (pseudo-)label. ``share``: by 1 - (share of the class among the seeds), as in the
         paper's protocol, if the base estimator takes `sample_weight`. ``balanced`` or a dict: as in scikit-learn,
         by the classes of the seeds.
-    fusion : {"mean", "maximum"}, default="mean"
-        How `predict` combines the probabilities of the modalities that a row has. The paper keeps modalities
-        apart: `predict_by_modality`.
+    fusion : {"calibrated", "mean", "maximum"}, default="calibrated"
+        How `predict` combines the probabilities of the modalities that a row has. ``calibrated``: their mean, after
+        each modality's are put right by a temperature, weighted by its accuracy on the seeds; both come from
+        classifiers that are trained on two thirds of the rows, three times (by `partial_fit`, of the first batch). The
+        paper keeps modalities apart: `predict_by_modality`.
     max_seeds : int, optional
         Seeds of earlier batches that `partial_fit` keeps per class, the newest; default all.
 
@@ -262,6 +301,8 @@ class CMCSLClassifier(SelfLabelingClassifier):
         What each modality says by itself; -1 or None where it is missing.
     estimators_, preprocessors_ : dict of str to estimator
         Of each modality.
+    temperatures_, modality_weights_ : dict of str to float
+        Of each modality, by the fusion ``calibrated`` of a base estimator with `predict_proba`.
     modalities_ : dict of str to ndarray of int64
         Columns of each modality.
     n_features_in_ : int
@@ -314,7 +355,7 @@ class CMCSLClassifier(SelfLabelingClassifier):
         min_margin: float = 0.0,
         transfer: str = "exchange",
         class_weight: str | Mapping[Any, float] | None = "share",
-        fusion: str = "mean",
+        fusion: str = CALIBRATED_FUSION,
         max_seeds: int | None = None,
     ) -> None:
         super().__init__(
@@ -382,6 +423,8 @@ class CMCSLClassifier(SelfLabelingClassifier):
         labels, soft = _hard_and_soft(decisions, codes)
         estimators = {} if first else self.estimators_
         self.estimators_ = self._train(batch, labels, rows.codes, metadata, "partial_fit", estimators, soft)
+        if first:
+            self._calibrate(batch, labels, codes, metadata, soft)
         self._keep_seeds(*rows)
         return self
 

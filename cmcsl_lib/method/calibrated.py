@@ -102,7 +102,7 @@ def posterior(evidence: Sequence[np.ndarray], codes: np.ndarray) -> np.ndarray:
     ndarray of shape (n, k), dtype float64
         Rows sum to 1.
     """
-    probabilities = np.exp(_normalised(np.nansum(evidence, axis=0)))
+    probabilities = np.exp(normalised(np.nansum(evidence, axis=0)))
     seeds = codes >= 0
     probabilities[seeds] = np.eye(probabilities.shape[1])[codes[seeds]]
     return probabilities
@@ -207,7 +207,7 @@ def temperature(unit: float, scores: Callable[[float], np.ndarray], own: np.ndar
     """
 
     def log_likelihood(t: float) -> float:
-        return float(_normalised(scores(t))[np.arange(len(own)), own].sum())
+        return float(normalised(scores(t))[np.arange(len(own)), own].sum())
 
     logs = [log_likelihood(unit * factor) if len(own) else 0.0 for factor in TEMPERATURES]
     return float(unit * TEMPERATURES[np.argmax(logs - np.log(TEMPERATURES / GAPS) ** 2 / 2)])
@@ -269,18 +269,29 @@ def _of_present_rows(evidence: Callable[..., np.ndarray], X: np.ndarray, codes: 
 def _averaged(first: np.ndarray, second: np.ndarray) -> np.ndarray:
     """Mean of two kinds of evidence of one modality, of one where the other is missing."""
     mean = np.where(np.isnan(first), second, np.where(np.isnan(second), first, (first + second) / 2))
-    return _normalised(mean)
+    return normalised(mean)
 
 
 def _of_all_classes(scores: np.ndarray, present: np.ndarray, classes: int) -> np.ndarray:
     """Log-probabilities of all classes from scores of those that are present; the others have their share 1/k."""
     table = np.full((len(scores), classes), -np.log(classes))
-    table[:, present] = _normalised(scores) + np.log(len(present) / classes)
+    table[:, present] = normalised(scores) + np.log(len(present) / classes)
     return table
 
 
-def _normalised(scores: np.ndarray) -> np.ndarray:
-    """Logarithms of probabilities from logarithms without a common scale, row by row."""
+def normalised(scores: np.ndarray) -> np.ndarray:
+    """Logarithms of probabilities from logarithms without a common scale, row by row.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n, k)
+        Logarithms, each row's up to a constant.
+
+    Returns
+    -------
+    ndarray of shape (n, k), dtype float64
+        Their exponentials sum to 1 in each row.
+    """
     scores = scores - scores.max(axis=1, keepdims=True)
     return scores - np.log(np.exp(scores).sum(axis=1, keepdims=True))
 

@@ -8,30 +8,45 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pandas as pd
+from sklearn.metrics import log_loss
 
 from ..analysis.sensitivity.intervals import mean_interval
 from ..corpora.features import MODALITIES
 from ..estimators import CMCSLClassifier, UnimodalClassifier
+from ..estimators.base import ModalityClassifier
 from .base import Halves, ScoreRow, Study, classifier_scores
 
 #: Datasets of openclipart on which the rule was developed.
 DEVELOPMENT = ("AF", "PT", "CO", "AFP", "PTT", "FPS", "CHMP", "HP")
 CALIBRATED = "calibrated"
-METHODS = ("UNI", "CMCSL", CALIBRATED)
+PLAIN_MEAN = "calibrated, plain mean"
+METHODS = ("UNI", "CMCSL", CALIBRATED, PLAIN_MEAN)
 
 
 def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
-    """Scores of all methods on one fold."""
+    """Scores of all methods on one fold, and under ``both`` the log-loss of what is fused.
+
+    `CALIBRATED` is fused by temperatures and weights, UNI and CMCSL by the mean of the probabilities as they are, and
+    `PLAIN_MEAN` is the same classifiers fused so; in each modality it would be the same.
+    """
     for budget in budgets:
         known = halves.known(halves.seeds(budget))
         common = halves.parameters(known)
-        classifiers = (
-            UnimodalClassifier(**common),
-            CMCSLClassifier(**common),
-            CMCSLClassifier(**common, exchange="calibrated"),
-        )
-        for method, classifier in zip(METHODS, classifiers, strict=True):
-            yield from classifier_scores(classifier.fit(halves.X, known), halves, method, budget, known)
+        together = CMCSLClassifier(**common | {"fusion": "calibrated"}, exchange="calibrated")
+        classifiers = {"UNI": UnimodalClassifier(**common), "CMCSL": CMCSLClassifier(**common), CALIBRATED: together}
+        for method, classifier in classifiers.items():
+            yield from _with_loss(classifier.fit(halves.X, known), halves, method, budget, known)
+        *_, both = _with_loss(together.set_params(fusion="mean"), halves, PLAIN_MEAN, budget, known)
+        yield both
+
+
+def _with_loss(
+    classifier: ModalityClassifier, halves: Halves, method: str, budget: int, known: np.ndarray
+) -> Iterator[ScoreRow]:
+    """Scores of a fitted classifier; the last row is that of ``both``."""
+    for row in classifier_scores(classifier, halves, method, budget, known):
+        loss = log_loss(halves.y_test, classifier.predict_proba(halves.X_test)) if row["modality"] == "both" else np.nan
+        yield row | {"log_loss": loss}
 
 
 def group(datasets: pd.Series) -> np.ndarray:
