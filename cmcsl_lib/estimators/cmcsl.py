@@ -82,6 +82,7 @@ class SelfLabelingClassifier(ModalityClassifier):
         modalities = self._preprocess(matrix, fit=True)
         metadata = self._route(params, "fit", len(codes))
         opinions = self._label_by_modality(modalities, codes)
+        self.seeds_right_ = {name: _seeds_right(each) for name, each in opinions.items()}
         decisions, overall = self._label_across_modalities(modalities, opinions, codes)
         self._record(opinions, decisions, overall)
         labels, soft = _hard_and_soft(decisions, codes)
@@ -200,6 +201,17 @@ class SelfLabelingClassifier(ModalityClassifier):
         """Keep what `partial_fit` needs of these rows, in a classifier that has it."""
 
 
+def _seeds_right(opinion: Opinion) -> tuple[int, int]:
+    """How many seeds are nearest to another one of their class, and how many have another one there."""
+    if opinion.seed_distance is None:
+        return 0, 0
+    own = opinion.seed_distance[np.arange(len(opinion.seeds)), opinion.seed_label]
+    judged = np.isfinite(own)
+    # A tie with another class is no sign of the own one.
+    nearer = (opinion.seed_distance <= own[:, None]).sum(axis=1) == 1
+    return int((judged & nearer).sum()), int(judged.sum())
+
+
 def _most_probable(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Number of the most probable class of each row, -1 where all is NaN, and its probability."""
     known = ~np.isnan(probabilities[:, 0])
@@ -299,6 +311,9 @@ class CMCSLClassifier(SelfLabelingClassifier):
         The labels in `provenance_`.
     unimodal_transduction_ : dict of str to ndarray of shape (n,)
         What each modality says by itself; -1 or None where it is missing.
+    seeds_right_ : dict of str to (int, int)
+        In each modality, how many seeds are nearest to another one of their class, and of how many that can be said:
+        where hardly more than by chance, the modality tells the classes apart no better. (0, 0) with a propagator.
     estimators_, preprocessors_ : dict of str to estimator
         Of each modality.
     temperatures_, modality_weights_ : dict of str to float
@@ -414,6 +429,7 @@ class CMCSLClassifier(SelfLabelingClassifier):
         if not first:
             rows = self._seeds.followed_by(rows._replace(numbers=self._rows_seen + rows.numbers))
         opinions = self._label_by_modality(rows.modalities, rows.codes)
+        self.seeds_right_ = {name: _seeds_right(each) for name, each in opinions.items()}
         decisions, overall = self._label_across_modalities(rows.modalities, opinions, rows.codes)
         # Of the seeds of earlier batches, which come first, nothing is recorded.
         start = len(rows.codes) - len(codes)
