@@ -36,7 +36,8 @@ from .inputs import (
 FUSIONS = ("mean", "maximum")
 #: The fusion by temperatures and weights, of classifiers that learn how sure each modality may be.
 CALIBRATED = "calibrated"
-#: Classes that a row belongs to with a smaller probability are left out of its soft label.
+#: Classes that a row belongs to with a smaller probability are left out of its soft label; a probability of 0 counts as
+#: this much, or as little as the smallest beside it.
 LEAST = 1e-3
 
 
@@ -79,16 +80,19 @@ def log_probabilities(estimator: BaseEstimator, X: np.ndarray, classes: int) -> 
     ndarray of shape (n, k), dtype float64
         Finite, but NaN in rows that lack the modality.
     """
-    rows, least = np.flatnonzero(present(X)), np.log(np.finfo(np.float64).tiny)
+    rows = np.flatnonzero(present(X))
     logs = np.full((len(X), classes), np.nan)
     if len(rows):
-        logs[rows] = least
-        # Naive Bayes tells apart by their logarithms what its probabilities round to 0.
-        if hasattr(estimator, "predict_log_proba"):
-            with np.errstate(divide="ignore"):
+        with np.errstate(divide="ignore"):
+            # Naive Bayes tells apart by their logarithms what its probabilities round to 0.
+            if hasattr(estimator, "predict_log_proba"):
                 own = estimator.predict_log_proba(X[rows])
-        else:
-            own = np.log(np.maximum(estimator.predict_proba(X[rows]), np.finfo(np.float64).tiny))
+            else:
+                own = np.log(estimator.predict_proba(X[rows]))
+        finite = np.where(np.isneginf(own), 0.0, own)
+        # What has probability 0, such as a class without a neighbour, is not infinitely unlikely.
+        least = np.minimum(finite.min(axis=1, keepdims=True), np.log(LEAST))
+        logs[rows] = least
         logs[np.ix_(rows, estimator.classes_)] = np.where(np.isneginf(own), least, own)
     return logs
 
