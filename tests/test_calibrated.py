@@ -239,15 +239,15 @@ def test_rows_that_nobody_speaks_of_have_no_label():
 
 def test_seeds_show_which_modality_carries_nothing():
     (X, noise), codes, y = informed(strengths=(3.0, 0.0), n=600)
-    hidden, found = codes < 0, {}
+    hidden, shares = codes < 0, {}
     for scale in (0.1, 10.0):
         # Noise lies nearer to its seeds, or farther.
         for exchange in ("distance", "calibrated"):
             fitted = CMCSLClassifier(preprocessing="RAW", exchange=exchange).fit(as_dict([X, noise * scale]), codes)
-            found[scale, exchange] = (fitted.transduction_ == y)[hidden].mean()
-    assert found[0.1, "distance"] < 0.7
-    assert found[0.1, "calibrated"] == found[10.0, "calibrated"]
-    assert found[10.0, "calibrated"] > found[10.0, "distance"]
+            shares[scale, exchange] = (fitted.transduction_ == y)[hidden].mean()
+    assert shares[0.1, "distance"] < 0.7
+    assert shares[0.1, "calibrated"] == shares[10.0, "calibrated"]
+    assert shares[10.0, "calibrated"] > shares[10.0, "distance"]
 
 
 def test_balanced_modalities_are_better_together_than_each_and_than_the_nearer():

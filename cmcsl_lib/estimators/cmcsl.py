@@ -120,9 +120,10 @@ class SelfLabelingClassifier(ModalityClassifier):
         decisions, groups = {}, {*teachers.values(), everyone}
         if self.exchange == CALIBRATED:
             for names in groups:
-                found = calibrated_labels([modalities[name] for name in names], codes, len(self.classes_), self.rounds)
+                teaching = [modalities[name] for name in names]
+                labels = calibrated_labels(teaching, codes, len(self.classes_), self.rounds)
                 decisions[names] = decide_together(
-                    {name: opinions[name] for name in names}, found, codes, self.min_margin
+                    {name: opinions[name] for name in names}, labels, codes, self.min_margin
                 )
         else:
             comparable = {name: EXCHANGES[self.exchange](each, codes >= 0) for name, each in opinions.items()}
