@@ -83,6 +83,12 @@ def problems(draw, modalities=2, ties=True):
     + [
         CMCSLClassifier(LogisticRegression(), exchange="probability", min_margin=0.1),
         CMCSLClassifier(propagator=KNeighborsClassifier(3), exchange="scale", fusion="maximum"),
+        CMCSLClassifier(LogisticRegression(), exchange="calibrated", min_margin=0.1),
+        CMCSLClassifier(
+            exchange="calibrated",
+            modalities=CHECKED,
+            preprocessing=make_pipeline(SimpleImputer(), StandardScaler()),
+        ),
         # Of several modalities some may be missing, so that checks put NaN here and there: gaps must be filled in.
         *(
             make(modalities=CHECKED, preprocessing=make_pipeline(SimpleImputer(), StandardScaler()))
@@ -907,9 +913,11 @@ def test_fusions():
         (dict(modalities="visual"), "modalities must be a dict"),
         (dict(modalities=["visual", "text"]), "modalities must be a dict"),
         (dict(preprocessing="L3"), "preprocessing 'L3': choose from RAW, L2, STD, MM, L2STD"),
-        (dict(exchange="nearest"), "exchange 'nearest': choose from distance, rank, scale, probability"),
+        (dict(exchange="nearest"), "exchange 'nearest': choose from distance, rank, scale, probability, calibrated"),
+        (dict(exchange="calibrated", propagator=KNeighborsClassifier()), "exchange 'calibrated'.*leave out propagator"),
+        (dict(rounds=-1), "rounds must be a whole number of at least 0, got -1"),
         (dict(transfer="sound"), "transfer 'sound': choose from exchange, crosswise, visual, text"),
-        (dict(fusion="sum"), "fusion 'sum': choose from mean, maximum"),
+        (dict(fusion="sum"), "fusion 'sum': choose from calibrated, mean, maximum"),
         (dict(class_weight="equal"), "class_weight 'equal': choose from share, balanced, None"),
         (dict(class_weight="balanced", base_estimator=KNeighborsClassifier()), "KNeighborsClassifier does not"),
         (dict(min_margin=1.5), r"min_margin must be a number in \[0, 1\], got 1.5"),

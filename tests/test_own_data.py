@@ -40,7 +40,7 @@ def line():
 
 
 def test_labels_of_hand_made_items_with_where_each_comes_from():
-    labels = own_labels.pseudo_labels(line(), preprocessing="RAW").set_index("id")
+    labels = own_labels.pseudo_labels(line(), preprocessing="RAW", exchange="distance").set_index("id")
     assert labels.given.tolist() == ["animal", "", "", "food", "", ""]
     assert labels.label.tolist() == ["animal", "animal", "food", "food", "food", "animal"]
     assert labels.modality.tolist() == ["", "visual", "visual", "", "text", "text"]
@@ -52,7 +52,7 @@ def test_labels_of_hand_made_items_with_where_each_comes_from():
 
 
 def test_what_is_too_close_to_call_gets_no_label():
-    labels = own_labels.pseudo_labels(line(), preprocessing="RAW", min_margin=0.8).set_index("id")
+    labels = own_labels.pseudo_labels(line(), preprocessing="RAW", exchange="distance", min_margin=0.8).set_index("id")
     assert labels.label.tolist() == ["animal", "animal", "food", "food", "", "animal"]
 
 
@@ -84,6 +84,7 @@ def test_texts_that_a_spreadsheet_would_run_get_an_apostrophe(tmp_path):
             "distance": 0.123456789,
             "margin": 0.5,
             "seed": "-b",
+            "exchange": "distance",
         }
     )
     own_labels.write_labels(labels, tmp_path / "labels.csv")
@@ -107,14 +108,53 @@ def test_the_command_says_how_many_are_labelled_by_which_modality_and_how_many_a
     monkeypatch.setattr(own_labels, "unlabeled_features", lambda corpus, dataset: line())
     words = ["label", "openclipart", "AF", "--to", str(tmp_path / "labels.csv"), "--preprocessing", "RAW"]
     assert main(words) == 0
+    labels = pd.read_csv(tmp_path / "labels.csv", keep_default_na=False)
+    counts = labels[labels.given == ""].modality.value_counts()
     assert capsys.readouterr().out.splitlines()[0] == (
-        "4 items labelled from 2: animal 2, food 2. Decided by the visual modality 2 and the text modality 2."
+        "4 items labelled from 2 by the calibrated exchange: animal 2, food 2. "
+        f"The surer one was the visual modality {counts['visual']} and the text modality {counts['text']}."
     )
+    assert set(labels.exchange) == {"calibrated", ""} and set(labels.visual_label) == {"animal", "food", ""}
+    assert {"probability", "visual_probability", "text_label", "text_probability"} < set(labels)
+    words += ["--exchange", "distance"]
+    assert main(words) == 0
+    printed = capsys.readouterr()
+    assert printed.out.splitlines()[0] == (
+        "4 items labelled from 2 by the smaller distance, as in the paper: animal 2, food 2. "
+        "Decided by the visual modality 2 and the text modality 2."
+    )
+    assert printed.err == ""
+    assert list(pd.read_csv(tmp_path / "labels.csv")) == list(own_labels.COLUMNS)
     assert main([*words, "--min-margin", "0.8"]) == 0
     assert capsys.readouterr().out.splitlines()[0] == (
-        "3 items labelled from 2: animal 2, food 1. Decided by the visual modality 2 and the text modality 1. "
-        "1 items were too close to call."
+        "3 items labelled from 2 by the smaller distance, as in the paper: animal 2, food 1. "
+        "Decided by the visual modality 2 and the text modality 1. 1 items were too close to call."
     )
+    assert main([*words[:-1], "rank"]) == 2
+    assert "exchange 'rank': choose from calibrated, distance" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("exchange", ["calibrated", "distance"])
+def test_the_command_warns_of_a_modality_that_tells_nothing_or_decides_everything(
+    exchange, tmp_path, monkeypatch, capsys
+):
+    random, true = np.random.default_rng(0), np.arange(400) % 2
+    # Noise that is far nearer to its seeds than what tells the classes.
+    noise, telling = random.normal(size=(400, 2)), true[:, None] * 5 + random.normal(size=(400, 20))
+    y = np.where(np.arange(400) < 40, true, -1)
+    ids, classes = np.arange(400).astype(str), ("animal", "food")
+    features = Features("openclipart", "AF", classes, ids, y, noise, telling)
+    monkeypatch.setattr(own_labels, "unlabeled_features", lambda corpus, dataset: features)
+    words = ["label", "openclipart", "AF", "--to", str(tmp_path / "labels.csv"), "--preprocessing", "RAW"]
+    assert main([*words, "--exchange", exchange]) == 0
+    warned = capsys.readouterr().err
+    right, judged = own_labels.pseudo_labels(features, preprocessing="RAW").attrs["seeds_right"]["visual"]
+    assert judged == 40 and right <= 20, "else the sentence would be wrong here"
+    assert f"the visual modality tells the classes apart no better than chance: only {right} of 40 are" in warned
+    decided = pd.read_csv(tmp_path / "labels.csv").modality.value_counts()
+    everything = "text" if exchange == "calibrated" else "visual"
+    assert f"The {everything} modality decided for {decided[everything]} of 360 items" in warned
+    assert ("--exchange calibrated" in warned) == (exchange == "distance")
 
 
 def test_the_command_writes_a_label_for_every_item_also_those_spent_on_fine_tuning(tmp_path, home, capsys):
@@ -122,7 +162,8 @@ def test_the_command_writes_a_label_for_every_item_also_those_spent_on_fine_tuni
     make_features("pets")
     assert main(["label", "pets", "--to", str(tmp_path / "labels.csv")]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].startswith("6 items labelled from 40: ") and lines[1].endswith("labels.csv")
+    assert lines[0].startswith("6 items labelled from 40 by the calibrated exchange: ")
+    assert lines[1].endswith("labels.csv")
     labels = pd.read_csv(tmp_path / "labels.csv", keep_default_na=False).set_index("id")
     assert len(labels) == 56 and set(labels.label) == {"cat", "dog"}
     assert (labels.given == "").sum() == 6 and (
@@ -158,7 +199,7 @@ def test_from_a_folder_to_scores_a_table_and_labels(tmp_path, monkeypatch, capsy
         in capsys.readouterr().err
     )
     assert main(["label", "pets"]) == 0
-    assert capsys.readouterr().out.startswith("3 items labelled from 39: ")
+    assert capsys.readouterr().out.startswith("3 items labelled from 39 by the calibrated exchange: ")
 
 
 def assert_names_are_escaped(outputs):

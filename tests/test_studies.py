@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.spatial.distance import cdist
+from sklearn.metrics import log_loss
 
 from cmcsl_lib.cli import main
 from cmcsl_lib.corpora.features import MODALITIES, load_features, write_features
@@ -16,7 +17,7 @@ from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import REPOSITORY
-from cmcsl_lib.studies import base, peers, robustness, seeds
+from cmcsl_lib.studies import base, exchange, peers, robustness, seeds
 from cmcsl_lib.studies.results import SIMULATIONS, STUDIES, StudyJob, load_study
 
 STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
@@ -405,3 +406,44 @@ def test_a_simulation_replaces_no_pipe_and_says_so_before_it_begins(monkeypatch,
     assert main(["study", "drift", "--to", str(tmp_path / "pipe")]) == 2
     assert "is no regular file, and is left as it is" in capsys.readouterr().err
     assert (tmp_path / "pipe").is_fifo()
+
+
+# The calibrated exchange
+
+
+def test_the_study_of_the_exchange_scores_the_same_classifiers_by_both_fusions(halves):
+    fold = halves(rows=40, classes=("a", "b", "c"))
+    own = table(exchange.score(fold, (4,))).set_index(["method", "modality"])
+    known = fold.known(fold.seeds(4))
+    classifier = CMCSLClassifier(**fold.parameters(known) | {"fusion": "calibrated"}, exchange="calibrated")
+    classifier.fit(fold.X, known)
+    for fusion, method in (("calibrated", exchange.CALIBRATED), ("mean", exchange.PLAIN_MEAN)):
+        classifier.set_params(fusion=fusion)
+        row = own.loc[method, "both"]
+        assert row.balanced_accuracy == base.accuracy(fold.y_test, classifier.predict(fold.X_test))
+        assert row.log_loss == log_loss(fold.y_test, classifier.predict_proba(fold.X_test))
+    for modality, predicted in classifier.predict_by_modality(fold.X_test).items():
+        assert own.balanced_accuracy[exchange.CALIBRATED, modality] == base.accuracy(fold.y_test, predicted)
+    assert set(own.index.get_level_values("method")) == set(exchange.METHODS)
+    assert own.log_loss.notna().groupby("modality").all().to_dict() == {"both": True, "text": False, "visual": False}
+
+
+def test_gains_of_the_exchange_by_hand():
+    shared = pd.DataFrame(np.eye(3), list("ABC"), list("ABC"))
+    rows = [
+        (dataset, modality, budget, method, value)
+        for dataset, lead in zip("ABC", (0.1, 0.2, -0.06), strict=True)
+        for modality in MODALITIES
+        for budget in (1, 5)
+        for method, value in (("UNI", 0.5), ("CMCSL", 0.4), ("calibrated", 0.5 + lead * budget))
+    ]
+    scores = pd.DataFrame(rows, columns=["dataset", "modality", "budget", "method", "balanced_accuracy"])
+    table = exchange.gains(scores, shared).set_index(["reference", "modality", "budget"])
+    assert table.gain["UNI", "text", 5] == pytest.approx(0.4) and table.gain["UNI", "text", "all"] == pytest.approx(
+        0.24
+    )
+    assert table.gain["CMCSL", "visual", 1] == pytest.approx(0.18)
+    assert table.above["UNI", "text", 5] == 2 and table.above["CMCSL", "text", 1] == 3
+    half = 4.302653 * np.std([0.1, 0.2, -0.06], ddof=1) / np.sqrt(3)
+    assert table.high["UNI", "text", 1] - table.gain["UNI", "text", 1] == pytest.approx(half)
+    assert exchange.group(pd.Series(["AF", "ACPT"])).tolist() == ["developed on", "untouched"]

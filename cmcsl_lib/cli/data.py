@@ -12,6 +12,16 @@ from .parsing import Commands, command
 if TYPE_CHECKING:
     import pandas as pd
 
+#: Ways of `label` to let modalities decide, as the command says it.
+EXCHANGES = {
+    "calibrated": ("by the calibrated exchange", "The surer one was"),
+    "distance": ("by the smaller distance, as in the paper", "Decided by"),
+}
+#: So many labelled items must have another one of their class before a modality is said to tell nothing.
+JUDGED = 10
+#: Share of the items above which one modality decides nearly everything, if there are many.
+NEARLY_ALL, MANY = 0.98, 50
+
 
 def corpora() -> None:
     """List the corpora, their datasets and classes."""
@@ -83,7 +93,12 @@ def divide(
 
 
 def label(
-    corpus: str, dataset: str | None = None, to: Path | None = None, preprocessing: str = "L2STD", min_margin: float = 0
+    corpus: str,
+    dataset: str | None = None,
+    to: Path | None = None,
+    preprocessing: str = "L2STD",
+    min_margin: float = 0,
+    exchange: str = "calibrated",
 ) -> None:
     """Label the unlabelled items of a corpus, and write each label with its origin and margin as CSV."""
     from ..corpora.features import MODALITIES
@@ -96,10 +111,11 @@ def label(
     )
     from ..files.paths import readable_path, target
 
+    check_choice(exchange, EXCHANGES, "exchange")
     if to:
         target(to)
     features = unlabeled_features(corpus, dataset)
-    labels = pseudo_labels(features, preprocessing=preprocessing, min_margin=min_margin)
+    labels = pseudo_labels(features, preprocessing=preprocessing, min_margin=min_margin, exchange=exchange)
     path = to or labels_path(corpus, features.dataset)
     write_labels(with_finetuning_items(labels, features), path)
     unlabeled = labels[labels.given == ""]
@@ -111,9 +127,25 @@ def label(
     modalities = " and ".join(f"the {name} modality {deciding.get(name, 0)}" for name in MODALITIES)
     unsure = len(unlabeled) - len(labeled)
     print_safe(
-        f"{len(labeled)} items labelled from {len(labels) - len(unlabeled)}: {classes or 'none'}. "
-        f"Decided by {modalities}.{f' {unsure} items were too close to call.' if unsure else ''}"
+        f"{len(labeled)} items labelled from {len(labels) - len(unlabeled)} {EXCHANGES[exchange][0]}: "
+        f"{classes or 'none'}. {EXCHANGES[exchange][1]} {modalities}."
+        f"{f' {unsure} items were too close to call.' if unsure else ''}"
     )
+    for name in MODALITIES:
+        right, judged = labels.attrs["seeds_right"][name]
+        if judged >= JUDGED and right * len(features.classes) <= judged:
+            print(
+                f"On the labelled items the {name} modality tells the classes apart no better than chance: only "
+                f"{right} of {judged} are nearest to another one of their class.",
+                file=sys.stderr,
+            )
+        if len(labeled) >= MANY and deciding.get(name, 0) > NEARLY_ALL * len(labeled):
+            advice = "" if exchange == "calibrated" else ": --exchange calibrated puts both on one scale"
+            print(
+                f"The {name} modality decided for {deciding[name]} of {len(labeled)} items, so that the other one "
+                f"hardly had a say{advice}.",
+                file=sys.stderr,
+            )
     print_safe(readable_path(path))
 
 
@@ -186,3 +218,5 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--preprocessing", metavar="NAME", help="RAW, L2, STD, MM or L2STD; default: L2STD")
     margin = "leave items of a smaller margin, 0 to 1, without a label; default: 0"
     parser.add_argument("--min-margin", type=float, metavar="MARGIN", help=margin)
+    rule = "calibrated, the default: modalities decide together; or distance, as in the paper: the nearer one decides"
+    parser.add_argument("--exchange", metavar="NAME", help=rule)

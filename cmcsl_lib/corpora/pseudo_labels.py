@@ -16,7 +16,10 @@ from .corpus import RANDOM_STATE, divide
 from .dataset_classes import datasets
 from .features import MODALITIES, Features, check_items, load_features
 
-COLUMNS = ("id", "given", "label", "modality", "distance", "margin", "seed")
+#: Columns of every table of labels; the calibrated exchange adds others.
+COLUMNS = ("id", "given", "label", "modality", "distance", "margin", "seed", "exchange")
+#: The exchange unless another one is named.
+EXCHANGE = "calibrated"
 
 
 def labels_path(corpus: str, dataset: str) -> Path:
@@ -74,8 +77,10 @@ def hide_labels(features: Features, budget: int, random_state: int = RANDOM_STAT
     return replace(features, y=y)
 
 
-def pseudo_labels(features: Features, *, preprocessing: str = "L2STD", min_margin: float = 0.0) -> pd.DataFrame:
-    """Label unlabelled rows by CMCSL (Algorithm 1), the labelled ones being the seeds.
+def pseudo_labels(
+    features: Features, *, preprocessing: str = "L2STD", min_margin: float = 0.0, exchange: str = EXCHANGE
+) -> pd.DataFrame:
+    """Label unlabelled rows by CMCSL, the labelled ones being the seeds.
 
     Parameters
     ----------
@@ -84,13 +89,18 @@ def pseudo_labels(features: Features, *, preprocessing: str = "L2STD", min_margi
     preprocessing : {"RAW", "L2", "STD", "MM", "L2STD"}
     min_margin : float in [0, 1]
         Rows with a smaller margin get no label.
+    exchange : str
+        As `CMCSLClassifier` takes it; ``distance`` is Algorithm 1 as in the paper.
 
     Returns
     -------
     DataFrame
-        One row per row of the features: id, given (the label that it had), label, modality (that decided), distance (to
-        the seed, in that modality, after preprocessing), margin (1 - distance / smallest distance that speaks for
-        another class), seed (id of the item that the label comes from). What does not apply is empty or NaN.
+        One row per row of the features: id, given (the label that it had), label, modality (that decided, or was the
+        surer one of the label), distance (to the seed, in that modality, after preprocessing), margin (by ``distance``
+        1 - distance / smallest distance that speaks for another class, by ``calibrated`` the difference of the two
+        highest probabilities), seed (id of the item that the label comes from), exchange; by ``calibrated`` also
+        probability, and what each modality M says by itself, M_label and M_probability. What does not apply is empty or
+        NaN. `attrs["seeds_right"]` is the classifier's `seeds_right_`.
 
     Raises
     ------
@@ -100,11 +110,17 @@ def pseudo_labels(features: Features, *, preprocessing: str = "L2STD", min_margi
     labeled = features.y >= 0
     if len(np.unique(features.y[labeled])) < 2:
         raise CmcslError(f"{features.corpus}/{features.dataset} needs a labelled item in at least two classes.")
-    cmcsl = CMCSLClassifier(modalities=list(MODALITIES), preprocessing=preprocessing, min_margin=min_margin)
+    cmcsl = CMCSLClassifier(
+        modalities=list(MODALITIES),
+        preprocessing=preprocessing,
+        min_margin=min_margin,
+        exchange=exchange,
+        fusion="mean",
+    )
     cmcsl.fit(dict(zip(MODALITIES, features.modalities, strict=True)), features.y)
     # The entry after the last class stands for none, which is number -1.
-    names = np.array([*features.classes, ""], dtype=object)
-    return pd.DataFrame(
+    names, ids = np.array([*features.classes, ""], dtype=object), np.append(features.ids.astype(object), "")
+    table = pd.DataFrame(
         {
             "id": features.ids,
             "given": names[features.y],
@@ -112,9 +128,18 @@ def pseudo_labels(features: Features, *, preprocessing: str = "L2STD", min_margi
             "modality": np.where(labeled, "", cmcsl.deciding_modality_),
             "distance": np.where(labeled, np.nan, cmcsl.distance_),
             "margin": np.where(labeled, np.nan, cmcsl.margin_),
-            "seed": np.where(labeled, "", features.ids[cmcsl.seed_row_]),
+            "seed": np.where(labeled, "", ids[cmcsl.seed_row_]),
+            "exchange": np.where(labeled, "", exchange),
         }
     )
+    more = cmcsl.provenance_[MODALITIES[0]].iloc[:, 5:]
+    for column in more:
+        values = more[column].to_numpy()
+        table[column] = (
+            np.where(labeled, "", names[values]) if column.endswith("label") else np.where(labeled, np.nan, values)
+        )
+    table.attrs["seeds_right"] = cmcsl.seeds_right_
+    return table
 
 
 def with_finetuning_items(labels: pd.DataFrame, features: Features) -> pd.DataFrame:
@@ -142,7 +167,8 @@ def with_finetuning_items(labels: pd.DataFrame, features: Features) -> pd.DataFr
     rows, y = divide(items.labels, features.classes)
     ids, names = items.id.to_numpy()[rows], np.array(features.classes, dtype=object)[y]
     spent = pd.DataFrame(
-        {"id": ids, "given": names, "label": names, "modality": "", "distance": np.nan, "margin": np.nan, "seed": ""}
+        {column: "" if labels[column].dtype == object else np.nan for column in labels}
+        | {"id": ids, "given": names, "label": names}
     )
     spent = spent[~spent.id.isin(labels.id)]
     return pd.concat([labels, spent], ignore_index=True) if len(spent) else labels
@@ -157,6 +183,6 @@ def write_labels(labels: pd.DataFrame, path: Path) -> None:
         From `pseudo_labels`.
     path : Path
     """
-    safe = spreadsheet_safe_table(labels[list(COLUMNS)])
+    safe = spreadsheet_safe_table(labels)
     with written_whole(path) as temporary:
         safe.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")

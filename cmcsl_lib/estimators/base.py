@@ -16,6 +16,7 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from ..files.errors import CmcslError, check_choice
+from ..method.fusion import fused
 from ..method.preprocessing import PREPROCESSINGS, preprocessor
 from .inputs import (
     Features,
@@ -33,6 +34,11 @@ from .inputs import (
 )
 
 FUSIONS = ("mean", "maximum")
+#: The fusion by temperatures and weights, of classifiers that learn how sure each modality may be.
+CALIBRATED = "calibrated"
+#: Classes that a row belongs to with a smaller probability are left out of its soft label; a probability of 0 counts as
+#: this much, or as little as the smallest beside it.
+LEAST = 1e-3
 
 
 def base_has(method: str) -> Callable[["ModalityClassifier"], bool]:
@@ -55,6 +61,40 @@ def base_has(method: str) -> Callable[["ModalityClassifier"], bool]:
         return True
 
     return check
+
+
+def log_probabilities(estimator: BaseEstimator, X: np.ndarray, classes: int) -> np.ndarray:
+    """Logarithms of the probabilities of all classes.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Fitted to class numbers, some of which may have been missing, with `predict_proba`.
+    X : ndarray of shape (n, d), dtype float64
+        One preprocessed modality; NaN in rows that lack it.
+    classes : int
+        How many there are, k.
+
+    Returns
+    -------
+    ndarray of shape (n, k), dtype float64
+        Finite, but NaN in rows that lack the modality.
+    """
+    rows = np.flatnonzero(present(X))
+    logs = np.full((len(X), classes), np.nan)
+    if len(rows):
+        with np.errstate(divide="ignore"):
+            # Naive Bayes tells apart by their logarithms what its probabilities round to 0.
+            if hasattr(estimator, "predict_log_proba"):
+                own = estimator.predict_log_proba(X[rows])
+            else:
+                own = np.log(estimator.predict_proba(X[rows]))
+        finite = np.where(np.isneginf(own), 0.0, own)
+        # What has probability 0, such as a class without a neighbour, is not infinitely unlikely.
+        least = np.minimum(finite.min(axis=1, keepdims=True), np.log(LEAST))
+        logs[rows] = least
+        logs[np.ix_(rows, estimator.classes_)] = np.where(np.isneginf(own), least, own)
+    return logs
 
 
 class ModalityClassifier(ClassifierMixin, BaseEstimator):
@@ -81,12 +121,15 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         self.class_weight = class_weight
         self.fusion = fusion
 
+    #: Values of `fusion`.
+    fusions: tuple[str, ...] = FUSIONS
+
     def predict(self, X: Features) -> np.ndarray:
         """Class of each row by all modalities that it has, from the fused probabilities.
 
         The paper keeps the modalities apart (`predict_by_modality`) and fuses only in its reference method LF. Naive
-        Bayes on hundreds of features gives probabilities close to 0 or 1, also where it is wrong; fused, they are often
-        worse than the better modality by itself.
+        Bayes on hundreds of features gives probabilities close to 0 or 1, also where it is wrong; their plain mean is
+        often worse than the better modality by itself.
 
         Parameters
         ----------
@@ -128,9 +171,13 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n, k)
             Columns in the order of `classes_`.
         """
+        if self.fusion == CALIBRATED:
+            logs = self._log_proba_by_modality(X)
+            scales = [(self.temperatures_[name], self.modality_weights_[name]) for name in logs]
+            return fused(list(logs.values()), *zip(*scales, strict=True))
         support = np.stack(list(self.predict_proba_by_modality(X).values()))
-        fused = np.nanmean(support, axis=0) if self.fusion == "mean" else np.nanmax(support, axis=0)
-        return fused / fused.sum(axis=1, keepdims=True)
+        mean_or_maximum = np.nanmean(support, axis=0) if self.fusion == "mean" else np.nanmax(support, axis=0)
+        return mean_or_maximum / mean_or_maximum.sum(axis=1, keepdims=True)
 
     def predict_by_modality(self, X: Features) -> dict[str, np.ndarray]:
         """Class of each row by each modality's own classifier, as the paper scores them.
@@ -176,6 +223,13 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
                 support[np.ix_(rows, estimator.classes_)] = estimator.predict_proba(features[rows])
             probabilities[name] = support
         return probabilities
+
+    def _log_proba_by_modality(self, X: Features) -> dict[str, np.ndarray]:
+        """Logarithms of `predict_proba_by_modality`."""
+        return {
+            name: log_probabilities(self.estimators_[name], features, len(self.classes_))
+            for name, features in self._preprocess(self._known_matrix(X)).items()
+        }
 
     def score(self, X: Features, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy of `predict` on the rows whose class is known.
@@ -242,7 +296,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             check_choice(self.preprocessing, PREPROCESSINGS, "preprocessing")
         if self.class_weight is not None and not isinstance(self.class_weight, Mapping):
             check_choice(self.class_weight, ("share", "balanced", "None"), "class_weight")
-        check_choice(self.fusion, FUSIONS, "fusion")
+        check_choice(self.fusion, self.fusions, "fusion")
 
     def _validate(self, X: Features, y: ArrayLike, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
         """Check parameters and training data; learn modalities and classes; return one matrix and class numbers."""
@@ -321,27 +375,35 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         metadata: Mapping[str, Any],
         method: str = "fit",
         estimators: Mapping[str, BaseEstimator] | None = None,
+        soft: Mapping[str, np.ndarray | None] | None = None,
     ) -> dict[str, BaseEstimator]:
         """Train the classifier of each modality on its `labels`, rows with -1 left out.
 
         Classes are weighted by the known labels `codes`. `method` is "fit", or "partial_fit" of those `estimators`
-        that there are already.
+        that there are already. Where there are `soft` labels, how much each row belongs to each class, of shape (n, k),
+        a base estimator that takes `sample_weight` is given each row once per class, with these weights.
         """
         weights, trained = self._class_weights(codes), dict(estimators or {})
+        weighted = has_fit_parameter(self._base(), "sample_weight")
         for name, X in modalities.items():
             rows = np.flatnonzero(present(X) & (labels[name] >= 0))
             if not len(rows):
                 if name in trained:
                     continue
                 raise CmcslError(f"y labels no row that has modality {name!r}: its classifier needs at least one.")
-            own_labels = labels[name][rows]
+            own_labels, row_weights = labels[name][rows], None
+            if weighted and soft and (shares := soft[name]) is not None:
+                places, own_labels = np.nonzero(shares[rows] >= LEAST)
+                rows = rows[places]
+                row_weights = shares[rows, own_labels]
             # What has one entry per row is cut to the rows that are learnt.
             arguments = {
                 key: np.asarray(value)[rows] if np.ndim(value) and len(value) == len(X) else value
                 for key, value in metadata.items()
             }
-            if weights is not None:
-                arguments["sample_weight"] = weights[own_labels] * np.asarray(arguments.get("sample_weight", 1.0))
+            for factor in (row_weights, None if weights is None else weights[own_labels]):
+                if factor is not None:
+                    arguments["sample_weight"] = factor * np.asarray(arguments.get("sample_weight", 1.0))
             if method == "partial_fit":
                 arguments["classes"] = np.arange(len(self.classes_))
             estimator = trained[name] if name in trained else clone(self._base())

@@ -12,10 +12,13 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.metaestimators import available_if
 
 from ..files.errors import CmcslError, check_choice
-from .base import ModalityClassifier, base_has
+from ..method.calibrated import ROUNDS, SEED_WEIGHT, calibrated_labels
+from ..method.fusion import PARTS, held_out_parts, temperature_and_weight
+from .base import CALIBRATED as CALIBRATED_FUSION
+from .base import FUSIONS, ModalityClassifier, base_has, log_probabilities
 from .inputs import Features, Modalities, decode, encode, present
 from .propagation import Opinion, opinion
-from .strategies import EXCHANGES, Decision, decide
+from .strategies import CALIBRATED, EXCHANGES, Decision, decide, decide_together
 
 TRANSFERS = ("exchange", "crosswise")
 
@@ -29,8 +32,10 @@ class SelfLabelingClassifier(ModalityClassifier):
         As for `CMCSLClassifier`.
     """
 
-    #: How modalities are compared where a subclass has no such parameter.
+    fusions = (CALIBRATED_FUSION, *FUSIONS)
+    #: How modalities are compared where a subclass has no such parameters.
     exchange = "distance"
+    rounds = 0
 
     def __init__(
         self,
@@ -39,7 +44,7 @@ class SelfLabelingClassifier(ModalityClassifier):
         modalities: Modalities = None,
         preprocessing: str | BaseEstimator = "L2STD",
         class_weight: str | Mapping[Any, float] | None = "share",
-        fusion: str = "mean",
+        fusion: str = CALIBRATED_FUSION,
         propagator: BaseEstimator | None = None,
         min_margin: float = 0.0,
     ) -> None:
@@ -77,10 +82,12 @@ class SelfLabelingClassifier(ModalityClassifier):
         modalities = self._preprocess(matrix, fit=True)
         metadata = self._route(params, "fit", len(codes))
         opinions = self._label_by_modality(modalities, codes)
-        decisions, overall = self._label_across_modalities(opinions, codes)
+        self.seeds_right_ = {name: _seeds_right(each) for name, each in opinions.items()}
+        decisions, overall = self._label_across_modalities(modalities, opinions, codes)
         self._record(opinions, decisions, overall)
-        labels = {name: decision.label for name, decision in decisions.items()}
-        self.estimators_ = self._train(modalities, labels, codes, metadata)
+        labels, soft = _hard_and_soft(decisions, codes)
+        self.estimators_ = self._train(modalities, labels, codes, metadata, soft=soft)
+        self._calibrate(modalities, labels, codes, metadata, soft)
         self._keep_seeds(modalities, codes)
         return self
 
@@ -105,21 +112,63 @@ class SelfLabelingClassifier(ModalityClassifier):
         return opinions
 
     def _label_across_modalities(
-        self, opinions: Mapping[str, Opinion], codes: np.ndarray
+        self, modalities: Mapping[str, np.ndarray], opinions: Mapping[str, Opinion], codes: np.ndarray
     ) -> tuple[dict[str, Decision], Decision]:
         """NEAREST for each modality's classifier, among its teachers, and overall, among all who teach any."""
-        comparable = {name: EXCHANGES[self.exchange](each, codes >= 0) for name, each in opinions.items()}
         teachers = {name: tuple(self._teachers(name)) for name in opinions}
         everyone = tuple(name for name in opinions if any(name in names for names in teachers.values()))
-        decisions = {
-            names: decide({name: opinions[name] for name in names}, comparable, codes, self.min_margin)
-            for names in {*teachers.values(), everyone}
-        }
+        decisions, groups = {}, {*teachers.values(), everyone}
+        if self.exchange == CALIBRATED:
+            for names in groups:
+                teaching = [modalities[name] for name in names]
+                labels = calibrated_labels(teaching, codes, len(self.classes_), self.rounds)
+                decisions[names] = decide_together(
+                    {name: opinions[name] for name in names}, labels, codes, self.min_margin
+                )
+        else:
+            comparable = {name: EXCHANGES[self.exchange](each, codes >= 0) for name, each in opinions.items()}
+            for names in groups:
+                decisions[names] = decide({name: opinions[name] for name in names}, comparable, codes, self.min_margin)
         return {name: decisions[names] for name, names in teachers.items()}, decisions[everyone]
+
+    def _calibrate(
+        self,
+        modalities: Mapping[str, np.ndarray],
+        labels: Mapping[str, np.ndarray],
+        codes: np.ndarray,
+        metadata: Mapping[str, Any],
+        soft: Mapping[str, np.ndarray | None],
+    ) -> None:
+        """Learn the temperature and the weight of each modality from rows that are held out of its training."""
+        if self.fusion != CALIBRATED_FUSION or not hasattr(self._base(), "predict_proba"):
+            return
+        self.temperatures_, self.modality_weights_ = dict.fromkeys(modalities, 1.0), dict.fromkeys(modalities, 1.0)
+        parts, logs, k = {}, {}, len(self.classes_)
+        for name, X in modalities.items():
+            rows = np.flatnonzero(present(X) & (labels[name] >= 0))
+            # Two classes must be left whatever part is held out.
+            if np.sort(np.bincount(labels[name][rows], minlength=max(k, 2)))[-2] > 1:
+                parts[name] = np.full(len(X), -1)
+                parts[name][rows] = held_out_parts(labels[name][rows], codes[rows] >= 0)
+                logs[name] = np.full((len(X), k), np.nan)
+        learnt = {name: modalities[name] for name in parts}
+        for number in range(PARTS):
+            without = {name: np.where(part == number, -1, labels[name]) for name, part in parts.items()}
+            for name, estimator in self._train(learnt, without, codes, metadata, soft=soft).items():
+                rows = np.flatnonzero(parts[name] == number)
+                logs[name][rows] = log_probabilities(estimator, modalities[name][rows], k)
+        for name, part in parts.items():
+            rows, shares = np.flatnonzero(part >= 0), soft[name]
+            targets = np.eye(k)[labels[name][rows]] if shares is None else shares[rows]
+            self.temperatures_[name], self.modality_weights_[name] = temperature_and_weight(
+                logs[name][rows], targets, codes[rows]
+            )
 
     def _record(self, opinions: Mapping[str, Opinion], decisions: Mapping[str, Decision], overall: Decision) -> None:
         """Set the attributes that say which labels rows got, and where from."""
-        self.unimodal_transduction_ = {name: decode(each.label, self.classes_) for name, each in opinions.items()}
+        alone = {name: each.label for name, each in opinions.items()}
+        alone |= {name: _most_probable(each)[0] for name, each in overall.by_modality.items()}
+        self.unimodal_transduction_ = {name: decode(label, self.classes_) for name, label in alone.items()}
         self.transduction_by_modality_ = {name: decode(each.label, self.classes_) for name, each in decisions.items()}
         self.provenance_ = {
             name: pd.DataFrame(
@@ -129,15 +178,59 @@ class SelfLabelingClassifier(ModalityClassifier):
                     "distance": decision.distance,
                     "margin": decision.margin,
                     "seed_row": decision.seed,
+                    **self._probabilities(decision),
                 }
             )
             for name, decision in decisions.items()
         }
         self.transduction_ = decode(overall.label, self.classes_)
-        self.deciding_modality_, self.distance_, self.margin_, self.seed_row_ = overall[1:]
+        self.deciding_modality_, self.distance_, self.margin_, self.seed_row_ = overall[1:5]
+        if overall.posterior is not None:
+            self.probability_, self.probability_by_modality_ = overall.posterior, dict(overall.by_modality)
+
+    def _probabilities(self, decision: Decision) -> dict[str, np.ndarray]:
+        """Columns of provenance that only modalities that decided together have."""
+        if decision.posterior is None:
+            return {}
+        columns = {"probability": decision.posterior.max(axis=1)}
+        for name, each in decision.by_modality.items():
+            label, probability = _most_probable(each)
+            columns |= {f"{name}_label": decode(label, self.classes_), f"{name}_probability": probability}
+        return columns
 
     def _keep_seeds(self, modalities: dict[str, np.ndarray], codes: np.ndarray) -> None:
         """Keep what `partial_fit` needs of these rows, in a classifier that has it."""
+
+
+def _seeds_right(opinion: Opinion) -> tuple[int, int]:
+    """How many seeds are nearest to another one of their class, and how many have another one there."""
+    if opinion.seed_distance is None:
+        return 0, 0
+    own = opinion.seed_distance[np.arange(len(opinion.seeds)), opinion.seed_label]
+    judged = np.isfinite(own)
+    # A tie with another class is no sign of the own one.
+    nearer = (opinion.seed_distance <= own[:, None]).sum(axis=1) == 1
+    return int((judged & nearer).sum()), int(judged.sum())
+
+
+def _most_probable(probabilities: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Number of the most probable class of each row, -1 where all is NaN, and its probability."""
+    known = ~np.isnan(probabilities[:, 0])
+    return np.where(known, np.nan_to_num(probabilities).argmax(axis=1), -1), probabilities.max(axis=1)
+
+
+def _hard_and_soft(
+    decisions: Mapping[str, Decision], codes: np.ndarray
+) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray | None]]:
+    """Labels of each modality's classifier, and how much each row belongs to each class where that is known."""
+    weight = np.where(codes >= 0, SEED_WEIGHT, 1.0)[:, None]
+    return (
+        {name: decision.label for name, decision in decisions.items()},
+        {
+            name: None if decision.posterior is None else decision.posterior * weight
+            for name, decision in decisions.items()
+        },
+    )
 
 
 class CMCSLClassifier(SelfLabelingClassifier):
@@ -159,14 +252,18 @@ class CMCSLClassifier(SelfLabelingClassifier):
     preprocessing : {"RAW", "L2", "STD", "MM", "L2STD"} or transformer, default="L2STD"
         Fitted to each modality's rows, labelled or not. A transformer may fill in NaN in some of a modality's columns;
         else they are refused.
-    exchange : {"distance", "rank", "scale", "probability"}, default="distance"
+    exchange : {"distance", "rank", "scale", "probability", "calibrated"}, default="distance"
         How distances of different modalities are compared. ``distance``: as they are, as in the paper. ``rank``: as
         the share of the modality's unlabelled rows that lie at most so far from their seeds. ``scale``: divided by
         the mean distance in the cluster. ``probability``: as probabilities, softmax of the distances to the classes
-        at a temperature that is calibrated on the seeds, each judged by the others.
+        at a temperature that is calibrated on the seeds, each judged by the others. ``calibrated``: not compared but
+        added up, as evidence on one scale, and estimated once more by co-EM [1]_ (`cmcsl_lib.method.calibrated`);
+        a base estimator that takes `sample_weight` is trained on the probabilities, seeds counting twice.
+    rounds : int, default=2
+        Rounds of re-estimation by ``calibrated``; 0 for none.
     propagator : estimator, optional
         Replaces clustering around the seeds; any classifier with `predict_proba`, semi-supervised ones taking -1 for
-        no label. 1 - probability takes the place of the distance.
+        no label. 1 - probability takes the place of the distance. None goes with ``calibrated``.
     min_margin : float in [0, 1], default=0.0
         Pseudo-labels with a smaller margin (`margin_`) are not used, and are -1 in `transduction_`.
     transfer : {"exchange", "crosswise"} or name of a modality, default="exchange"
@@ -176,9 +273,11 @@ class CMCSLClassifier(SelfLabelingClassifier):
         Rows are weighted by their (pseudo-)label. ``share``: by 1 - (share of the class among the seeds), as in the
         paper's protocol, if the base estimator takes `sample_weight`. ``balanced`` or a dict: as in scikit-learn,
         by the classes of the seeds.
-    fusion : {"mean", "maximum"}, default="mean"
-        How `predict` combines the probabilities of the modalities that a row has. The paper keeps modalities
-        apart: `predict_by_modality`.
+    fusion : {"calibrated", "mean", "maximum"}, default="calibrated"
+        How `predict` combines the probabilities of the modalities that a row has. ``calibrated``: their mean, after
+        each modality's are put right by a temperature, weighted by its accuracy on the seeds; both come from
+        classifiers that are trained on two thirds of the rows, three times (by `partial_fit`, of the first batch). The
+        paper keeps modalities apart: `predict_by_modality`.
     max_seeds : int, optional
         Seeds of earlier batches that `partial_fit` keeps per class, the newest; default all.
 
@@ -189,30 +288,47 @@ class CMCSLClassifier(SelfLabelingClassifier):
         Label of each training row: its own, or its pseudo-label; -1 (None if classes are no signed numbers) if there
         is none that is sure enough.
     deciding_modality_ : ndarray of shape (n,), dtype object
-        Name of the modality that the label comes from, None if none speaks of the row.
+        Name of the modality that the label comes from, None if none speaks of the row. By ``calibrated``, the one
+        that by itself finds the label most probable.
     distance_ : ndarray of shape (n,), dtype float64
         Distance to the seed in that modality, in the unit of the preprocessed features, or 1 - probability by the
         propagator; 0 for labelled rows, NaN if none decided.
     margin_ : ndarray of shape (n,), dtype float64
         1 - d / d', in [0, 1]: d is the distance that decided, d' the smallest that speaks for another class, in any
-        modality, both made comparable by `exchange`. 0 is a tie, 1 a labelled row.
+        modality, both made comparable by `exchange`. 0 is a tie, 1 a labelled row. By ``calibrated``, the difference of
+        the two highest probabilities.
     seed_row_ : ndarray of shape (n,), dtype int64
         Row of the seed that the label comes from, its own for a labelled row; -1 with a propagator. After
         `partial_fit` rows are counted from the start of the stream.
     provenance_ : dict of str to DataFrame
-        What each modality's classifier was taught: label, deciding_modality, distance, margin, seed_row. All are
-        the same unless `transfer` makes a difference.
+        What each modality's classifier was taught: label, deciding_modality, distance, margin, seed_row; by
+        ``calibrated`` also probability, and for each modality M what it says by itself, M_label and M_probability.
+        All are the same unless `transfer` makes a difference.
+    probability_ : ndarray of shape (n, k), dtype float64
+        Probability of each class, by ``calibrated`` alone; also of rows whose margin is too small.
+    probability_by_modality_ : dict of str to ndarray of shape (n, k)
+        The same by each modality alone, NaN where it says nothing.
     transduction_by_modality_ : dict of str to ndarray of shape (n,)
         The labels in `provenance_`.
     unimodal_transduction_ : dict of str to ndarray of shape (n,)
         What each modality says by itself; -1 or None where it is missing.
+    seeds_right_ : dict of str to (int, int)
+        In each modality, how many seeds are nearest to another one of their class, and of how many that can be said:
+        where hardly more than by chance, the modality tells the classes apart no better. (0, 0) with a propagator.
     estimators_, preprocessors_ : dict of str to estimator
         Of each modality.
+    temperatures_, modality_weights_ : dict of str to float
+        Of each modality, by the fusion ``calibrated`` of a base estimator with `predict_proba`.
     modalities_ : dict of str to ndarray of int64
         Columns of each modality.
     n_features_in_ : int
     feature_names_in_ : ndarray of str
         If X had column names that are strings.
+
+    References
+    ----------
+    .. [1] K. Nigam and R. Ghani, "Analyzing the effectiveness and applicability of co-training", Proceedings of the
+       Ninth International Conference on Information and Knowledge Management, 2000.
 
     Examples
     --------
@@ -250,11 +366,12 @@ class CMCSLClassifier(SelfLabelingClassifier):
         modalities: Modalities = None,
         preprocessing: str | BaseEstimator = "L2STD",
         exchange: str = "distance",
+        rounds: int = ROUNDS,
         propagator: BaseEstimator | None = None,
         min_margin: float = 0.0,
         transfer: str = "exchange",
         class_weight: str | Mapping[Any, float] | None = "share",
-        fusion: str = "mean",
+        fusion: str = CALIBRATED_FUSION,
         max_seeds: int | None = None,
     ) -> None:
         super().__init__(
@@ -267,6 +384,7 @@ class CMCSLClassifier(SelfLabelingClassifier):
             min_margin=min_margin,
         )
         self.exchange = exchange
+        self.rounds = rounds
         self.transfer = transfer
         self.max_seeds = max_seeds
 
@@ -312,21 +430,28 @@ class CMCSLClassifier(SelfLabelingClassifier):
         if not first:
             rows = self._seeds.followed_by(rows._replace(numbers=self._rows_seen + rows.numbers))
         opinions = self._label_by_modality(rows.modalities, rows.codes)
-        decisions, overall = self._label_across_modalities(opinions, rows.codes)
+        self.seeds_right_ = {name: _seeds_right(each) for name, each in opinions.items()}
+        decisions, overall = self._label_across_modalities(rows.modalities, opinions, rows.codes)
         # Of the seeds of earlier batches, which come first, nothing is recorded.
         start = len(rows.codes) - len(codes)
         opinions = {name: each._replace(label=each.label[start:]) for name, each in opinions.items()}
         decisions = {name: _of_batch(each, start, rows.numbers) for name, each in decisions.items()}
         self._record(opinions, decisions, _of_batch(overall, start, rows.numbers))
-        labels = {name: decision.label for name, decision in decisions.items()}
+        labels, soft = _hard_and_soft(decisions, codes)
         estimators = {} if first else self.estimators_
-        self.estimators_ = self._train(batch, labels, rows.codes, metadata, "partial_fit", estimators)
+        self.estimators_ = self._train(batch, labels, rows.codes, metadata, "partial_fit", estimators, soft)
+        if first:
+            self._calibrate(batch, labels, codes, metadata, soft)
         self._keep_seeds(*rows)
         return self
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_choice(self.exchange, EXCHANGES, "exchange")
+        check_choice(self.exchange, (*EXCHANGES, CALIBRATED), "exchange")
+        if not isinstance(self.rounds, Integral) or self.rounds < 0:
+            raise CmcslError(f"rounds must be a whole number of at least 0, got {self.rounds!r}.")
+        if self.exchange == CALIBRATED and self.propagator is not None:
+            raise CmcslError("exchange 'calibrated' works on distances to the seeds: leave out propagator.")
         if self.max_seeds is not None and not (isinstance(self.max_seeds, Integral) and self.max_seeds >= 1):
             raise CmcslError(f"max_seeds must be a whole number of at least 1 or None, got {self.max_seeds!r}.")
 
@@ -392,5 +517,12 @@ class _StreamRows(NamedTuple):
 
 def _of_batch(decision: Decision, start: int, numbers: np.ndarray) -> Decision:
     """A decision on the rows from `start` on; seeds by their row numbers in the stream."""
-    decision = decision._replace(seed=np.where(decision.seed >= 0, numbers[decision.seed], -1))
-    return Decision(*(array[start:] for array in decision))
+    return Decision(
+        label=decision.label[start:],
+        modality=decision.modality[start:],
+        distance=decision.distance[start:],
+        margin=decision.margin[start:],
+        seed=np.where(decision.seed >= 0, numbers[decision.seed], -1)[start:],
+        posterior=None if decision.posterior is None else decision.posterior[start:],
+        by_modality={name: each[start:] for name, each in decision.by_modality.items()},
+    )

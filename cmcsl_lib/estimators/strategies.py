@@ -1,16 +1,19 @@
 """NEAREST of Algorithm 1, generalised: how the modalities' distances are made comparable, and who decides.
 
 A strategy turns the distances of one modality into numbers that are compared with those of the others, the smaller
-the surer. It does not change what a modality says itself, only how much it is trusted.
+the surer. It does not change what a modality says itself, only how much it is trusted. Beside these stands the
+exchange ``calibrated``, which adds up what all say.
 """
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 
+from ..method.calibrated import CalibratedLabels
 from ..method.labeling import nearest
 from .propagation import Opinion
 
@@ -82,6 +85,8 @@ def _temperature(opinion: Opinion, seed_distance: np.ndarray, labeled: np.ndarra
 #: By the name of each strategy, the function that turns an opinion's distances, shape (n, k), into comparable ones; it
 #: takes the opinion and a mask of the labelled rows.
 EXCHANGES = {"distance": _as_they_are, "rank": _by_rank, "scale": _by_scale, "probability": _by_probability}
+#: The exchange in which no modality decides alone: their evidence is added, by `method.calibrated`.
+CALIBRATED = "calibrated"
 
 
 class Decision(NamedTuple):
@@ -100,6 +105,10 @@ class Decision(NamedTuple):
         made comparable; in [0, 1], 1 for labelled rows, 0 where none decided.
     seed : ndarray of shape (n,), dtype int64
         Row number of the seed that the label comes from, -1 where there is none.
+    posterior : ndarray of shape (n, k), dtype float64, or None
+        Probabilities of the classes, if modalities decided together.
+    by_modality : dict of str to ndarray of shape (n, k)
+        The same by each modality alone, NaN where it says nothing; empty if one modality decided.
     """
 
     label: np.ndarray
@@ -107,6 +116,8 @@ class Decision(NamedTuple):
     distance: np.ndarray
     margin: np.ndarray
     seed: np.ndarray
+    posterior: np.ndarray | None = None
+    by_modality: Mapping[str, np.ndarray] = MappingProxyType({})
 
 
 def decide(
@@ -150,6 +161,51 @@ def decide(
         np.where(decided, distance, np.nan),
         margin,
         np.where(decided, seed, -1),
+    )
+
+
+def decide_together(
+    opinions: Mapping[str, Opinion], labels: CalibratedLabels, codes: np.ndarray, min_margin: float
+) -> Decision:
+    """Each row takes its most probable class by the evidence of all modalities.
+
+    Parameters
+    ----------
+    opinions : dict of str to Opinion
+        By clustering around the seeds; they tell distances and seeds.
+    labels : CalibratedLabels
+        Of the same modalities, in their order.
+    codes, min_margin : ndarray of shape (n,), float
+        As for `decide`.
+
+    Returns
+    -------
+    Decision
+        The margin is the difference of the two highest probabilities. The modality that decided is the one that by
+        itself gives the label the highest probability; distance and seed are those of the nearest seed of the label's
+        class there.
+    """
+    rows, labeled = np.arange(len(codes)), codes >= 0
+    present = np.stack([opinion.label >= 0 for opinion in opinions.values()])
+    said = np.exp(labels.evidence)
+    said[:, labeled] = np.where(present[:, labeled, None], np.eye(said.shape[2])[codes[labeled]], np.nan)
+    label = labels.posterior.argmax(axis=1)
+    support = np.nan_to_num(said[:, rows, label], nan=-1.0)
+    modality, decided = support.argmax(axis=0), support.max(axis=0) >= 0
+    distance = np.stack([opinion.distance for opinion in opinions.values()])[modality, rows, label]
+    seed = np.stack([opinion.seeds[opinion.cluster[rows, label]] for opinion in opinions.values()])[modality, rows]
+    seen = decided & np.isfinite(distance)
+    # A class that nothing speaks for, should there be one class only.
+    two = np.partition(np.pad(labels.posterior, ((0, 0), (0, 1))), -2, axis=1)[:, -2:]
+    margin = (two[:, 1] - two[:, 0]) * decided
+    return Decision(
+        np.where(labeled, codes, np.where(decided & (margin >= min_margin), label, -1)),
+        np.array([*opinions, None], dtype=object)[np.where(decided, modality, -1)],
+        np.where(seen, distance, np.nan),
+        margin,
+        np.where(seen, seed, -1),
+        labels.posterior,
+        dict(zip(opinions, said, strict=True)),
     )
 
 

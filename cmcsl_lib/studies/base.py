@@ -85,12 +85,15 @@ class Halves:
         return labels
 
     def parameters(self, labels: np.ndarray) -> dict[str, Any]:
-        """Parameters of an estimator for `X`, with the protocol's class weights; `labels` as from `known`."""
+        """Parameters of an estimator for `X`, with the protocol's class weights; `labels` as from `known`.
+
+        Modalities are fused as the paper's LF does it.
+        """
         weight: str | dict[int, float] = "share"
         if self.protocol.class_weights == "hidden":
             shares = self.protocol.weights(self.y, self.y)
             weight = {label: shares[label] for label in np.unique(labels[labels >= 0])}
-        return {"modalities": self.columns, "preprocessing": "RAW", "class_weight": weight}
+        return {"modalities": self.columns, "preprocessing": "RAW", "class_weight": weight, "fusion": "mean"}
 
     def random(self, *purpose: int) -> np.random.Generator:
         """Source of randomness of this fold, another one for each purpose."""

@@ -97,7 +97,8 @@ def learn(learner: str, stream: list[Batch]) -> pd.DataFrame:
     """
     kind = LEARNERS[learner]
     columns = {"visual": slice(0, WIDTHS["visual"]), "text": slice(WIDTHS["visual"], sum(WIDTHS.values()))}
-    model = CMCSLClassifier(modalities=columns, max_seeds=NEWEST if kind == "partial_fit, newest" else None)
+    newest_only = NEWEST if kind == "partial_fit, newest" else None
+    model = CMCSLClassifier(modalities=columns, max_seeds=newest_only, fusion="mean")
     memory, rows = (stream[0][0][:0], stream[0][2][:0]), []
     for number, (X, y, labels) in enumerate(stream):
         predictions = model.predict_by_modality(X) if number else {}

@@ -14,12 +14,13 @@ from ..files.paths import home, shipped, target
 from ..files.tables import read_keyed, write_table
 from .base import PREPROCESSING, Halves, Study
 from .drift import DRIFT
+from .exchange import EXCHANGE
 from .peers import PEERS
 from .robustness import ROBUSTNESS
 from .seeds import SEEDS
 from .simulation import MAP
 
-STUDIES = {"peers": PEERS, "robustness": ROBUSTNESS, "seeds": SEEDS}
+STUDIES = {"peers": PEERS, "robustness": ROBUSTNESS, "seeds": SEEDS, "exchange": EXCHANGE}
 SIMULATIONS = {"simulation": MAP, "drift": DRIFT}
 CLASSIFIER = "GNB"
 
@@ -92,7 +93,7 @@ def load_study(
 
     Parameters
     ----------
-    name : {"peers", "robustness", "seeds"}
+    name : {"peers", "robustness", "seeds", "exchange"}
         The study.
     corpus : str
         Name of the corpus.
