@@ -4,23 +4,28 @@ import warnings
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 import sklearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
+from sklearn.ensemble import BaggingClassifier, VotingClassifier
 from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LinearRegression, LogisticRegression, RidgeClassifier
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import GridSearchCV, KFold, cross_val_score
+from sklearn.multiclass import OneVsRestClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
+from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import check_estimator, parametrize_with_checks
 
 from cmcsl_lib import estimators
@@ -997,3 +1002,89 @@ def test_features_that_are_refused():
         clone(fitted).fit(text, y)
     with pytest.raises(CmcslError, match="modality 'all'"):
         EarlyFusionClassifier(modalities=TWO).fit(text, y)
+
+
+def few_labels(n=120):
+    """Two well separated classes, and which rows have a label."""
+    random = np.random.default_rng(1)
+    truth = np.arange(n) % 2
+    return random.normal(size=(n, 10)) + truth[:, None] * 2, truth, np.arange(n) % 10 < 2
+
+
+@pytest.mark.parametrize("kind", ["voting", "bagging", "one versus rest"])
+def test_meta_estimators_that_number_classes_anew_are_told_which_rows_have_a_label(kind):
+    X, truth, labeled = few_labels()
+    with config_context(enable_metadata_routing=True):
+        one = CMCSLClassifier(modalities={"visual": slice(0, 6), "text": slice(6, 10)}).set_fit_request(labeled=True)
+        model = {
+            "voting": VotingClassifier([("one", one), ("two", clone(one))], voting="soft"),
+            "bagging": BaggingClassifier(one, n_estimators=3, random_state=0),
+            "one versus rest": OneVsRestClassifier(one),
+        }[kind]
+        # Where there is no label, any class will do.
+        model.fit(X, np.where(labeled, truth, 0), labeled=labeled)
+        assert model.classes_.tolist() == [0, 1] and model.score(X, truth) > 0.9
+
+
+def test_y_without_unlabelled_rows_is_noticed_unless_it_is_meant():
+    X, truth, labeled = few_labels()
+    with pytest.warns(UserWarning, match="no unlabelled row.*VotingClassifier.*labeled"):
+        CMCSLClassifier().fit(X, truth)
+    with pytest.warns(UserWarning, match="no unlabelled row"):
+        VotingClassifier([("one", CMCSLClassifier())]).fit(X, np.where(labeled, truth, -1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        CMCSLClassifier().fit(X, truth, labeled=np.ones(len(X), dtype=bool))
+
+
+def test_minus_one_may_be_a_class():
+    X, truth, labeled = few_labels()
+    fitted = CMCSLClassifier(min_margin=0.99).fit(X, 2 * truth - 1, labeled=labeled)
+    assert fitted.classes_.tolist() == [-1, 1]
+    assert (fitted.predict(X) == 2 * truth - 1).mean() > 0.9
+    assert fitted.transduction_[labeled].tolist() == (2 * truth - 1)[labeled].tolist()
+    assert set(fitted.transduction_[~labeled]) == {None}, "no label is not the class -1"
+
+
+@pytest.mark.parametrize("mask", [[True], np.zeros(120), np.ones((120, 1), dtype=bool)])
+def test_labeled_that_is_no_mask_is_refused(mask):
+    X, truth, _ = few_labels()
+    with pytest.raises(CmcslError, match=r"labeled must be one truth value per row, shape \(120,\)"):
+        CMCSLClassifier().fit(X, truth, labeled=mask)
+
+
+def test_labels_of_arrow_with_nulls():
+    X, truth, labeled = few_labels()
+    y = pa.array([int(label) if known else None for label, known in zip(truth, labeled, strict=True)])
+    fitted = CMCSLClassifier().fit(X, y)
+    assert fitted.classes_.tolist() == [0, 1]
+    expected = CMCSLClassifier().fit(X, np.where(labeled, truth, -1))
+    np.testing.assert_array_equal(fitted.transduction_, expected.transduction_)
+
+
+def test_frames_of_any_library_must_keep_the_order_of_their_columns():
+    """Frames of polars were taken in any order: accuracy fell from .97 to .44."""
+
+    class Frame:
+        def __init__(self, array, columns):
+            self.array, self.columns = array, columns
+
+        def __array__(self, dtype=None, copy=None):
+            return np.asarray(self.array, dtype)
+
+        @property
+        def shape(self):
+            return self.array.shape
+
+    X, truth, labeled = few_labels()
+    y = np.where(labeled, truth, -1)
+    fitted = CMCSLClassifier().fit({"visual": Frame(X[:, :2], ["a", "b"]), "text": X[:, 2:]}, y)
+    fitted.predict({"visual": Frame(X[:, :2], ["a", "b"]), "text": X[:, 2:]})
+    with pytest.raises(CmcslError, match="in their order, 'a', 'b', got 'b', 'a'"):
+        fitted.predict({"visual": Frame(X[:, 1::-1], ["b", "a"]), "text": X[:, 2:]})
+
+
+def test_nan_is_allowed_where_a_transformer_takes_it():
+    takes_nan = make_pipeline(SimpleImputer(), StandardScaler())
+    assert get_tags(CMCSLClassifier(preprocessing=takes_nan)).input_tags.allow_nan
+    assert not get_tags(CMCSLClassifier(modalities=TWO)).input_tags.allow_nan

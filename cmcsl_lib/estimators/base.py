@@ -1,6 +1,6 @@
 """What all classifiers here share: validation, preprocessing, one classifier per modality, and their fusion."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -280,8 +280,8 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
-        # A row without any modality is an error: NaN is allowed only where there are several.
-        tags.input_tags.allow_nan = isinstance(self.modalities, Mapping | Sequence) and len(self.modalities) > 1
+        # A modality that a row lacks may be all NaN, but in between only a transformer of the user's own can take NaN.
+        tags.input_tags.allow_nan = not isinstance(self.preprocessing, str)
         return tags
 
     def _base(self) -> BaseEstimator:
@@ -298,7 +298,9 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             check_choice(self.class_weight, ("share", "balanced", "None"), "class_weight")
         check_choice(self.fusion, self.fusions, "fusion")
 
-    def _validate(self, X: Features, y: ArrayLike, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def _validate(
+        self, X: Features, y: ArrayLike, classes: np.ndarray | None = None, labeled: ArrayLike | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Check parameters and training data; learn modalities and classes; return one matrix and class numbers."""
         self._check_parameters()
         if is_dict(X):
@@ -312,7 +314,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             self._parts = modality_columns(self.modalities, matrix, names)
             self._names = {} if names is None else {name: names[part].tolist() for name, part in self._parts.items()}
         self.modalities_ = self._parts
-        self.classes_, codes = encode(y, classes)
+        self.classes_, codes = encode(y, classes, labeled)
         return matrix, codes
 
     def _matrix(self, X: Features, y: ArrayLike, *, reset: bool) -> np.ndarray:
@@ -356,6 +358,13 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
                 modalities[name] = np.full((len(matrix), X.shape[1]), np.nan)
                 modalities[name][rows] = X
         return modalities
+
+    def _begin_fit(
+        self, X: Features, y: ArrayLike, labeled: ArrayLike | None, params: dict[str, Any]
+    ) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, Any]]:
+        """What every `fit` begins with: preprocessed modalities, class numbers, and metadata for the base estimator."""
+        matrix, codes = self._validate(X, y, labeled=labeled)
+        return self._preprocess(matrix, fit=True), codes, self._route(params, "fit", len(codes))
 
     def _route(self, params: dict[str, Any], method: str, n: int) -> dict[str, Any]:
         """Metadata for the base estimator's method, of n rows."""

@@ -54,7 +54,7 @@ class SelfLabelingClassifier(ModalityClassifier):
         self.propagator = propagator
         self.min_margin = min_margin
 
-    def fit(self, X: Features, y: ArrayLike, **params: Any) -> Self:
+    def fit(self, X: Features, y: ArrayLike, *, labeled: ArrayLike | None = None, **params: Any) -> Self:
         """Label the unlabelled rows, and train one classifier per modality on all labels.
 
         Parameters
@@ -64,6 +64,10 @@ class SelfLabelingClassifier(ModalityClassifier):
         y : array-like of shape (n,)
             Class of each row; -1 (in a list of strings, an array of objects or one of pandas None and NaN as well)
             where it has no label.
+        labeled : array-like of shape (n,), dtype bool, optional
+            Which rows have a label: in the others y is not looked at, and -1 may be a class. Default: the rows where y
+            is not -1, None or NaN. Where classes are numbered anew on the way here, this alone tells (see Notes of
+            `CMCSLClassifier`).
         **params : dict
             Metadata for the `fit` of the base estimator, such as `sample_weight`; what has n entries is cut to the
             rows that a classifier is trained on. With metadata routing enabled, the base estimator must request it.
@@ -78,9 +82,14 @@ class SelfLabelingClassifier(ModalityClassifier):
         ValueError
             If a parameter or the input is not as described; the message names it.
         """
-        matrix, codes = self._validate(X, y)
-        modalities = self._preprocess(matrix, fit=True)
-        metadata = self._route(params, "fit", len(codes))
+        modalities, codes, metadata = self._begin_fit(X, y, labeled, params)
+        if labeled is None and (codes >= 0).all():
+            warnings.warn(
+                "y has no unlabelled row, so that there is nothing to label. If some rows should have none: "
+                "scikit-learn's VotingClassifier and others number the classes anew, and take -1 for one; say with "
+                "labeled which rows have a label.",
+                stacklevel=2,
+            )
         opinions = self._label_by_modality(modalities, codes)
         self.seeds_right_ = {name: _seeds_right(each) for name, each in opinions.items()}
         decisions, overall = self._label_across_modalities(modalities, opinions, codes)
@@ -325,6 +334,15 @@ class CMCSLClassifier(SelfLabelingClassifier):
     feature_names_in_ : ndarray of str
         If X had column names that are strings.
 
+    Notes
+    -----
+    Some of scikit-learn's meta-estimators number the classes of y before they pass it on, so that "no label" becomes a
+    class: VotingClassifier, StackingClassifier, BaggingClassifier, OneVsRestClassifier, CalibratedClassifierCV, and
+    cross_val_predict with another method than predict. With metadata routing enabled, voting, bagging and one-vs-rest
+    work: give y any class in the rows without a label, `set_fit_request(labeled=True)` on the classifier, and
+    ``fit(X, y, labeled=mask)``. Stacking and calibration learn from y themselves: fit these to labelled rows alone.
+    Cross-validation divides rows, so it takes one array or frame with `modalities`, not a dict of arrays.
+
     References
     ----------
     .. [1] K. Nigam and R. Ghani, "Analyzing the effectiveness and applicability of co-training", Proceedings of the
@@ -455,8 +473,10 @@ class CMCSLClassifier(SelfLabelingClassifier):
         if self.max_seeds is not None and not (isinstance(self.max_seeds, Integral) and self.max_seeds >= 1):
             raise CmcslError(f"max_seeds must be a whole number of at least 1 or None, got {self.max_seeds!r}.")
 
-    def _validate(self, X: Features, y: ArrayLike, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        matrix, codes = super()._validate(X, y, classes)
+    def _validate(
+        self, X: Features, y: ArrayLike, classes: np.ndarray | None = None, labeled: ArrayLike | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        matrix, codes = super()._validate(X, y, classes, labeled)
         check_choice(self.transfer, (*TRANSFERS, *self.modalities_), "transfer")
         without = [label for code, label in enumerate(self.classes_.tolist()) if code not in codes]
         if without:

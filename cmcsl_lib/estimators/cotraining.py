@@ -100,12 +100,12 @@ class CoTrainingClassifier(ModalityClassifier):
         if not hasattr(self._base(), "predict_proba"):
             raise CmcslError(f"base_estimator must have predict_proba, but {type(self._base()).__name__} has none.")
 
-    def fit(self, X: Features, y: ArrayLike, **params: Any) -> Self:
+    def fit(self, X: Features, y: ArrayLike, *, labeled: ArrayLike | None = None, **params: Any) -> Self:
         """Label rows round by round, and train one classifier per modality on the labels of all rounds.
 
         Parameters
         ----------
-        X, y : array-like
+        X, y, labeled : array-like
             As for `CMCSLClassifier.fit`.
         **params : dict
             Metadata for the `fit` of the base estimator.
@@ -120,9 +120,7 @@ class CoTrainingClassifier(ModalityClassifier):
         ValueError
             If a parameter or the input is not as described; the message names it.
         """
-        matrix, codes = self._validate(X, y)
-        modalities = self._preprocess(matrix, fit=True)
-        metadata = self._route(params, "fit", len(codes))
+        modalities, codes, metadata = self._begin_fit(X, y, labeled, params)
         names = np.array([*modalities, None], dtype=object)
         labels, rounds, teacher = codes.copy(), np.where(codes >= 0, 0, -1), np.full(len(codes), -1)
         waiting = check_random_state(self.random_state).permutation(np.flatnonzero(codes < 0))

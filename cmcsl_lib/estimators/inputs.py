@@ -172,7 +172,8 @@ def checked_arrays(
         If one is not a numeric matrix, they have different numbers of rows, or a frame has other columns, or in
         another order, than those known.
     """
-    names = {name: list(frame.columns) for name, frame in X.items() if isinstance(frame, pd.DataFrame)}
+    # Of pandas, polars, or any other library.
+    names = {name: list(frame.columns) for name, frame in X.items() if hasattr(frame, "columns")}
     for name, columns in names.items():
         if name in known and columns != list(known[name]):
             raise CmcslError(
@@ -297,13 +298,15 @@ def present(X: np.ndarray) -> np.ndarray:
     return ~np.isnan(X[:, 0])
 
 
-def known_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
+def known_labels(y: Any, known: Any = None) -> tuple[np.ndarray, np.ndarray]:
     """Find the rows that have a label, and these labels.
 
     Parameters
     ----------
     y : array-like of shape (n,)
         Labels; -1 stands for no label, and in a list, an array of objects or one of pandas None and NaN as well.
+    known : array-like of shape (n,), dtype bool, optional
+        Which rows have a label, whatever stands in y.
 
     Returns
     -------
@@ -318,6 +321,17 @@ def known_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
         If y is not a vector of classes of one kind.
     """
     y = _vector(y)
+    if known is not None:
+        labeled = np.asarray(known)
+        if labeled.shape != y.shape or labeled.dtype != bool:
+            raise CmcslError(
+                f"labeled must be one truth value per row, shape {y.shape}, got shape {labeled.shape} of type "
+                f"{labeled.dtype}."
+            )
+        labels = np.asarray(y[labeled].tolist())
+        if len(labels):
+            check_classification_targets(labels)
+        return labeled, labels
     if y.dtype == object:
         labeled = np.array([not pd.isna(label) and label != -1 for label in y], dtype=bool)
         labels = np.array(y[labeled].tolist())
@@ -343,6 +357,9 @@ def known_labels(y: Any) -> tuple[np.ndarray, np.ndarray]:
 
 def _vector(y: Any) -> np.ndarray:
     """Y as a vector that still tells apart strings and what stands for no label."""
+    if getattr(y, "null_count", None) and not isinstance(y, pd.Series | pd.Index):
+        # Of polars or Arrow, whose missing values NumPy would make NaN.
+        y = np.asarray(list(y.to_list() if hasattr(y, "to_list") else y.to_pylist()), dtype=object)
     if isinstance(y, pd.Series | pd.Index | pd.api.extensions.ExtensionArray) and pd.isna(y).any():
         y = np.asarray(y.astype(object))
     elif isinstance(y, list | tuple) and np.asarray(y).dtype.kind == "U":
@@ -350,7 +367,7 @@ def _vector(y: Any) -> np.ndarray:
     return column_or_1d(y, warn=True)
 
 
-def encode(y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
+def encode(y: Any, classes: np.ndarray | None = None, known: Any = None) -> tuple[np.ndarray, np.ndarray]:
     """Number the classes.
 
     Parameters
@@ -359,6 +376,8 @@ def encode(y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.nd
         As `known_labels` takes it.
     classes : ndarray, optional
         All classes, if they are known beforehand, sorted.
+    known : array-like of shape (n,), dtype bool, optional
+        As for `known_labels`.
 
     Returns
     -------
@@ -373,7 +392,7 @@ def encode(y: Any, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.nd
         If y is not a vector of classes, holds one that is not in `classes`, or is without any label where `classes`
         is not given.
     """
-    labeled, labels = known_labels(y)
+    labeled, labels = known_labels(y, known)
     codes = np.full(len(labeled), -1, dtype=np.int64)
     if classes is not None:
         unknown = [label for label in np.unique(labels).tolist() if label not in classes.tolist()]
@@ -406,11 +425,11 @@ def decode(codes: np.ndarray, classes: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of the shape of `codes`
-        Where there is no label -1, or None if the classes are no signed numbers.
+        Where there is no label -1, or None if the classes are no signed numbers or -1 is one of them.
     """
     if (codes >= 0).all():
         return classes[codes]
-    numeric = classes.dtype.kind in "if"
+    numeric = classes.dtype.kind in "if" and -1 not in classes
     labels = classes[codes] if numeric else classes.astype(object)[codes]
     labels[codes < 0] = -1 if numeric else None
     return labels

@@ -34,12 +34,12 @@ class PrelabeledClassifier(ModalityClassifier):
     array([0])
     """
 
-    def fit(self, X: Features, y: ArrayLike, **params: Any) -> Self:
+    def fit(self, X: Features, y: ArrayLike, *, labeled: ArrayLike | None = None, **params: Any) -> Self:
         """Train one classifier per modality on the labelled rows.
 
         Parameters
         ----------
-        X, y : array-like
+        X, y, labeled : array-like
             As for `CMCSLClassifier.fit`.
         **params : dict
             Metadata for the `fit` of the base estimator.
@@ -54,9 +54,7 @@ class PrelabeledClassifier(ModalityClassifier):
         ValueError
             If a parameter or the input is not as described; the message names it.
         """
-        matrix, codes = self._validate(X, y)
-        modalities = self._preprocess(matrix, fit=True)
-        metadata = self._route(params, "fit", len(codes))
+        modalities, codes, metadata = self._begin_fit(X, y, labeled, params)
         self.estimators_ = self._train(modalities, dict.fromkeys(modalities, codes), codes, metadata)
         return self
 
@@ -87,8 +85,10 @@ class FullyLabeledClassifier(PrelabeledClassifier):
     cmcsl_lib.files.errors.CmcslError: y must have a label in every row for full labelling, got 1 row without one.
     """
 
-    def _validate(self, X: Features, y: ArrayLike, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        matrix, codes = super()._validate(X, y, classes)
+    def _validate(
+        self, X: Features, y: ArrayLike, classes: np.ndarray | None = None, labeled: ArrayLike | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        matrix, codes = super()._validate(X, y, classes, labeled)
         missing = np.count_nonzero(codes < 0)
         if missing:
             raise CmcslError(
@@ -150,8 +150,10 @@ class EarlyFusionClassifier(PrelabeledClassifier):
     array([1])
     """
 
-    def _validate(self, X: Features, y: ArrayLike, classes: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-        matrix, codes = super()._validate(X, y, classes)
+    def _validate(
+        self, X: Features, y: ArrayLike, classes: np.ndarray | None = None, labeled: ArrayLike | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        matrix, codes = super()._validate(X, y, classes, labeled)
         self.modalities_ = {ONLY: np.concatenate(list(self.modalities_.values()))}
         return matrix, codes
 
