@@ -112,6 +112,16 @@ def test_blocks_of_rows_change_nothing(monkeypatch):
     assert seed_evidence(X, codes, 2) == pytest.approx(whole, abs=1e-9)
 
 
+def test_some_of_very_many_seeds_tell_the_temperature_about_as_well(monkeypatch):
+    (X,), codes, _ = informed(strengths=(1.0,), n=600, seeds=150)
+    every = seed_evidence(X, codes, 2)
+    monkeypatch.setattr(calibrated, "JUDGED", 100)
+    some = seed_evidence(X, codes, 2)
+    # At most a step or two of the grid of temperatures, each a factor of about 1.4.
+    assert np.median(np.abs(np.exp(some) - np.exp(every))) < 0.1
+    assert (some.argmax(axis=1) == every.argmax(axis=1)).mean() > 0.9
+
+
 def test_an_offset_costs_no_digits():
     (X,), codes, _ = informed(strengths=(1.0,))
     assert seed_evidence(X + 2.0**20, codes, 2) == pytest.approx(seed_evidence(X, codes, 2), abs=1e-6)

@@ -35,6 +35,8 @@ GAPS = 4.0
 TEMPERATURES = 2.0 ** np.arange(-5, 8.5, 0.5)
 #: What a seed counts for in centres and in training, where a pseudo-label counts 1: it is known.
 SEED_WEIGHT = 2.0
+#: Seeds that are judged, at least, where there are more: one number is sought.
+JUDGED = 500
 #: Rounds of re-estimation; more change little.
 ROUNDS = 2
 #: Bytes that the distances of one step over some of the rows may take.
@@ -139,13 +141,13 @@ def seed_evidence(X: np.ndarray, codes: np.ndarray, classes: int) -> np.ndarray:
         return np.full((len(X), classes), np.nan)
     counts = np.diff(np.append(starts, len(seeds)))
     own = np.repeat(np.arange(len(present)), counts)
-    among = squared_distances(X[seeds], X[seeds])
-    np.fill_diagonal(among, np.inf)
-    # Each seed is judged by the others, if its class has any.
-    others = counts - (own[:, None] == np.arange(len(present)))
-    judged = counts[own] > 1
-    among, others, own = among[judged], others[judged], own[judged]
-    t = temperature(unit, lambda t: _log_sums(among, starts, t) - np.log(others), own)
+    # Each seed is judged by the others, if its class has any; of very many seeds some of every class.
+    judged = np.flatnonzero(counts[own] > 1)
+    judged = judged[:: max(1, len(judged) // JUDGED)]
+    among = squared_distances(X[seeds[judged]], X[seeds])
+    among[np.arange(len(judged)), judged] = np.inf
+    others = counts - (own[judged, None] == np.arange(len(present)))
+    t = temperature(unit, lambda t: _log_sums(among, starts, t) - np.log(others), own[judged])
     scores = _by_blocks(X, X[seeds], lambda squared: _log_sums(squared, starts, t)) - np.log(counts)
     return _of_all_classes(scores, present, classes)
 
