@@ -23,6 +23,7 @@ from .inputs import (
     Modalities,
     check_gaps,
     checked_arrays,
+    columns_of,
     decode,
     encode,
     is_dict,
@@ -30,6 +31,7 @@ from .inputs import (
     modality_columns,
     present,
     present_rows,
+    rows_of,
     side_by_side,
 )
 
@@ -86,9 +88,9 @@ def log_probabilities(estimator: BaseEstimator, X: np.ndarray, classes: int) -> 
         with np.errstate(divide="ignore"):
             # Naive Bayes tells apart by their logarithms what its probabilities round to 0.
             if hasattr(estimator, "predict_log_proba"):
-                own = estimator.predict_log_proba(X[rows])
+                own = estimator.predict_log_proba(rows_of(X, rows))
             else:
-                own = np.log(estimator.predict_proba(X[rows]))
+                own = np.log(estimator.predict_proba(rows_of(X, rows)))
         finite = np.where(np.isneginf(own), 0.0, own)
         # What has probability 0, such as a class without a neighbour, is not infinitely unlikely.
         least = np.minimum(finite.min(axis=1, keepdims=True), np.log(LEAST))
@@ -196,7 +198,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         for name, features in self._preprocess(self._known_matrix(X)).items():
             rows, codes = present(features), np.full(len(features), -1)
             if rows.any():
-                codes[rows] = self.estimators_[name].predict(features[rows])
+                codes[rows] = self.estimators_[name].predict(rows_of(features, rows))
             predicted[name] = decode(codes, self.classes_)
         return predicted
 
@@ -220,7 +222,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             support = np.full((len(features), len(self.classes_)), np.nan)
             if rows.any():
                 support[rows] = 0.0
-                support[np.ix_(rows, estimator.classes_)] = estimator.predict_proba(features[rows])
+                support[np.ix_(rows, estimator.classes_)] = estimator.predict_proba(rows_of(features, rows))
             probabilities[name] = support
         return probabilities
 
@@ -346,13 +348,21 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             if not len(rows):
                 modalities[name] = np.full((len(matrix), 1), np.nan)
                 continue
-            X = np.ascontiguousarray(matrix[np.ix_(rows, self.modalities_[name])])
+            X = rows_of(columns_of(matrix, self.modalities_[name]), rows)
+            if self.preprocessing not in ("L2", "L2STD"):  # these make a copy themselves
+                X = np.ascontiguousarray(X)
             with config_context(transform_output="default"):
-                if fit:
-                    transformer = preprocessor(self.preprocessing) if by_name else clone(self.preprocessing)
-                    self.preprocessors_[name] = transformer.fit(X)
-                X = np.asarray(self.preprocessors_[name].transform(X), dtype=np.float64)
-            check_gaps(name, rows[np.isnan(X).any(axis=1)])
+                if fit and by_name:
+                    # These fit and transform in one go to the same values; others may not.
+                    self.preprocessors_[name] = preprocessor(self.preprocessing)
+                    X = self.preprocessors_[name].fit_transform(X)
+                else:
+                    if fit:
+                        self.preprocessors_[name] = clone(self.preprocessing).fit(X)
+                    X = self.preprocessors_[name].transform(X)
+            X = np.asarray(X, dtype=np.float64)
+            if np.isnan(X.sum()):
+                check_gaps(name, rows[np.isnan(X).any(axis=1)])
             modalities[name] = X
             if len(rows) < len(matrix):
                 modalities[name] = np.full((len(matrix), X.shape[1]), np.nan)
@@ -416,7 +426,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             if method == "partial_fit":
                 arguments["classes"] = np.arange(len(self.classes_))
             estimator = trained[name] if name in trained else clone(self._base())
-            trained[name] = getattr(estimator, method)(X[rows], own_labels, **arguments)
+            trained[name] = getattr(estimator, method)(rows_of(X, rows), own_labels, **arguments)
         return trained
 
     def _class_weights(self, codes: np.ndarray) -> np.ndarray | None:

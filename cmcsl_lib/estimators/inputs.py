@@ -226,6 +226,45 @@ def side_by_side(X: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray],
     return matrix
 
 
+def columns_of(matrix: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Some columns of a matrix: a view where they stand side by side, else a copy.
+
+    Parameters
+    ----------
+    matrix : ndarray of shape (n, d)
+        All columns.
+    positions : ndarray of int64
+        At least one.
+
+    Returns
+    -------
+    ndarray of shape (n, number of positions)
+        The columns in their order, one row after the other in memory.
+    """
+    first, last = positions[0], positions[-1]
+    side_by_side = last - first == len(positions) - 1 and (np.diff(positions) == 1).all()
+    return matrix[:, first : last + 1] if side_by_side else np.ascontiguousarray(matrix[:, positions])
+
+
+def rows_of(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
+    """Some rows of a matrix: the matrix itself where these are all in their order, else a copy.
+
+    Parameters
+    ----------
+    X : ndarray of shape (n, d)
+        All rows.
+    rows : ndarray of shape (n,), dtype bool, or of int64
+        A mask, or row numbers.
+
+    Returns
+    -------
+    ndarray of shape (number of rows, d)
+        The rows in their order.
+    """
+    everything = rows.all() if rows.dtype == bool else np.array_equal(rows, np.arange(len(X)))
+    return X if everything else X[rows]
+
+
 def present_rows(matrix: np.ndarray, columns: Mapping[str, np.ndarray], *, gaps: bool) -> dict[str, np.ndarray]:
     """Find the rows that have each modality; a row whose columns are all NaN lacks it.
 
@@ -250,10 +289,15 @@ def present_rows(matrix: np.ndarray, columns: Mapping[str, np.ndarray], *, gaps:
     """
     present = {}
     for name, positions in columns.items():
-        empty = np.isnan(matrix[:, positions])
-        present[name] = ~empty.all(axis=1)
+        part = columns_of(matrix, positions)
+        present[name] = np.ones(len(matrix), dtype=bool)
+        # A sum is NaN where a value is, and takes no memory; only these rows are looked at one value after the other.
+        with np.errstate(over="ignore", invalid="ignore"):
+            suspects = np.flatnonzero(np.isnan(part.sum(axis=1)))
+        empty = np.isnan(part[suspects])
+        present[name][suspects] = ~empty.all(axis=1)
         if not gaps:
-            check_gaps(name, np.flatnonzero(empty.any(axis=1) & present[name]))
+            check_gaps(name, suspects[empty.any(axis=1) & ~empty.all(axis=1)])
     nothing = np.flatnonzero(~np.any(list(present.values()), axis=0))
     if len(nothing):
         raise CmcslError(f"Input X contains NaN in every modality in row {nothing[0]}: at least one must be there.")

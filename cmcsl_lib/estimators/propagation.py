@@ -8,7 +8,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.utils import gen_batches
 
 from ..files.errors import CmcslError
-from .inputs import present
+from .inputs import present, rows_of
 
 #: Bytes that the distances of one step over some of the rows may take.
 MEMORY = 2**26
@@ -72,9 +72,9 @@ def opinion(propagator: BaseEstimator | None, X: np.ndarray, codes: np.ndarray, 
     if not len(rows):
         return Opinion(label, distance, cluster, np.full(1, -1), np.full(1, -1), None)
     if propagator is None:
-        of_rows = around_seeds(X[rows], codes[rows], classes)
+        of_rows = around_seeds(rows_of(X, rows), codes[rows], classes)
     else:
-        of_rows = by_propagator(propagator, X[rows], codes[rows], classes)
+        of_rows = by_propagator(propagator, rows_of(X, rows), codes[rows], classes)
     label[rows], distance[rows], cluster[rows] = of_rows.label, of_rows.distance, of_rows.cluster
     seed_rows = np.where(of_rows.seeds >= 0, rows[of_rows.seeds], -1)
     return of_rows._replace(label=label, distance=distance, cluster=cluster, seeds=seed_rows)
