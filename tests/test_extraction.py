@@ -387,15 +387,15 @@ def test_each_encoder_gives_features_of_its_width_that_its_own_last_layer_reads(
     """What `without_head` fuses and leaves out must not change what the network says."""
     batch = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(1))
     for encoder in extraction.IMAGE_ENCODERS.values():
-        its = weights.network(encoder, 5, None, 1).eval()
+        network = weights.network(encoder, 5, None, 1).eval()
         # Statistics of normalizations that are not those of an untrained network, or fusing them would be no change.
-        for module in its.modules():
+        for module in network.modules():
             if isinstance(module, torch.nn.BatchNorm2d):
                 torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
                 torch.nn.init.uniform_(module.running_var, 0.5, 2)
         with torch.inference_mode():
-            expected, last = its(batch), getattr(its, encoder.head)
-            maps = weights.without_head(its, encoder)(batch).flatten(1).unflatten(1, (encoder.width, -1))
+            expected, last = network(batch), getattr(network, encoder.head)
+            maps = weights.without_head(network, encoder)(batch).flatten(1).unflatten(1, (encoder.width, -1))
             torch.testing.assert_close(last(maps.mean(-1)), expected, rtol=1e-3, atol=1e-4)
 
 
@@ -539,8 +539,8 @@ def test_encoders_that_can_not_be_had_are_refused_in_one_sentence(torch, lite0, 
 
 @pytest.mark.parametrize("kind", ["resnet", "fewer", "other shapes"])
 def test_weights_that_do_not_fit_lite0_are_refused(lite0, torch, tiny, tmp_path, stand_in, kind):
-    its = list(weights.read_weights(LITE0.weights()).items())
-    changed = {"fewer": its[:-1], "other shapes": [*its[:-1], (its[-1][0], torch.zeros(3))]}
+    package = list(weights.read_weights(LITE0.weights()).items())
+    changed = {"fewer": package[:-1], "other shapes": [*package[:-1], (package[-1][0], torch.zeros(3))]}
     path = tmp_path / "other.pth"
     torch.save(dict(changed.get(kind, torch.load(stand_in, weights_only=True).items())), path)
     with pytest.raises(CmcslError, match="not those of EfficientNet-Lite0: leave out --weights"):

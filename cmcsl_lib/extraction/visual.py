@@ -269,8 +269,8 @@ class VisualEncoder:
         missing = [number for number in range(len(blocks)) if number not in kept]
         if missing:
             start = network(encoder, 1, self.weights, self.settings.seed)
-            made = self._encoded(start, [blocks[number] for number in missing])
-            for number, features in zip(missing, made, strict=True):
+            computed = self._encoded(start, [blocks[number] for number in missing])
+            for number, features in zip(missing, computed, strict=True):
                 kept[number] = features
                 save({"features": features}, paths[number])
                 remove_others(paths[number])

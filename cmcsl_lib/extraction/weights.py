@@ -119,23 +119,23 @@ def network(
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        made = encoder.build(outputs)
+        module = encoder.build(outputs)
         if width:
-            setattr(made, encoder.head, nn.Sequential(nn.Linear(encoder.width, width), nn.Linear(width, outputs)))
+            setattr(module, encoder.head, nn.Sequential(nn.Linear(encoder.width, width), nn.Linear(width, outputs)))
     if weights is not None:
         head = f"{encoder.head}."
         body = {name: value for name, value in weights.items() if not name.startswith(head)}
         try:
-            keys = made.load_state_dict(body, strict=False)
+            keys = module.load_state_dict(body, strict=False)
         except RuntimeError:
             keys = None
-        new = {name for name in made.state_dict() if name.startswith(head)}
+        new = {name for name in module.state_dict() if name.startswith(head)}
         if keys is None or keys.unexpected_keys or set(keys.missing_keys) != new:
             raise CmcslError(
                 f"The weights to start from are not those of {encoder.title}: leave out --weights, or name a file of "
                 "its weights."
             )
-    return made
+    return module
 
 
 def without_head(network: "nn.Module", encoder: "ImageEncoder") -> "nn.Module":
