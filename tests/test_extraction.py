@@ -506,6 +506,9 @@ def test_lite0_is_trained_without_statistics_of_batches(lite0, torch, tiny, shor
     lite0_encoder(tiny).features(divided(tiny))
     network, before, after = trained[0]
     assert not [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert before["classifier.weight"].abs().max() < 1280**-0.5, (
+        "a last layer with larger weights makes the training diverge"
+    )
     assert not [name for name in before if torch.equal(before[name], after[name])]
 
 

@@ -97,7 +97,10 @@ def _lite0(outputs: int) -> "nn.Module":
     require("extract", "The image encoder efficientnet-lite0", "timm")
     import timm
 
-    return timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=outputs)
+    network = timm.create_model("tf_efficientnet_lite0", pretrained=False, num_classes=outputs)
+    # timm draws the weights of a last layer of few outputs up to 1 / sqrt(outputs), with which a training diverges.
+    network.reset_classifier(outputs)
+    return network
 
 
 def _lite0_weights() -> Path:
