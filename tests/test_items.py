@@ -1,11 +1,15 @@
 """Galleries and the scheme: what they draw, as data and on the figure."""
 
+import dataclasses
+
 import matplotlib.pyplot as plt
+import numpy as np
 import pandas as pd
 import pytest
 from own_corpora import HOSTILE, picture
 
 from cmcsl_lib.corpora import Corpus, load
+from cmcsl_lib.corpora.features import load_features
 from cmcsl_lib.plots.items import gallery, scheme
 
 
@@ -50,6 +54,16 @@ def test_captions_of_a_gallery_leave_the_images_free():
 
 
 def test_the_scheme_has_an_arrow_per_row():
-    data = scheme()
+    data = scheme(load_features("openclipart", "AF"))
     assert len(data) == sum(hasattr(text, "arrow_patch") for text in plt.gca().texts) == 9
     assert data.iloc[0].tolist() == ["20% of images, for fine-tuning", "ResNet-18 512 features"]
+    assert "MiniLM-L6-v2 384 features" in set(data["from"])
+
+
+def test_the_scheme_names_the_encoders_of_the_features_and_their_widths(make_features):
+    data = scheme(make_features())
+    assert data.iloc[0, 1] == "visual encoder 512 features"
+    named = dataclasses.replace(
+        make_features(), metadata={"visual": {"encoder": "EfficientNet-Lite0"}}, visual=np.ones((80, 1280))
+    )
+    assert scheme(named).iloc[0, 1] == "EfficientNet-Lite0 1280 features"

@@ -231,7 +231,7 @@ def _store(home: Path) -> Kind:
 def _extracted(home: Path) -> dict[str, Kind]:
     """What extraction keeps; what is damaged there is made anew."""
     corpus = corpora.Corpus("films", corpora.load("mm-imdb").items)
-    caches = [images.Images(corpus, images.Geometry(16, False), sha256) for sha256 in ("this", "another")]
+    caches = [images.Images(corpus, images.Geometry(16), sha256) for sha256 in ("this", "another")]
 
     def squares(cache: images.Images) -> str:
         return _digest(*(cache.image(row).tobytes() for row in range(len(cache))))

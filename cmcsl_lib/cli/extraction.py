@@ -129,6 +129,7 @@ def add_commands(commands: Commands) -> None:
         commands,
         extract,
         "cmcsl extract openclipart AF",
+        "cmcsl extract openclipart --image-encoder efficientnet-lite0 --finetune no --name frozen",
         "cmcsl extract mm-imdb --start imagenet --orientation swapped --name swapped",
         "cmcsl extract folder --items items.csv --as my-corpus",
         "cmcsl extract arrays --as my-corpus --visual v.npy --text t.npy --label y.npy",
@@ -141,11 +142,19 @@ def add_commands(commands: Commands) -> None:
     add("--min-class", type=int, metavar="N", help="fewest items of a class; default: 50, of your own data 1")
     add("--to", type=Path, metavar="FOLDER", help="default: features/CORPUS in CMCSL_HOME")
     add("--name", help="of these features, for `cmcsl run --change features=NAME`")
-    add("--start", help="weights of ResNet-18: imagenet, pooled, or auto, the default: imagenet if downloaded")
-    add("--weights", type=Path, metavar="FILE", help="instead of those of `cmcsl fetch imagenet-weights`")
+    encoders = "resnet18, efficientnet-lite0, or auto, the default: of your own data efficientnet-lite0, else resnet18"
+    add("--image-encoder", metavar="NAME", help=encoders)
+    encoders = "minilm, the default, or a folder with a model of sentence-transformers"
+    add("--text-encoder", metavar="NAME", help=encoders)
+    starts = "weights of the image encoder: imagenet, pooled (resnet18), or auto, the default: imagenet if at hand"
+    add("--start", help=starts)
+    add(
+        "--weights", type=Path, metavar="FILE", help="of the image encoder, instead of ImageNet's; default: of resnet18"
+    )
     add("--finetune", metavar="ANSWER", help="no: the weights of the start give the visual features; default: yes")
+    add("--width", type=int, metavar="N", help="of a new layer that gives the visual features, trained with the others")
     add("--orientation", help="swapped: images with height and width swapped, as published; default: upright")
-    add("--seed", type=int, metavar="N", help="of the training of ResNet-18; default: 1410")
+    add("--seed", type=int, metavar="N", help="of the training of the image encoder; default: 1410")
     add("--split-seed", type=int, metavar="N", help="of the 20%% of items that it is trained on; default: 1410")
     add("--device", help="cpu, cuda, mps, or auto, the default")
     add("--precision", help="single, mixed, or auto, the default: mixed where the device gains by it")

@@ -1,8 +1,8 @@
 """Images and texts to features (Section III): the one package that uses torch.
 
 Nothing here opens a network connection, apart from `fetch_imagenet_weights`. What takes long is kept in CMCSL_HOME:
-``images`` holds images as they enter the network, ``texts`` embeddings, ``weights`` the weights of pooled trainings,
-``checkpoints`` unfinished trainings.
+``images`` holds images as they enter the network, ``texts`` embeddings, ``frozen`` features without fine-tuning,
+``weights`` the weights of pooled trainings, ``checkpoints`` unfinished trainings.
 """
 
 from collections.abc import Iterable
@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..corpora import datasets, load, subset
+from ..corpora import datasets, load, own_corpora, subset
 from ..corpora.features import Features, check_items, items_sha256, read_features, write_features
 from ..corpora.items_file import items_path
 from ..files.errors import CmcslError, check_choice
@@ -22,17 +22,22 @@ from ..files.progress import tell
 from . import extra
 from . import training as trainings
 from .devices import Place, place
+from .encoders import IMAGE_ENCODERS, ImageEncoder, Preparation
 from .images import ORIENTATIONS, Geometry, Images, corpus_sha256
-from .texts import BATCH, encode_texts, text_encoder, text_weights
+from .texts import BATCH, MINILM, encode_texts, text_weights
+from .texts import text_encoder as text_description
 from .training import Trainer
 from .visual import SEED, STARTS, VisualEncoder, VisualSettings, visual_settings
 from .weights import fetch_imagenet_weights, imagenet_weights
 
 __all__ = [
+    "IMAGE_ENCODERS",
     "SEED",
     "Geometry",
+    "ImageEncoder",
     "Images",
     "Place",
+    "Preparation",
     "Trainer",
     "VisualEncoder",
     "VisualSettings",
@@ -51,6 +56,8 @@ def extract(
     corpus: str,
     names: Iterable[str] | None = None,
     *,
+    image_encoder: str = "auto",
+    text_encoder: str = MINILM,
     start: str = "auto",
     folder: Path | None = None,
     seed: int = SEED,
@@ -60,6 +67,7 @@ def extract(
     weights: Path | None = None,
     orientation: str = "upright",
     finetuned: bool = True,
+    width: int | None = None,
 ) -> list[Path]:
     """Make the features of datasets and write one file for each.
 
@@ -70,9 +78,13 @@ def extract(
     corpus : str
     names : iterable of str, optional
         Datasets; None means all of the corpus.
+    image_encoder : str
+        A name in `IMAGE_ENCODERS`; "auto" takes `default_image_encoder`.
+    text_encoder : str
+        "minilm", which is all-MiniLM-L6-v2, or the path of a folder with a model of sentence-transformers.
     start : {"auto", "imagenet", "pooled"}
-        Weights that ResNet-18 starts from: ImageNet's, or those of one training on the fine-tuning items of the whole
-        corpus. "auto" takes ImageNet's if they have been downloaded.
+        Weights that the image encoder starts from: ImageNet's, or, of ResNet-18, those of one training on the whole
+        corpus's fine-tuning items. "auto" takes ImageNet's if they are on this machine.
     folder : Path, optional
         Where files go; default ``features/CORPUS`` in CMCSL_HOME.
     seed : int
@@ -83,11 +95,14 @@ def extract(
     precision : {"auto", "single", "mixed"}
         Of the visual network, as `place`; texts are encoded in single precision.
     weights : Path, optional
-        File of ResNet-18's weights to start from, instead of ImageNet's in torch.hub's folder.
+        File of the image encoder's weights to start from, instead of ImageNet's in torch.hub's folder or a package.
     orientation : {"upright", "swapped"}
         "swapped" feeds images with height and width swapped, as the published code did.
     finetuned : bool
         Whether the visual network is trained on each dataset; else the start gives the features as it is.
+    width : int, optional
+        Number of visual features, if they are to come from a new linear layer before the last, trained with the
+        network.
 
     Returns
     -------
@@ -106,8 +121,16 @@ def extract(
         raise CmcslError(f"No dataset was named: choose from {', '.join(datasets(corpus))}.")
     where = place(device, precision)
     visual = visual_settings(
-        start, weights, seed=seed, split_seed=split_seed, orientation=orientation, finetuned=finetuned
+        start,
+        weights,
+        default_image_encoder(corpus, start, weights) if image_encoder == "auto" else image_encoder,
+        width,
+        seed=seed,
+        split_seed=split_seed,
+        orientation=orientation,
+        finetuned=finetuned,
     )
+    language = text_description(text_encoder)
     # Before the corpus is read: if it is replaced meanwhile, features are refused, not taken for those of other items.
     items = items_sha256(corpus)
     loaded = load(corpus)
@@ -119,7 +142,7 @@ def extract(
     # A training that pools the datasets must not see any of their 80%; else each is split by itself, as published.
     split = "corpus" if visual.start == "pooled" else "dataset"
     encoder = VisualEncoder(loaded, visual, where)
-    settings = _settings(encoder, split)
+    settings = _settings(encoder, split, language)
     paths = {name: (folder or home() / "features" / corpus) / f"{name}.parquet" for name in wanted}
     # All are divided before anything takes long: a class may be too small.
     subsets = [
@@ -128,18 +151,18 @@ def extract(
         if not _is_current(path, settings, wanted[name], items)
     ]
     if finetuned and (bare := [each.dataset for each in subsets if len(np.unique(each.finetuning_y)) < 2]):
-        tell(
-            f"Too few labelled items to fine-tune ResNet-18 for {', '.join(bare)}: its weights stay those that it "
-            f"starts from, {visual.start}."
-        )
+        too_few = f"Too few labelled items to fine-tune {visual.encoder.title} for {', '.join(bare)}"
+        if width:
+            raise CmcslError(f"{too_few}: leave out --width, since its new layer would not be trained.")
+        tell(f"{too_few}: its weights stay those that it starts from, {visual.start}.")
     if not subsets:
         return list(paths.values())
-    texts = encode_texts(loaded, str(where.device))
+    texts = encode_texts(loaded, str(where.device), text_encoder)
     ids = loaded.items.id.to_numpy(dtype=str)
     for number, each in enumerate(subsets, start=1):
         tell(f"{each.dataset}: dataset {number} of {len(subsets)}")
         images, description = encoder.features(each)
-        metadata = {"settings": settings, "visual": description, "text": text_encoder()}
+        metadata = {"settings": settings, "visual": description, "text": language}
         matrices = {"visual": images.astype(np.float64), "text": texts[each.rows].astype(np.float64)}
         features = Features(
             each.corpus,
@@ -158,24 +181,39 @@ def extract(
     return list(paths.values())
 
 
-def _settings(encoder: VisualEncoder, split: str) -> dict[str, Any]:
+def default_image_encoder(corpus: str, start: str = "auto", weights: Path | None = None) -> str:
+    """The image encoder of a corpus unless another is named.
+
+    A user's own corpus is often too small to train a network from nothing: it takes EfficientNet-Lite0, which knows
+    ImageNet, unless a start or weights are named, which are those of ResNet-18, the paper's.
+    """
+    named = start != "auto" or weights is not None
+    return "efficientnet-lite0" if corpus in own_corpora() and not named else "resnet18"
+
+
+def _settings(encoder: VisualEncoder, split: str, language: dict[str, str | int]) -> dict[str, Any]:
     """All that features depend on, as metadata keep it."""
     visual, where = encoder.settings, encoder.place
     pooled = visual.start == "pooled"
     return (
         {"corpus": encoder.sha256, "seed": visual.seed, "split": split, "split seed": visual.split_seed}
-        | extra.versions()
+        | extra.versions(*visual.encoder.packages)
         | {
+            "image encoder": visual.name,
+            "text encoder": language["encoder"],
             "device": where.device.type,
             "precision": where.precision,
             "start": visual.start,
             "start weights": encoder.weights_sha256 or "pooled",
             "pooled training": str(trainings.POOLED) if pooled else "none",
             "fine-tuning": str(visual.training) if visual.finetuned else "none",
+            "new layer": visual.width or "none",
+            "normalizations": "as they were" if visual.encoder.fused or not visual.finetuned else "trained",
+            "precision of training": encoder.training_place.precision,
             "images": str(visual.geometry),
             "visual batch": visual.training.batch,
             "text batch": BATCH,
-            "text weights": text_encoder()["sha256"],
+            "text weights": language["sha256"],
         }
     )
 

@@ -1,7 +1,7 @@
 """The one module that imports torch; the rest of the package takes it from here.
 
-torch, torchvision and sentence-transformers are an extra: without it the package can be imported, and says what to
-install when it is used.
+torch, torchvision, timm and sentence-transformers are an extra: without it the package can be imported, and says what
+to install when it is used.
 """
 
 import importlib.metadata
@@ -25,7 +25,7 @@ def check_extra() -> None:
     require("extract", "Extraction")
 
 
-def versions() -> dict[str, str]:
-    """Versions of the packages that features depend on, without the names of builds."""
-    names = ("pillow", "sentence-transformers", "torch", "torchvision")
+def versions(*others: str) -> dict[str, str]:
+    """Versions of the packages that features depend on, and of others, without the names of builds."""
+    names = ("pillow", "sentence-transformers", "torch", "torchvision", *others)
     return {"cmcsl": __version__} | {name: importlib.metadata.version(name).split("+")[0] for name in names}

@@ -18,7 +18,7 @@ from ..files.paths import explain_write_errors, home
 from ..files.processes import end_with
 from ..files.progress import progress
 from .checkpoints import fingerprint, remove_others
-from .extra import torch, torchvision, v2, versions
+from .extra import torch, v2, versions
 
 if TYPE_CHECKING:
     from PIL import Image
@@ -50,21 +50,24 @@ class Geometry:
     ----------
     pixels : int
         Side of the square.
-    cropped : bool
-        Cut out of the middle, as torchvision's own transforms for the ImageNet weights do it; else stretched.
+    shorter : int, optional
+        Shorter side to which the image is resized before the square is cut out of its middle; None stretches it.
+    interpolation : {"bilinear", "bicubic"}
     orientation : {"upright", "swapped"}
         "swapped" feeds images with height and width swapped, as the published code did.
     """
 
     pixels: int
-    cropped: bool
+    shorter: int | None = None
+    interpolation: str = "bilinear"
     orientation: str = "upright"
 
     def __post_init__(self) -> None:
         check_choice(self.orientation, ORIENTATIONS, "orientation")
 
     def __str__(self) -> str:
-        return f"{self.pixels} {'cropped' if self.cropped else 'stretched'} {self.orientation}"
+        square = f"cropped from {self.shorter}" if self.shorter else "stretched"
+        return f"{self.pixels} {square} {self.interpolation} {self.orientation}"
 
     def applied(self, image: "Image.Image") -> np.ndarray:
         """An upright RGB image as an array of shape (pixels, pixels, 3), dtype uint8."""
@@ -73,11 +76,9 @@ class Geometry:
 
             image = image.transpose(Image.Transpose.TRANSPOSE)
         # Transforms of PIL images, which are smoothed as they are made smaller (antialias).
-        if not self.cropped:
-            return np.asarray(v2.Resize((self.pixels, self.pixels))(image))
-        imagenet = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
-        resize = v2.Resize(imagenet.resize_size, interpolation=imagenet.interpolation, antialias=imagenet.antialias)
-        return np.asarray(v2.CenterCrop(self.pixels)(resize(image)))
+        size = self.shorter or (self.pixels, self.pixels)
+        resized = v2.Resize(size, interpolation=v2.InterpolationMode(self.interpolation))(image)
+        return np.asarray(v2.CenterCrop(self.pixels)(resized))
 
 
 class Images:
@@ -176,12 +177,3 @@ def _collated(images: list[np.ndarray | CmcslError]) -> np.ndarray | CmcslError:
     # Arrays come through a pipe; tensors would need shared memory, of which containers have little.
     errors = [image for image in images if isinstance(image, CmcslError)]
     return errors[0] if errors else np.stack(cast("list[np.ndarray]", images))
-
-
-def normalized(images: "torch.Tensor") -> "torch.Tensor":
-    """Images in single precision, by the mean and deviation that go with the ImageNet weights."""
-    imagenet = torchvision.models.ResNet18_Weights.IMAGENET1K_V1.transforms()
-    mean, deviation = (
-        torch.tensor(value, device=images.device).view(1, 3, 1, 1) for value in (imagenet.mean, imagenet.std)
-    )
-    return (images / 255 - mean) / deviation

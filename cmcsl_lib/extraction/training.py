@@ -1,4 +1,4 @@
-"""Training of ResNet-18, kept every few minutes so that it goes on from there if it is killed."""
+"""Training of a network, kept every few minutes so that it goes on from there if it is killed."""
 
 import math
 import time
@@ -12,8 +12,9 @@ from ..files.paths import readable_path
 from ..files.progress import progress, tell
 from .checkpoints import save, saved
 from .devices import Place
+from .encoders import Preparation
 from .extra import nn, torch, v2
-from .images import Images, normalized
+from .images import Images
 
 #: Seconds of training that a checkpoint of 134 MB is worth; after an epoch that ends sooner none is written.
 CHECKPOINT_EVERY = 300
@@ -21,7 +22,7 @@ CHECKPOINT_EVERY = 300
 
 @dataclass(frozen=True)
 class Training:
-    """Settings of one training of ResNet-18.
+    """Settings of one training.
 
     Parameters
     ----------
@@ -79,13 +80,24 @@ class Trainer:
         Items of an epoch.
     seed : int
     place : Place
+    preparation : Preparation
+        How images enter the network.
 
     Attributes
     ----------
     losses : list of float
     """
 
-    def __init__(self, network: "nn.Module", training: Training, count: int, seed: int, place: Place):
+    def __init__(
+        self,
+        network: "nn.Module",
+        training: Training,
+        count: int,
+        seed: int,
+        place: Place,
+        preparation: Preparation,
+    ):
+        self.preparation = preparation
         self.network = place.moved(network).train()
         self.training, self.count, self.seed, self.place = training, count, seed, place
         self.losses: list[float] = []
@@ -145,7 +157,7 @@ class Trainer:
         self.losses.append(round(float(torch.stack(losses).double().mean()), 6))
 
     def _step(self, images: "torch.Tensor", targets: "torch.Tensor", loss: "nn.Module") -> "torch.Tensor":
-        images, targets = normalized(self.place.moved(images)), targets.to(self.place.device)
+        images, targets = self.preparation.normalized(self.place.moved(images)), targets.to(self.place.device)
         with self.place.autocast():
             value = loss(self.network(images), targets)
         self._optimizer.zero_grad()

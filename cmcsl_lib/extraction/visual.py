@@ -1,6 +1,8 @@
-"""ResNet-18 of one corpus: a start, and a fine-tuning on each dataset's 20% (Section III)."""
+"""The image encoder of one corpus: a start, and a fine-tuning on each dataset's 20% (Section III)."""
 
 import dataclasses
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,21 +13,24 @@ import pandas as pd
 
 from ..corpora import RANDOM_STATE, Corpus, Subset, finetuning_split
 from ..files.checksums import file_sha256
-from ..files.errors import CmcslError, check_choice
+from ..files.errors import CmcslError, check_choice, check_positive
 from ..files.paths import home, readable_path, remove_stale
 from ..files.progress import progress, tell
 from . import training as trainings
 from .checkpoints import fingerprint, remove_others, save, saved
 from .devices import Place
+from .encoders import ImageEncoder, image_encoder
 from .extra import nn, torch, versions
-from .images import Geometry, Images, corpus_sha256, normalized
+from .images import Geometry, Images, corpus_sha256
 from .training import Trainer, Training, train
-from .weights import check_imagenet, imagenet_weights, network, read_weights, without_head
+from .weights import check_imagenet, fused, network, read_weights, without_head
 
 SEED = RANDOM_STATE
 STARTS = ("auto", "imagenet", "pooled")
 #: Images that go through the network together when features are made. A CPU's cache does not hold the maps of more.
 BATCHES = {"cpu": 16, "cuda": 128, "mps": 64}
+#: Items whose frozen features one file keeps; whole batches on every device.
+BLOCK = 512
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,11 @@ class VisualSettings:
     Parameters
     ----------
     start : {"imagenet", "pooled"}
-        Weights that ResNet-18 starts from: of a file, or of one training on the fine-tuning items of the whole corpus.
+        Weights that the network starts from: of a file, or of one training on the whole corpus's fine-tuning items.
     weights : Path, optional
-        The file, with "imagenet"; None means torchvision's in torch.hub's folder.
+        The file, with "imagenet"; None means the encoder's own.
+    name : str
+        Of the encoder, in `IMAGE_ENCODERS`.
     seed : int
         Of every random choice.
     split_seed : int
@@ -46,46 +53,72 @@ class VisualSettings:
         As `Geometry`.
     finetuned : bool
         Whether the start is fine-tuned on each dataset; else it gives the features as it is.
+    width : int, optional
+        Number of features, if they are to come from a new linear layer before the last, which fine-tuning trains too.
     """
 
     start: str
     weights: Path | None = None
+    name: str = "resnet18"
     seed: int = SEED
     split_seed: int = SEED
     orientation: str = "upright"
     finetuned: bool = True
+    width: int | None = None
+
+    @property
+    def encoder(self) -> ImageEncoder:
+        """The encoder of the name."""
+        return image_encoder(self.name)
 
     @property
     def training(self) -> Training:
         """Of the fine-tuning."""
-        training = trainings.PUBLISHED if self.start == "imagenet" else trainings.AFTER_POOLED
+        published = trainings.PUBLISHED
+        shortened = dataclasses.replace(published, epochs=min(published.epochs, self.encoder.epochs))
+        training = shortened if self.start == "imagenet" else trainings.AFTER_POOLED
         return training if self.finetuned else dataclasses.replace(training, epochs=0)
 
     @property
     def geometry(self) -> Geometry:
-        """ImageNet weights go with the geometry of their own transforms: shorter side to 256, then the middle."""
-        return Geometry(self.training.pixels, self.start == "imagenet", self.orientation)
+        """ImageNet weights go with the geometry of the pictures that they were trained on."""
+        pixels, preparation = self.training.pixels, self.encoder.preparation
+        if self.start == "pooled":
+            return Geometry(pixels, orientation=self.orientation)
+        return Geometry(pixels, preparation.shorter, preparation.interpolation, self.orientation)
 
     @property
     def file(self) -> Path:
         """File of the weights to start from."""
-        return self.weights or imagenet_weights()
+        return self.weights or self.encoder.weights()
 
 
-def visual_settings(start: str = "auto", weights: Path | None = None, **others: Any) -> VisualSettings:
-    """Settings with the start decided: "auto" takes ImageNet's weights if they have been downloaded.
+def visual_settings(
+    start: str = "auto", weights: Path | None = None, name: str = "resnet18", width: int | None = None, **others: Any
+) -> VisualSettings:
+    """Settings with the start decided: "auto" takes ImageNet's weights if they are on this machine.
 
     Raises
     ------
     CmcslError
-        If the start is unknown, or its weights are missing or not those that torchvision names.
+        If the encoder or the start is unknown, or its weights are missing or not those that their name says, or a new
+        layer is wanted that would not be trained.
     """
     check_choice(start, STARTS, "start")
+    encoder = image_encoder(name)
     if weights and start == "pooled":
         raise CmcslError("The start pooled trains its own weights: leave out --weights, or take the start imagenet.")
+    if start not in ("auto", *encoder.starts):
+        raise CmcslError(
+            f"{encoder.title} starts from ImageNet's weights alone: leave out --start, or take another --image-encoder."
+        )
+    if width is not None:
+        check_positive([width], "--width")
+        if not others.get("finetuned", True):
+            raise CmcslError("--width adds a layer that fine-tuning trains: leave it out, or take --finetune yes.")
     if start == "auto":
-        start = "imagenet" if weights or imagenet_weights().is_file() else "pooled"
-    settings = VisualSettings(start, weights, **others)
+        start = "imagenet" if weights or "pooled" not in encoder.starts or encoder.weights().is_file() else "pooled"
+    settings = VisualSettings(start, weights, name, width=width, **others)
     if start == "imagenet" and not settings.file.is_file():
         raise CmcslError(
             f"There are no weights at {settings.file}: name a file with --weights, run "
@@ -97,7 +130,7 @@ def visual_settings(start: str = "auto", weights: Path | None = None, **others: 
 
 
 class VisualEncoder:
-    """ResNet-18 of one corpus.
+    """The image encoder of one corpus.
 
     Parameters
     ----------
@@ -130,16 +163,16 @@ class VisualEncoder:
     def start(self) -> "tuple[dict[str, torch.Tensor], list[float]]":
         """Weights to start from, and the losses of the training that made them; trained when first needed."""
         if self.settings.start == "imagenet":
-            return read_weights(self.settings.file), []
+            return self.settings.encoder.renamed(read_weights(self.settings.file)), []
         rows = np.flatnonzero(finetuning_split(self.corpus, self.settings.split_seed))
         labels = self.corpus.items.labels.iloc[rows]
         rows, labels = rows[labels.map(len) > 0], labels[labels.map(len) > 0]
         if not len(rows):
             tell(
                 f"Start: too few items of {self.corpus.name} have labels to train on, so that the weights stay "
-                "random. Better start from ImageNet's: `cmcsl fetch imagenet-weights`."
+                "random. Better start from ImageNet's: `--image-encoder efficientnet-lite0`."
             )
-            return network(1, None, self.settings.seed).state_dict(), []
+            return network(self.settings.encoder, 1, None, self.settings.seed).state_dict(), []
         name = fingerprint(rows=rows, training=str(trainings.POOLED), **self._conditions())
         path = home() / "weights" / f"{self.corpus.name} pooled {name}.pt"
         values = saved(path)
@@ -163,32 +196,50 @@ class VisualEncoder:
         # Square root and cap: a label with five items must not outweigh all the others.
         weight = ((len(targets) - positives) / positives).clamp(max=20).sqrt()
         loss = nn.BCEWithLogitsLoss(pos_weight=weight.to(self.place.device))
-        resnet = network(len(names), None, self.settings.seed)
+        untrained = network(self.settings.encoder, len(names), None, self.settings.seed)
         title = f"Training on all labels of {self.corpus.name}"
-        trainer = Trainer(resnet, trainings.POOLED, len(rows), self.settings.seed, self.place)
+        trainer = self._trainer(untrained, trainings.POOLED, len(rows))
         losses = train(trainer, self.images, rows, targets, loss, checkpoint, title)
-        return {name: value.cpu().contiguous() for name, value in resnet.state_dict().items()}, losses
+        return {name: value.cpu().contiguous() for name, value in untrained.state_dict().items()}, losses
+
+    @property
+    def training_place(self) -> Place:
+        """Where trainings run: in single precision where mixed precision would only cost."""
+        slower = self.place.device.type == "cpu" and not self.settings.encoder.mixed_on_cpu
+        return dataclasses.replace(self.place, dtype=torch.float32) if slower else self.place
+
+    def _trainer(self, untrained: "nn.Module", training: Training, count: int) -> Trainer:
+        preparation = self.settings.encoder.preparation
+        return Trainer(untrained, training, count, self.settings.seed, self.training_place, preparation)
 
     def features(self, subset: Subset) -> tuple[np.ndarray, dict[str, Any]]:
-        """Fine-tune on a dataset's 20% and compute the 512 features of its 80%.
+        """Fine-tune on a dataset's 20% and compute the features of its 80%.
 
-        The checkpoint of the fine-tuning stays until `forget`.
+        The checkpoint of the fine-tuning stays until `forget`. Without fine-tuning they are those that all datasets
+        share, `frozen`.
 
         Returns
         -------
-        features : ndarray of shape (n, 512), dtype float32
+        features : ndarray of shape (n, width), dtype float32
             The values that enter the last layer.
         description : dict
             Start, settings and mean loss of every epoch.
         """
         weights, pooled_loss = self.start
-        resnet = network(len(subset.classes), weights, self.settings.seed)
+        losses: list[float] = []
         # One class alone teaches nothing, and its weight would be 0.
-        trainable = self.settings.training.epochs and len(np.unique(subset.finetuning_y)) > 1
-        losses = self.finetune(resnet, subset) if trainable else []
+        if self.settings.training.epochs and len(np.unique(subset.finetuning_y)) > 1:
+            start = (weights, self.settings.seed, self.settings.width)
+            tuned = network(self.settings.encoder, len(subset.classes), *start)
+            if self.settings.encoder.fused:
+                tuned = fused(tuned)
+            losses = self.finetune(tuned, subset)
+            features = self.encoded(tuned, subset.rows)
+        else:
+            features = self.frozen[subset.rows]
         pooled = self.settings.start == "pooled"
         description = {
-            "encoder": "ResNet-18",
+            "encoder": self.settings.encoder.title,
             "start": "untrained" if pooled and not pooled_loss else self.settings.start,
             "training": dataclasses.asdict(self.settings.training),
             "finetuning_loss": losses,
@@ -196,23 +247,64 @@ class VisualEncoder:
         }
         if pooled_loss:
             description["pooled_training"] = dataclasses.asdict(trainings.POOLED)
-        return self.encoded(resnet, subset.rows), description
+        return features, description
 
-    def encoded(self, resnet: "nn.Module", rows: np.ndarray) -> np.ndarray:
-        """Features of rows of images, of shape (n, 512), dtype float32; the ResNet-18 loses its last layers."""
-        # The mean over places is taken here instead of in the network, to have it in single precision.
-        resnet = self.place.moved(without_head(resnet))
-        size = BATCHES[self.place.device.type]
-        parts = np.split(rows, range(size, len(rows), size))
-        features = []
-        with progress("Features", len(parts), "batches") as advance, torch.inference_mode(), self.place.autocast():
-            for batch in self.images.batches(parts):
-                maps = resnet(normalized(self.place.moved(batch))).unflatten(1, (512, -1))
-                features.append(maps.float().mean(-1).cpu())
+    @cached_property
+    def frozen(self) -> np.ndarray:
+        """Features of all items of the corpus by the start, of shape (n_items, encoder.width), dtype float32.
+
+        Each item passes through the network once, whichever datasets it is in: all do, whichever datasets are asked
+        for, so that an item always has the same neighbours in its batch. They are kept in ``frozen`` in CMCSL_HOME,
+        block by block, so that a killed extraction goes on.
+        """
+        encoder, items = self.settings.encoder, len(self.corpus.items)
+        weights = {name: value.numpy() for name, value in self.weights.items()}
+        name = fingerprint(weights=weights, **self._conditions())
+        folder = home() / "frozen"
+        blocks = [np.arange(first, min(first + BLOCK, items)) for first in range(0, items, BLOCK)]
+        paths = [
+            folder / f"{self.corpus.name} {self.settings.name} {number:06} {name}.pt" for number in range(len(blocks))
+        ]
+        kept = {number: values["features"] for number, path in enumerate(paths) if (values := saved(path))}
+        missing = [number for number in range(len(blocks)) if number not in kept]
+        if missing:
+            start = network(encoder, 1, self.weights, self.settings.seed)
+            computed = self._encoded(start, [blocks[number] for number in missing])
+            for number, features in zip(missing, computed, strict=True):
+                kept[number] = features
+                save({"features": features}, paths[number])
+                remove_others(paths[number])
+        tell(f"Frozen features of {items} items: {readable_path(folder)}")
+        return torch.cat([kept[number] for number in range(len(blocks))]).numpy()
+
+    def encoded(self, tuned: "nn.Module", rows: np.ndarray) -> np.ndarray:
+        """Features of rows of images, of shape (n, width), dtype float32; the network loses its last layers."""
+        (features,) = self._encoded(tuned, [rows])
+        return features.numpy()
+
+    def _encoded(self, tuned: "nn.Module", blocks: Sequence[np.ndarray]) -> "Iterator[torch.Tensor]":
+        """Features of each of several lists of rows."""
+        encoder, size = self.settings.encoder, BATCHES[self.place.device.type]
+        head = getattr(tuned, encoder.head)
+        last = head[0].to(self.place.device) if isinstance(head, nn.Sequential) else nn.Identity()
+        body = self.place.moved(without_head(tuned, encoder))
+        parts = [np.split(rows, range(size, len(rows), size)) for rows in blocks]
+        batches = self.images.batches(list(itertools.chain.from_iterable(parts)))
+        with progress("Features", sum(map(len, parts)), "batches") as advance:
+
+            def features(batch: "torch.Tensor") -> "torch.Tensor":
+                with torch.inference_mode(), self.place.autocast():
+                    maps = body(encoder.preparation.normalized(self.place.moved(batch)))
+                # The mean over places is taken here instead of in the network, to have it in single precision.
+                with torch.inference_mode():
+                    found = last(maps.flatten(1).unflatten(1, (encoder.width, -1)).float().mean(-1)).cpu()
                 advance()
-        return torch.cat(features).numpy()
+                return found
 
-    def finetune(self, resnet: "nn.Module", subset: Subset) -> list[float]:
+            for part in parts:
+                yield torch.cat([features(batch) for batch in itertools.islice(batches, len(part))])
+
+    def finetune(self, tuned: "nn.Module", subset: Subset) -> list[float]:
         """Train a network on a dataset's 20%, in place; the mean loss of each epoch."""
         y = torch.from_numpy(subset.finetuning_y)
         shares = torch.bincount(y, minlength=len(subset.classes)) / len(y)
@@ -227,11 +319,14 @@ class VisualEncoder:
             split_seed=self.settings.split_seed,
             pooled=str(trainings.POOLED),
             weights=self.weights_sha256,
+            width=self.settings.width,
+            fused=self.settings.encoder.fused,
+            precision_of_training=self.training_place.precision,
             **self._conditions(),
         )
         checkpoint = self._checkpoint(subset.dataset, name)
         title = f"Fine-tuning on {subset.dataset}"
-        trainer = Trainer(resnet, self.settings.training, len(y), self.settings.seed, self.place)
+        trainer = self._trainer(tuned, self.settings.training, len(y))
         return train(trainer, self.images, subset.finetuning_rows, y, loss, checkpoint, title)
 
     def forget(self, subset: Subset) -> None:
@@ -244,12 +339,13 @@ class VisualEncoder:
         threads = torch.get_num_threads() if self.place.device.type == "cpu" else 0
         return {
             "corpus": self.sha256,
+            "encoder": self.settings.name,
             "geometry": str(self.settings.geometry),
             "seed": self.settings.seed,
             "device": self.place.device.type,
             "precision": self.place.precision,
             "threads": threads,
-        } | versions()
+        } | versions(*self.settings.encoder.packages)
 
     def _checkpoint(self, task: str, name: str) -> Path:
         return home() / "checkpoints" / self.corpus.name / f"{task} {name}.pt"

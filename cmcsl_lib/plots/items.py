@@ -8,16 +8,17 @@ import pandas as pd
 from matplotlib.patches import FancyBboxPatch
 
 from ..corpora import Corpus
+from ..corpora.features import MODALITIES, Features
 from ..corpora.pictures import decoded
 from ..files.escaping import figure_safe
 
-#: Steps of Figure 1, each with the left and the lower end of its box.
+#: Steps of Figure 1, each with the left and the lower end of its box; the encoders are those of the features.
 STEPS = {
     "20% of images,\nfor fine-tuning": (0.0, 0.78),
     "80% of images": (0.0, 0.44),
     "80% of texts": (0.0, 0.08),
-    "ResNet-18\n512 features": (2.3, 0.44),
-    "MiniLM-L6-v2\n384 features": (2.3, 0.08),
+    "{visual}": (2.3, 0.44),
+    "{text}": (2.3, 0.08),
     "Images: L2STD,\nnearest seed": (4.6, 0.44),
     "Texts: L2STD,\nnearest seed": (4.6, 0.08),
     "Exchange:\nsmaller distance\ngives the label": (6.9, 0.26),
@@ -28,8 +29,13 @@ STEPS = {
 ARROWS = ((0, 3), (1, 3), (2, 4), (3, 5), (4, 6), (5, 7), (6, 7), (7, 8), (7, 9))
 
 
-def scheme() -> pd.DataFrame:
+def scheme(features: Features) -> pd.DataFrame:
     """Draw Figure 1 in our own way: from images and texts to one classifier per modality.
+
+    Parameters
+    ----------
+    features : Features
+        Name their encoders, unless they were made elsewhere.
 
     Returns
     -------
@@ -37,8 +43,14 @@ def scheme() -> pd.DataFrame:
         One row per arrow: from, to.
     """
     _, axes = plt.subplots(figsize=(10, 3.4))
-    places = list(STEPS.values())
-    for text, (x, y) in STEPS.items():
+    # A folder's name may hold what Matplotlib takes for mathematics.
+    encoders = {
+        name: figure_safe(features.metadata.get(name, {}).get("encoder", f"{name} encoder").removeprefix("all-"))
+        + f"\n{X.shape[1]} features"
+        for name, X in zip(MODALITIES, features.modalities, strict=True)
+    }
+    places, steps = list(STEPS.values()), [text.format(**encoders) for text in STEPS]
+    for text, (x, y) in zip(steps, places, strict=True):
         axes.add_patch(FancyBboxPatch((x, y), 1.6, 0.2, boxstyle="round,pad=0.04", fc="#F2F2F2", ec="#444444"))
         axes.text(x + 0.8, y + 0.1, text, ha="center", va="center", fontsize=9)
     for start, end in ARROWS:
@@ -46,7 +58,7 @@ def scheme() -> pd.DataFrame:
         axes.annotate("", (x1 - 0.06, y1 + 0.1), (x0 + 1.66, y0 + 0.1), arrowprops={"arrowstyle": "->"})
     axes.set(xlim=(-0.1, 11), ylim=(0, 1.05))
     axes.axis("off")
-    names = [" ".join(text.split()) for text in STEPS]
+    names = [" ".join(text.split()) for text in steps]
     return pd.DataFrame([(names[start], names[end]) for start, end in ARROWS], columns=["from", "to"])
 
 
