@@ -348,9 +348,8 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             if not len(rows):
                 modalities[name] = np.full((len(matrix), 1), np.nan)
                 continue
-            X = rows_of(columns_of(matrix, self.modalities_[name]), rows)
-            if self.preprocessing not in ("L2", "L2STD"):  # these make a copy themselves
-                X = np.ascontiguousarray(X)
+            # Of a frame columns are contiguous: sums would be rounded otherwise than those of an array.
+            X = np.ascontiguousarray(rows_of(columns_of(matrix, self.modalities_[name]), rows))
             with config_context(transform_output="default"):
                 if fit and by_name:
                     # These fit and transform in one go to the same values; others may not.

@@ -239,11 +239,11 @@ def columns_of(matrix: np.ndarray, positions: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n, number of positions)
-        The columns in their order, one row after the other in memory.
+        The columns in their order.
     """
     first, last = positions[0], positions[-1]
     side_by_side = last - first == len(positions) - 1 and (np.diff(positions) == 1).all()
-    return matrix[:, first : last + 1] if side_by_side else np.ascontiguousarray(matrix[:, positions])
+    return matrix[:, first : last + 1] if side_by_side else matrix[:, positions]
 
 
 def rows_of(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
