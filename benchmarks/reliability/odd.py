@@ -116,7 +116,8 @@ def label_of(value: object) -> list[str]:
         value = value.decode()
     if isinstance(value, float) and value.is_integer():
         value = int(value)
-    text = "" if value is None else str(value).strip()
+    # Half of a surrogate pair, which no file can hold, becomes a question mark.
+    text = "" if value is None else str(value).strip().encode("utf-8", "replace").decode()
     text = "" if text in MISSING else text
     whole = WHOLE.fullmatch(text)
     return [label for label in [whole[1] if whole else text] if label not in ("", "-1")]
