@@ -121,8 +121,8 @@ def test_the_fast_way_is_the_estimators(exchange, classes):
         training, test = np.split(np.hstack([visuals[v].raw, texts[t].raw]), 2)
         known = np.full(len(y), -1)
         known[seeds[b]] = y[seeds[b]]
-        cmcsl = CMCSLClassifier(modalities=columns, exchange=exchange).fit(training, known)
-        uni = UnimodalClassifier(modalities=columns).fit(training, known)
+        cmcsl = CMCSLClassifier(modalities=columns, exchange=exchange, fusion="mean").fit(training, known)
+        uni = UnimodalClassifier(modalities=columns, fusion="mean").fit(training, known)
         joint = UnimodalClassifier().fit(training, known)
 
         def score(predicted, truth=y):
