@@ -411,11 +411,11 @@ def test_frozen_features_of_drawings_are_those_of_timms_own_network_and_transfor
     pictures = [transform(images_module.decoded(content)) for content in drawings.items.image]
     with torch.inference_mode():
         expected = torch.cat([network(picture[None]) for picture in pictures]).numpy()
-    found = lite0_encoder(drawings, finetuned=False).frozen
-    assert found.shape == (15, 1280)
-    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * expected.max())
+    features = lite0_encoder(drawings, finetuned=False).frozen
+    assert features.shape == (15, 1280)
+    np.testing.assert_allclose(features, expected, rtol=0, atol=1e-5 * expected.max())
     again = lite0_encoder(drawings, finetuned=False, seed=2, sha256="others").frozen
-    np.testing.assert_array_equal(again, found)
+    np.testing.assert_array_equal(again, features)
 
 
 @pytest.mark.slow
@@ -480,16 +480,20 @@ def test_frozen_features_go_on_from_the_blocks_that_are_kept(torch, tiny, short,
 
 
 def test_lite0_is_fine_tuned_and_gives_the_same_features_for_one_seed(lite0, torch, tiny, short_resnet):
-    made, told = lite0_encoder(tiny).features(divided(tiny))
-    assert made.shape == (32, 1280) and np.isfinite(made).all()
-    assert (told["encoder"], told["start"], len(told["finetuning_loss"])) == ("EfficientNet-Lite0", "imagenet", 2)
+    features, metadata = lite0_encoder(tiny).features(divided(tiny))
+    assert features.shape == (32, 1280) and np.isfinite(features).all()
+    assert (metadata["encoder"], metadata["start"], len(metadata["finetuning_loss"])) == (
+        "EfficientNet-Lite0",
+        "imagenet",
+        2,
+    )
     encoder = lite0_encoder(tiny)
     encoder.forget(divided(tiny))
     again, _ = encoder.features(divided(tiny))
-    np.testing.assert_array_equal(made, again)
+    np.testing.assert_array_equal(features, again)
     encoder = lite0_encoder(tiny, seed=2)
-    assert not np.array_equal(made, encoder.features(divided(tiny))[0])
-    assert not np.array_equal(made, lite0_encoder(tiny, finetuned=False).features(divided(tiny))[0])
+    assert not np.array_equal(features, encoder.features(divided(tiny))[0])
+    assert not np.array_equal(features, lite0_encoder(tiny, finetuned=False).features(divided(tiny))[0])
 
 
 def test_lite0_is_trained_without_statistics_of_batches(lite0, torch, tiny, short_resnet, monkeypatch):
@@ -514,11 +518,11 @@ def test_lite0_is_trained_without_statistics_of_batches(lite0, torch, tiny, shor
 
 def test_a_new_layer_gives_features_of_its_width(torch, tiny, short, stand_in):
     encoder = encoder_of(tiny, "auto", weights=stand_in, width=7)
-    made, _ = encoder.features(divided(tiny))
-    assert made.shape == (32, 7) and np.isfinite(made).all()
+    features, _ = encoder.features(divided(tiny))
+    assert features.shape == (32, 7) and np.isfinite(features).all()
     tuned = weights.network(RESNET, 2, encoder.weights, 1, 7)
     untrained = encoder.encoded(tuned, divided(tiny).rows)
-    assert not np.allclose(made, untrained), "the layer is trained"
+    assert not np.allclose(features, untrained), "the layer is trained"
 
 
 @pytest.mark.parametrize(
@@ -562,8 +566,8 @@ def test_weights_of_lite0_are_taken_by_timms_names_too(lite0, torch, tiny, tmp_p
 def test_a_missing_package_of_an_encoder_is_told_with_the_pip_command(torch, monkeypatch, capsys, name):
     monkeypatch.setitem(sys.modules, name, None)
     assert cli.main(["extract", "openclipart", "AF", "--image-encoder", "efficientnet-lite0"]) == 2
-    told = capsys.readouterr().err
-    assert f"needs {name}: pip install -e" in told and told.count("\n") == 1
+    message = capsys.readouterr().err
+    assert f"needs {name}: pip install -e" in message and message.count("\n") == 1
 
 
 def test_a_users_own_corpus_takes_the_encoder_that_knows_imagenet(monkeypatch, tmp_path):
@@ -1018,18 +1022,18 @@ def own_texts(torch, tmp_path):
 
 
 def test_texts_are_encoded_by_a_model_in_a_folder(tiny, home, own_texts):
-    made = extraction.encode_texts(tiny, "cpu", str(own_texts))
-    assert made.shape == (40, 12)
-    np.testing.assert_allclose(np.linalg.norm(made, axis=1), 1, rtol=1e-5)
-    np.testing.assert_array_equal(made[1], made[8])
-    assert not np.array_equal(made[1], made[2])
-    told = texts.text_encoder(str(own_texts))
-    assert told["encoder"] == "our own model" and len(told["sha256"]) == 64
-    assert str(own_texts.parent) not in str(told), "metadata are shown on pages"
+    embeddings = extraction.encode_texts(tiny, "cpu", str(own_texts))
+    assert embeddings.shape == (40, 12)
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, rtol=1e-5)
+    np.testing.assert_array_equal(embeddings[1], embeddings[8])
+    assert not np.array_equal(embeddings[1], embeddings[2])
+    described = texts.text_encoder(str(own_texts))
+    assert described["encoder"] == "our own model" and len(described["sha256"]) == 64
+    assert str(own_texts.parent) not in str(described), "metadata are shown on pages"
     assert extraction.encode_texts(tiny).shape == (40, 384)
     assert len(list((home / "texts").iterdir())) == 2, "each encoder's are kept"
     (own_texts / "modules.json").write_text((own_texts / "modules.json").read_text() + "\n")
-    assert texts.text_encoder(str(own_texts))["sha256"] != told["sha256"]
+    assert texts.text_encoder(str(own_texts))["sha256"] != described["sha256"]
 
 
 def empty(folder):
@@ -1068,9 +1072,9 @@ def test_a_folder_that_is_no_model_of_texts_is_refused_in_one_sentence(tiny, own
     harm(own_texts)
     monkeypatch.setattr(extraction, "load", lambda name: tiny)
     assert cli.main(["extract", "openclipart", "AF", "--text-encoder", str(own_texts), "--start", "pooled"]) == 2
-    told = capsys.readouterr().err.splitlines()[-1]
-    assert told.startswith(f"cmcsl: The folder {own_texts} is no sentence-transformers model")
-    assert told.endswith("with modules of sentence-transformers alone and weights as safetensors.")
+    message = capsys.readouterr().err.splitlines()[-1]
+    assert message.startswith(f"cmcsl: The folder {own_texts} is no sentence-transformers model")
+    assert message.endswith("with modules of sentence-transformers alone and weights as safetensors.")
 
 
 def test_missing_text_weights_are_told_with_the_extra(monkeypatch):

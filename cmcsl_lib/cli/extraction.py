@@ -73,8 +73,8 @@ def extract_corpus(
                 f"{smallest.samples.max()} for example {smallest.samples.idxmax()}."
             )
         if len(small):
-            told = f"Left out, since a class has fewer than {least} items (--min-class): {class_sizes(small)}."
-            print_safe(told, file=sys.stderr)
+            omission = f"Left out, since a class has fewer than {least} items (--min-class): {class_sizes(small)}."
+            print_safe(omission, file=sys.stderr)
     finetuned = check_choice(finetune, ("yes", "no"), "answer to --finetune") == "yes"
     folder = to or features_folder(corpus, name)
     for path in extract_features(corpus, datasets, folder=folder, finetuned=finetuned, **settings):

@@ -265,17 +265,17 @@ class VisualEncoder:
         paths = [
             folder / f"{self.corpus.name} {self.settings.name} {number:06} {name}.pt" for number in range(len(blocks))
         ]
-        kept = {number: values["features"] for number, path in enumerate(paths) if (values := saved(path))}
-        missing = [number for number in range(len(blocks)) if number not in kept]
+        finished = {number: values["features"] for number, path in enumerate(paths) if (values := saved(path))}
+        missing = [number for number in range(len(blocks)) if number not in finished]
         if missing:
             start = network(encoder, 1, self.weights, self.settings.seed)
             computed = self._encoded(start, [blocks[number] for number in missing])
             for number, features in zip(missing, computed, strict=True):
-                kept[number] = features
+                finished[number] = features
                 save({"features": features}, paths[number])
                 remove_others(paths[number])
         tell(f"Frozen features of {items} items: {readable_path(folder)}")
-        return torch.cat([kept[number] for number in range(len(blocks))]).numpy()
+        return torch.cat([finished[number] for number in range(len(blocks))]).numpy()
 
     def encoded(self, tuned: "nn.Module", rows: np.ndarray) -> np.ndarray:
         """Features of rows of images, of shape (n, width), dtype float32; the network loses its last layers."""
@@ -297,9 +297,9 @@ class VisualEncoder:
                     maps = body(encoder.preparation.normalized(self.place.moved(batch)))
                 # The mean over places is taken here instead of in the network, to have it in single precision.
                 with torch.inference_mode():
-                    found = last(maps.flatten(1).unflatten(1, (encoder.width, -1)).float().mean(-1)).cpu()
+                    encoded = last(maps.flatten(1).unflatten(1, (encoder.width, -1)).float().mean(-1)).cpu()
                 advance()
-                return found
+                return encoded
 
             for part in parts:
                 yield torch.cat([features(batch) for batch in itertools.islice(batches, len(part))])
