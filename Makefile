@@ -11,6 +11,7 @@ venv = $(if $(call elsewhere,$(1)),,test -x $(1)/bin/python ||) $(PYTHON) -m ven
 
 .PHONY: book pdf scores check test quick weekly test-oldest newest dist tag sums clean elsewhere
 
+# Modules are compiled when they are first imported (--no-compile): most of them never are.
 book: .venv/installed-book
 	@$(BIN)/cmcsl book
 

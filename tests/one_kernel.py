@@ -15,7 +15,7 @@ from cmcsl_lib.book.freshness import page_origin
 from cmcsl_lib.book.pages import SOURCES, Page
 
 #: Before each notebook: no variable and no figure of the one before.
-RESET = "%reset -f\nimport matplotlib.pyplot as plt\nplt.close('all')\n%reset -f"
+RESET = "import matplotlib.pyplot as plt\nplt.close('all')\n%reset -f"
 
 
 class OneKernel:

@@ -65,12 +65,12 @@ class Kind(NamedTuple):
     values : hypothesis strategy
         What is put into the input.
     read : callable
-        Writes the values, reads them by the library and once more, and returns whether the library took them; raises
-        `Wrong` where the readings differ and `CmcslError` where the library refuses them.
+        Writes the values, reads them by the library and once more; raises `Wrong` where the readings differ and
+        `CmcslError` where the library refuses them.
     """
 
     values: st.SearchStrategy
-    read: Callable[[Any], bool]
+    read: Callable[[Any], None]
 
 
 def examine(name: str, kind: Kind, rounds: int) -> dict[str, object]:
@@ -153,7 +153,7 @@ def csv_lists(scratch: Path) -> Kind:
         }
     )
 
-    def read(values: tuple) -> bool:
+    def read(values: tuple) -> None:
         table, form, columns, encoding = values
         # Python's writer leaves a lone carriage return without quotes, where other readers end the row.
         if any("\r" in cell for row in table for cell in row.values()):
@@ -165,7 +165,6 @@ def csv_lists(scratch: Path) -> Kind:
         read_folder("odd", path)
         with path.open(newline="", encoding="utf-8-sig") as file:
             check_items("odd", list(csv.DictReader(file)))
-        return True
 
     encodings = st.sampled_from(["utf-8", "utf-8-sig"])
     return Kind(st.tuples(rows, dialect, st.permutations(["image", "text", "label", "more"]), encodings), read)
@@ -196,7 +195,7 @@ def parquet_lists(scratch: Path) -> Kind:
         )
     )
 
-    def read(values: tuple) -> bool:
+    def read(values: tuple) -> None:
         label_type, text_type, rows = values
         texts = [text.encode() if text_type == pa.binary() else text for _, text, _ in rows]
         table = pa.table(
@@ -213,7 +212,6 @@ def parquet_lists(scratch: Path) -> Kind:
             classes = {"odd": ["cat", "dog"]}
         read_folder("odd", path, classes=classes)
         check_items("odd", pq.read_table(path).to_pylist())
-        return True
 
     return Kind(tables, read)
 
@@ -227,8 +225,6 @@ def ready_arrays(scratch: Path) -> Kind:
     labels = hnp.arrays(
         st.sampled_from(["i8", "i1", "f8", "?", "U3", "S3"]).map(np.dtype),
         8,
-        elements=None,
-        fill=st.nothing(),
     ) | st.lists(st.sampled_from([0, 1, -1]), min_size=8, max_size=8).map(np.array)
 
     def matrix(kind: str, width: int, offset: float, fortran: bool, seed: int) -> np.ndarray:
@@ -237,7 +233,7 @@ def ready_arrays(scratch: Path) -> Kind:
             values = (values + (offset if offset > 1 else 0)).astype(kind)
         return np.asfortranarray(values) if fortran else values
 
-    def read(values: tuple) -> bool:
+    def read(values: tuple) -> None:
         visual, text, label = matrix(*values[0]), matrix(*values[1]), values[2]
         path = scratch / "arrays.npz"
         np.savez(path, visual=visual, text=text, label=label)
@@ -250,7 +246,6 @@ def ready_arrays(scratch: Path) -> Kind:
         expected = [label_of(value) for value in label.tolist()]
         equal("labels", [[features.classes[y]] if y >= 0 else [] for y in features.y], [expected[row] for row in rows])
         equal("rows", sorted(rows.tolist()), list(range(8)))
-        return True
 
     return Kind(st.tuples(matrices, matrices, labels), read)
 
@@ -281,7 +276,7 @@ def pictures(scratch: Path) -> Kind:
     )
     values = st.tuples(forms, st.integers(1, 30), st.integers(1, 30), st.integers(0, 10**6), st.sampled_from([*TURNS]))
 
-    def read(values: tuple) -> bool:
+    def read(values: tuple) -> None:
         (mode, form), width, height, seed, turn = values
         random = np.random.default_rng(seed)
         image, expected = drawn(mode, random, (height, width))
@@ -299,7 +294,6 @@ def pictures(scratch: Path) -> Kind:
         allowed = 255 if form == "JPEG" else 1
         if np.abs(got - expected).max() > allowed or abs(got.mean() - expected.mean()) > 20:
             raise Wrong(f"{mode} in {form} has other pixels")
-        return True
 
     return Kind(values, read)
 
@@ -345,7 +339,7 @@ def films(scratch: Path) -> Kind:
     lists = mostly(st.lists(CELL, min_size=1, max_size=3), words)
     fields = st.fixed_dictionaries({"genres": lists, "plot": lists}, optional={"title": words, "year": words})
 
-    def read(values: object) -> bool:
+    def read(values: object) -> None:
         film = mm_imdb.film(json.dumps(values).encode())
 
         def spoken(name: str) -> list[str]:
@@ -354,7 +348,6 @@ def films(scratch: Path) -> Kind:
         equal("genres", film["labels"], sorted({genre.strip() for genre in spoken("genres")}))
         equal("plot", film["text"], " ".join(spoken("plot")).strip())
         equal("title", film["title"], str(values.get("title") or ""))
-        return True
 
     return Kind(mostly(fields, words), read)
 
@@ -402,7 +395,7 @@ def command_lines(scratch: Path) -> Kind:
         words = st.lists(mostly(st.one_of(usual), st.one_of(odd)), max_size=3) if options else st.just([])
         commands.append(st.tuples(st.just(begin), words, mostly(st.just([]), st.tuples(value))))
 
-    def read(values: tuple) -> bool:
+    def read(values: tuple) -> None:
         begin, options, more = values
         words = [*begin, *(word for option in options for word in option), *more]
         out, err = io.StringIO(), io.StringIO()
@@ -421,7 +414,6 @@ def command_lines(scratch: Path) -> Kind:
             if not sentence.startswith("cmcsl") or (usage and not usage[0].startswith("usage: ")):
                 raise Wrong(f"{words}: more than one sentence: {message}")
             raise CmcslError(sentence)
-        return True
 
     return Kind(st.one_of(commands), read)
 

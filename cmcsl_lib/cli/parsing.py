@@ -11,7 +11,7 @@ Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # n
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser whose refusals, which repeat what was typed, command no terminal."""
+    """A parser whose error messages, which repeat what was typed, are safe to print on a terminal."""
 
     def error(self, message: str) -> NoReturn:
         """Print the usage and the message, and exit with code 2."""

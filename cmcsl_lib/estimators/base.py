@@ -348,7 +348,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             if not len(rows):
                 modalities[name] = np.full((len(matrix), 1), np.nan)
                 continue
-            # Of a frame columns are contiguous: sums would be rounded otherwise than those of an array.
+            # The matrix of a frame lies column by column, so that its sums would be rounded otherwise than an array's.
             X = np.ascontiguousarray(rows_of(columns_of(matrix, self.modalities_[name]), rows))
             with config_context(transform_output="default"):
                 if fit and by_name:

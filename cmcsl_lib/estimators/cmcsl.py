@@ -66,8 +66,8 @@ class SelfLabelingClassifier(ModalityClassifier):
             where it has no label.
         labeled : array-like of shape (n,), dtype bool, optional
             Which rows have a label: in the others y is not looked at, and -1 may be a class. Default: the rows where y
-            is not -1, None or NaN. Where classes are numbered anew on the way here, this alone tells (see Notes of
-            `CMCSLClassifier`).
+            is not -1, None or NaN. After a meta-estimator has numbered the classes anew, only this says which rows
+            have none (see Notes of `CMCSLClassifier`).
         **params : dict
             Metadata for the `fit` of the base estimator, such as `sample_weight`; what has n entries is cut to the
             rows that a classifier is trained on. With metadata routing enabled, the base estimator must request it.
@@ -322,8 +322,8 @@ class CMCSLClassifier(SelfLabelingClassifier):
     unimodal_transduction_ : dict of str to ndarray of shape (n,)
         What each modality says by itself; -1 or None where it is missing.
     seeds_right_ : dict of str to (int, int)
-        In each modality, how many seeds are nearest to another one of their class, and of how many that can be said:
-        where hardly more than by chance, the modality tells the classes apart no better. (0, 0) with a propagator.
+        In each modality, how many seeds are nearest to another one of their class, and of how many that can be said.
+        A share near chance means that the modality does not tell the classes apart. (0, 0) with a propagator.
     estimators_, preprocessors_ : dict of str to estimator
         Of each modality.
     temperatures_, modality_weights_ : dict of str to float
