@@ -9,7 +9,15 @@ import pytest
 
 from cmcsl_lib.corpora import load, subset
 from cmcsl_lib.corpora.dataset_classes import datasets
-from cmcsl_lib.corpora.features import WIDTHS, Features, features_path, load_features, read_features, write_features
+from cmcsl_lib.corpora.features import (
+    WIDTHS,
+    Features,
+    FinetuningItems,
+    features_path,
+    load_features,
+    read_features,
+    write_features,
+)
 from cmcsl_lib.experiments.grid import run_dataset
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.files.checksums import written_sealed
@@ -49,6 +57,22 @@ def test_features_come_back_as_they_were_written_but_for_rounding(tmp_path):
         np.testing.assert_allclose(got, expected, rtol=2**-12, atol=0)
     assert back.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     assert [file.name for file in path.parent.iterdir()] == ["AF.parquet"]
+
+
+def test_items_that_the_network_was_fine_tuned_on_come_back_and_are_no_rows_of_the_features(tmp_path):
+    features = make()
+    text = np.random.default_rng(1).normal(size=(3, WIDTHS["text"]))
+    items = FinetuningItems(np.array(["tuned/0", "tuned/1", "tuned/2"]), np.array([1, 0, 1]), text)
+    write_features(features, tmp_path / "without")
+    write_features(replace(features, finetuning=items), tmp_path / "with")
+    without, back = read_features(tmp_path / "without"), read_features(tmp_path / "with")
+    assert without.finetuning is None
+    for got, expected in zip(back.modalities, without.modalities, strict=True):
+        np.testing.assert_array_equal(got, expected)
+    np.testing.assert_array_equal(back.ids, features.ids)
+    np.testing.assert_array_equal(back.finetuning.ids, items.ids)
+    np.testing.assert_array_equal(back.finetuning.y, items.y)
+    np.testing.assert_allclose(back.finetuning.text, text, rtol=2**-12, atol=0)
 
 
 def test_same_features_give_the_same_file(tmp_path):

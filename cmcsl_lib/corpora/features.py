@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..files.checksums import read_checked
 from ..files.errors import Absent, CmcslError
@@ -23,6 +24,25 @@ MODALITIES = ("visual", "text")
 #: Number of features of the encoders (Section III): ResNet-18 and all-MiniLM-L6-v2. Features made elsewhere may have
 #: any other.
 WIDTHS = {"visual": 512, "text": 384}
+
+
+@dataclass(frozen=True)
+class FinetuningItems:
+    """Items whose labels the visual network was fine-tuned with; they are no rows of their dataset's features.
+
+    Parameters
+    ----------
+    ids : ndarray of shape (m,), dtype str
+        Identifiers in the corpus.
+    y : ndarray of shape (m,), dtype int64
+        Class of each, in [0, len(classes)).
+    text : ndarray of shape (m, d), dtype float64
+        Features of the texts alone: those of the images would be of images that the network knows.
+    """
+
+    ids: np.ndarray
+    y: np.ndarray
+    text: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -47,6 +67,8 @@ class Features:
         SHA-256 of the file that they were read from, empty if they were not read from one.
     items_sha256 : str
         SHA-256 of the corpus's items when the features were made, `items_sha256`; empty for items that are shipped.
+    finetuning : FinetuningItems, optional
+        None where the visual network was not fine-tuned, or it is not known on what.
     """
 
     corpus: str
@@ -59,6 +81,7 @@ class Features:
     metadata: dict = field(default_factory=dict)
     sha256: str = ""
     items_sha256: str = ""
+    finetuning: FinetuningItems | None = None
 
     def __post_init__(self):
         where = f"Features of {self.corpus}/{self.dataset}"
@@ -114,27 +137,31 @@ def write_features(features: Features, path: Path, *, exact: bool = False) -> No
     CmcslError
         If a value is to be rounded and beyond the range of single precision.
     """
+    items = features.finetuning
+    ids, y = (
+        getattr(features, name) if items is None else np.concatenate([getattr(features, name), getattr(items, name)])
+        for name in ("ids", "y")
+    )
     columns = {
-        "id": pa.array(features.ids.astype(str)),
+        "id": pa.array(ids.astype(str)),
         "label": pa.array(
-            [features.classes[index] if index >= 0 else None for index in features.y], pa.string()
+            [features.classes[index] if index >= 0 else None for index in y], pa.string()
         ).dictionary_encode(),
     }
     for modality in MODALITIES:
         X = getattr(features, modality)
-        with np.errstate(over="ignore", under="ignore"):
-            single = X.astype(np.float32)
-        if exact:
-            values = single if (single == X).all() else X.astype(np.float64)
-        else:
-            # The nearest values with the last 12 of their 23 stored bits zero.
-            values = ((single.view(np.uint32) + np.uint32(1 << 11)) & np.uint32(0xFFFFF000)).view(np.float32)
-        _check_matrix(
-            values,
-            modality,
-            f"Features of {features.corpus}/{features.dataset} in single precision",
-        )
-        columns[modality] = pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
+        if items is not None and modality == "text":
+            X = np.vstack([X, items.text])
+        values = _stored(X, exact)
+        _check_matrix(values, modality, f"Features of {features.corpus}/{features.dataset} in single precision")
+        cells = pa.array(values.ravel())
+        columns[modality] = pa.FixedSizeListArray.from_arrays(cells, values.shape[1])
+        if len(values) < len(ids):
+            columns[modality] = pa.concat_arrays(
+                [columns[modality], pa.nulls(len(ids) - len(values), columns[modality].type)]
+            )
+    if items is not None:
+        columns["finetuning"] = pa.array(np.arange(len(ids)) >= len(features.ids))
     origin: dict[str, object] = {"corpus": features.corpus, "dataset": features.dataset}
     origin |= {"classes": list(features.classes)}
     if features.items_sha256:
@@ -147,6 +174,15 @@ def write_features(features: Features, path: Path, *, exact: bool = False) -> No
         use_dictionary=["label"],
         use_byte_stream_split=[f"{modality}.list.element" for modality in MODALITIES],
     )
+
+
+def _stored(X: np.ndarray, exact: bool) -> np.ndarray:
+    """A matrix as its file keeps it: as it is, or with the last 12 of the 23 bits of single precision zero."""
+    with np.errstate(over="ignore", under="ignore"):
+        single = X.astype(np.float32)
+    if exact:
+        return single if (single == X).all() else X.astype(np.float64)
+    return ((single.view(np.uint32) + np.uint32(1 << 11)) & np.uint32(0xFFFFF000)).view(np.float32)
 
 
 def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET") -> Features:
@@ -173,21 +209,32 @@ def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET") -> 
         content = read_checked(path)
         table, metadata = read_table(content)
         classes = tuple(metadata["classes"])
-        labels = table.column("label").to_pylist()
-        values = {
-            "ids": np.array(table.column("id").to_pylist(), dtype=str),
-            "y": np.array([-1 if label is None else classes.index(label) for label in labels], dtype=np.int64),
-            **{modality: _matrix(table, modality) for modality in MODALITIES},
-        }
+        known = "finetuning" in table.column_names
+        rows = table.filter(pc.invert(table.column("finetuning"))) if known else table
+        others = table.filter(table.column("finetuning")) if known else None
         return Features(
             corpus=metadata["corpus"],
             dataset=metadata["dataset"],
             classes=classes,
+            **_named(rows, classes),
+            **{modality: _matrix(rows, modality) for modality in MODALITIES},
             metadata=metadata["extraction"],
             sha256=hashlib.sha256(content).hexdigest(),
             items_sha256=metadata.get("items", ""),
-            **values,
+            finetuning=None
+            if others is None
+            else FinetuningItems(**_named(others, classes), text=_matrix(others, "text")),
         )
+
+
+def _named(table: pa.Table, classes: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """Identifier and class of each row."""
+    places = {name: place for place, name in enumerate(classes)} | {None: -1}
+    labels = table.column("label").to_pylist()
+    return {
+        "ids": np.array(table.column("id").to_pylist(), dtype=str),
+        "y": np.array([places[label] for label in labels], dtype=np.int64),
+    }
 
 
 def _matrix(table: pa.Table, modality: str) -> np.ndarray:

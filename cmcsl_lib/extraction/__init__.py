@@ -14,7 +14,14 @@ from typing import Any
 import numpy as np
 
 from ..corpora import datasets, load, own_corpora, subset
-from ..corpora.features import Features, check_items, items_sha256, read_features, write_features
+from ..corpora.features import (
+    Features,
+    FinetuningItems,
+    check_items,
+    items_sha256,
+    read_features,
+    write_features,
+)
 from ..corpora.items_file import items_path
 from ..files.errors import CmcslError, check_choice
 from ..files.paths import home, locked, readable_path
@@ -164,6 +171,10 @@ def extract(
         images, description = encoder.features(each)
         metadata = {"settings": settings, "visual": description, "text": language}
         matrices = {"visual": images.astype(np.float64), "text": texts[each.rows].astype(np.float64)}
+        finetuning = None
+        if description["finetuning_loss"]:
+            rows = each.finetuning_rows
+            finetuning = FinetuningItems(ids[rows], each.finetuning_y, texts[rows].astype(np.float64))
         features = Features(
             each.corpus,
             each.dataset,
@@ -173,6 +184,7 @@ def extract(
             metadata=metadata,
             **matrices,
             items_sha256=items,
+            finetuning=finetuning,
         )
         path = paths[each.dataset]
         _write(features, path)
