@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..corpora import datasets, load, own_corpora, subset
+from ..corpora import datasets, load, subset
 from ..corpora.features import (
     Features,
     FinetuningItems,
@@ -196,11 +196,11 @@ def extract(
 def default_image_encoder(corpus: str, start: str = "auto", weights: Path | None = None) -> str:
     """The image encoder of a corpus unless another is named.
 
-    A user's own corpus is often too small to train a network from nothing: it takes EfficientNet-Lite0, which knows
-    ImageNet, unless a start or weights are named, which are those of ResNet-18, the paper's.
+    EfficientNet-Lite0 knows ImageNet, and its weights come with the extra. ResNet-18, the paper's encoder, is that of
+    the paper's corpus, and of a start or of weights that are named.
     """
     named = start != "auto" or weights is not None
-    return "efficientnet-lite0" if corpus in own_corpora() and not named else "resnet18"
+    return "resnet18" if corpus == "mm-imdb" or named else "efficientnet-lite0"
 
 
 def _settings(encoder: VisualEncoder, split: str, language: dict[str, str | int]) -> dict[str, Any]:

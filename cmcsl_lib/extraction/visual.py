@@ -74,9 +74,11 @@ class VisualSettings:
     @property
     def training(self) -> Training:
         """Of the fine-tuning."""
-        published = trainings.PUBLISHED
-        shortened = dataclasses.replace(published, epochs=min(published.epochs, self.encoder.epochs))
-        training = shortened if self.start == "imagenet" else trainings.AFTER_POOLED
+        training = trainings.AFTER_POOLED
+        if self.start == "imagenet":
+            published = trainings.PUBLISHED
+            epochs = min(published.epochs, self.encoder.epochs)
+            training = dataclasses.replace(published, epochs=epochs, rate=self.encoder.rate)
         return training if self.finetuned else dataclasses.replace(training, epochs=0)
 
     @property
