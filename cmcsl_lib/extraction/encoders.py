@@ -158,8 +158,8 @@ IMAGE_ENCODERS = {
         packages=("timm",),
         # Depthwise convolutions: 1.3 s of a core for a batch of 8 in bfloat16, 0.9 s in single precision.
         mixed_on_cpu=False,
-        # Statistics of eight drawings lead it astray: after 5 epochs at 0.001 with them GNB and LR score .79 and .84 on
-        # AF and .67 and .69 on CO, without them .83 and .86, .75 and .76; and they take two fifths of a training's time.
+        # Statistics of eight drawings lead it astray: after 5 epochs at 0.001 GNB and LR score .79 and .84 with them on
+        # AF and .67 and .69 on CO, without them .83 and .86, .75 and .76; they take two fifths of a training's time.
         fused=True,
     ),
 }
