@@ -1087,7 +1087,7 @@ def test_missing_text_weights_are_told_with_the_extra(monkeypatch):
 def test_shipped_text_features_can_be_made_again(torch):
     features = read_features(SHIPPED / "HP.parquet")
     corpus = load("openclipart")
-    rows = subset(corpus, "HP").rows
+    rows = subset(corpus, "HP", split="dataset").rows
     encoded = extraction.encode_texts(corpus)
     assert texts.text_encoder()["sha256"] == features.metadata["text"]["sha256"]
     # Values below 0.5, kept with 12 significant bits, are off by at most 2**-14 = 6.1e-5 through rounding.
@@ -1160,9 +1160,7 @@ def accuracy(X, y):
 
 @pytest.mark.weekly
 def test_shipped_visual_features_can_be_made_again_with_about_the_same_accuracy(torch, tmp_path):
-    (path,) = extraction.extract(
-        "openclipart", ["AF"], start="pooled", folder=tmp_path, device="cpu", precision="single"
-    )
+    (path,) = extraction.extract("openclipart", ["AF"], folder=tmp_path, device="cpu")
     again, features = read_features(path), read_features(SHIPPED / "AF.parquet")
     np.testing.assert_array_equal(again.ids, features.ids)
     assert again.visual.shape == features.visual.shape

@@ -10,7 +10,6 @@ import pytest
 from cmcsl_lib.corpora import load, subset
 from cmcsl_lib.corpora.dataset_classes import datasets
 from cmcsl_lib.corpora.features import (
-    WIDTHS,
     Features,
     FinetuningItems,
     features_path,
@@ -24,6 +23,8 @@ from cmcsl_lib.files.checksums import written_sealed
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import shipped
 
+#: Of made-up features.
+WIDTHS = {"visual": 512, "text": 384}
 SHIPPED = shipped() / "openclipart" / "features"
 ALL = list(datasets("openclipart"))
 
@@ -239,18 +240,21 @@ def corpus():
 @pytest.mark.parametrize("dataset", ALL)
 def test_shipped_rows_are_the_80_percent_of_the_dataset(corpus, dataset):
     features = read_features(SHIPPED / f"{dataset}.parquet")
-    expected = subset(corpus, dataset)
+    expected = subset(corpus, dataset, split="dataset")
     assert (features.corpus, features.dataset, features.classes) == ("openclipart", dataset, expected.classes)
     np.testing.assert_array_equal(features.ids, corpus.items.id.to_numpy(dtype=str)[expected.rows])
     np.testing.assert_array_equal(features.y, expected.y)
-    assert not set(features.ids) & set(corpus.items.id.iloc[expected.finetuning_rows])
+    np.testing.assert_array_equal(features.finetuning.ids, corpus.items.id.to_numpy(dtype=str)[expected.finetuning_rows])
+    np.testing.assert_array_equal(features.finetuning.y, expected.finetuning_y)
+    assert not set(features.ids) & set(features.finetuning.ids)
 
 
 @pytest.mark.parametrize("dataset", ALL)
 def test_shipped_text_features_are_unit_vectors_and_visual_ones_differ_from_row_to_row(dataset):
     features = read_features(SHIPPED / f"{dataset}.parquet")
     # 384 values, each rounded by at most 2**-11 of itself.
-    np.testing.assert_allclose(np.linalg.norm(features.text, axis=1), 1, atol=2**-11)
+    for text in (features.text, features.finetuning.text):
+        np.testing.assert_allclose(np.linalg.norm(text, axis=1), 1, atol=2**-11)
     assert features.visual.min() >= 0
     assert (features.visual.std(axis=0) > 0).mean() > 0.9
 

@@ -21,9 +21,6 @@ from .dataset_classes import DATASETS, datasets, description, kind
 from .items_file import items_path, items_seal
 
 MODALITIES = ("visual", "text")
-#: Number of features of the encoders (Section III): ResNet-18 and all-MiniLM-L6-v2. Features made elsewhere may have
-#: any other.
-WIDTHS = {"visual": 512, "text": 384}
 
 
 @dataclass(frozen=True)
@@ -60,7 +57,7 @@ class Features:
     y : ndarray of shape (n,), dtype int64
         Class of each row, in [0, len(classes)), or -1 where it is not known.
     visual, text : ndarray of shape (n, d), dtype float64
-        512 and 384 columns if they are ours (`WIDTHS`).
+        As many columns as the encoders give: 512 of ResNet-18 and 384 of MiniLM in the paper (Section III).
     metadata : dict
         How the features were made: encoders, versions, start of the visual network, batch size.
     sha256 : str
