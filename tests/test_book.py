@@ -7,6 +7,7 @@ from pathlib import Path
 import nbformat
 import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
 from sphinx.errors import ExtensionError, SphinxError
 
 from cmcsl_lib.book import execution, freshness, mathematics, schedule, site
@@ -361,3 +362,15 @@ def test_the_book_builds_with_all_its_pages_and_a_second_build_does_nothing(buil
     # doit's marks: two dashes before what is up to date, a point before what it does.
     assert sum(line.startswith("-- ") for line in lines) == len(pages()) + 1
     assert not [line for line in lines if line.startswith(". ")]
+
+
+@pytest.mark.slow
+def test_every_page_opens_with_its_answer(built_book):
+    for page in pages():
+        html = BeautifulSoup(
+            (built_book / page.output.relative_to(REPOSITORY)).with_suffix(".html").read_text(), "html.parser"
+        )
+        (answer,) = html.select(".tag_answer blockquote")
+        assert answer.get_text().strip().startswith("In short."), page.output
+        assert len(answer.get_text().split()) <= 70, page.output
+        assert answer.find_previous("h2") is None, page.output

@@ -244,7 +244,9 @@ def test_shipped_rows_are_the_80_percent_of_the_dataset(corpus, dataset):
     assert (features.corpus, features.dataset, features.classes) == ("openclipart", dataset, expected.classes)
     np.testing.assert_array_equal(features.ids, corpus.items.id.to_numpy(dtype=str)[expected.rows])
     np.testing.assert_array_equal(features.y, expected.y)
-    np.testing.assert_array_equal(features.finetuning.ids, corpus.items.id.to_numpy(dtype=str)[expected.finetuning_rows])
+    np.testing.assert_array_equal(
+        features.finetuning.ids, corpus.items.id.to_numpy(dtype=str)[expected.finetuning_rows]
+    )
     np.testing.assert_array_equal(features.finetuning.y, expected.finetuning_y)
     assert not set(features.ids) & set(features.finetuning.ids)
 
