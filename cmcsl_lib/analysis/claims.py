@@ -15,17 +15,16 @@ from ..corpora.features import MODALITIES
 from ..experiments.published import AVERAGE_RANK
 from ..files.errors import CmcslError
 from ..method.preprocessing import PREPROCESSINGS
-from .effects import gains
+from .effects import FIT, gains, halves_compared, same
 from .statistics import (
     ALPHA,
     Statistics,
-    better_by_f_test,
     better_by_wilcoxon,
     can_be_significant,
     variant,
     wilcoxon_p_values,
 )
-from .tables import GROUPS, VERDICT, better_rows, dataset_rows, paper_table
+from .tables import GROUPS, VERDICT, better_rows, better_within, dataset_rows, paper_table
 
 HOLDS, WEAKER, FAILS, CANNOT_TELL = VERDICTS = ("holds", "weaker", "fails", "cannot tell")
 #: Differences of balanced accuracy up to this do not matter in practice.
@@ -137,11 +136,14 @@ def _text_stronger(source: Source) -> tuple[bool, bool, Numbers]:
 def _one_sided(source: Source, preprocessing: str, modality: str) -> tuple[bool, bool, Numbers]:
     """Whether all labels come from one modality: there CMCSL's classifiers score exactly as UNI's."""
     scores = source.rows(preprocessing=preprocessing, classifier="GNB", modality=modality)
-    index = ["dataset", "budget", "repetition", "fold"]
-    fits = scores.pivot(index=index, columns="method", values="balanced_accuracy")[["UNI", "CMCSL"]].dropna()
-    difference = (fits.UNI - fits.CMCSL).abs()
-    equal, close = (difference == 0).mean(), (difference <= CLOSE).mean()
-    return equal >= 0.95, close > 0.5, {"fits": len(fits), "share_equal": equal, "share_close": close}
+    compared = halves_compared(scores, "CMCSL", "UNI")
+    if compared is None:
+        fits = scores.pivot(index=FIT, columns="method", values="balanced_accuracy")[["UNI", "CMCSL"]].dropna()
+        counts = len(fits), same(fits.UNI, fits.CMCSL).sum(), ((fits.UNI - fits.CMCSL).abs() <= CLOSE).sum()
+    else:
+        counts = tuple(compared[["fits", "equal", "close"]].sum())
+    fits, equal, close = counts[0], counts[1] / counts[0], counts[2] / counts[0]
+    return equal >= 0.95, close > 0.5, {"fits": fits, "share_equal": equal, "share_close": close}
 
 
 def _std_harms(source: Source) -> tuple[bool, bool, Numbers]:
@@ -173,10 +175,12 @@ def _weaker_helps(source: Source) -> tuple[bool, bool, Numbers]:
         )
         for dataset in full.index[full[labels] < full[other]]:
             part = scores[(scores.dataset == dataset) & (scores.modality == other)]
-            folds = part.groupby(["method", "repetition", "fold"]).balanced_accuracy.mean()
-            pair = np.stack([folds[method].to_numpy().reshape(5, 2) for method in ("CMCSL", "UNI")])
+            folds = part.pivot_table("balanced_accuracy", ["method", "repetition"], "fold")
+            pair = np.stack([folds.loc[method].to_numpy() for method in ("CMCSL", "UNI")])
             higher += pair[0].mean() > pair[1].mean()
-            significant += better_by_f_test(pair, source.statistics)[0, 1]
+            arm = {"preprocessing": preprocessing, "classifier": "GNB"}
+            test = [(dataset, other, "all")]
+            significant += better_within(pair, source.statistics, test, "method", ("CMCSL", "UNI"), **arm)[0, 1]
             datasets += 1
     if not datasets:
         raise CmcslError("In no dataset do the labels come from the weaker modality.")

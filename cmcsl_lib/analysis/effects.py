@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from ..corpora.features import MODALITIES
+from ..experiments.published import HALVES, MEAN, absent, published_comparisons, published_differences
 from ..experiments.scores import BUDGETS, COLUMNS
 from ..experiments.sources import PUBLISHED, source_scores
 from ..files.errors import Absent, CmcslError
@@ -15,6 +16,8 @@ from .tables import COMPARED, datasets_of, groups_of
 
 #: Columns that name one trained classifier of a method, modality and preprocessing.
 FIT = ["dataset", "budget", "repetition", "fold"]
+#: Columns that name what methods are compared on.
+ARM = ["dataset", "modality", "preprocessing", "classifier"]
 
 
 def load_sources(
@@ -26,7 +29,7 @@ def load_sources(
     classifiers: tuple[str, ...] | None = None,
     budgets: Sequence[int] = BUDGETS,
 ) -> pd.DataFrame:
-    """Scores of every source that is on this machine: the published arrays, a corpus, one's own run on MM-IMDb.
+    """Scores of every source that is on this machine: the published ones, a corpus, one's own run on MM-IMDb.
 
     Parameters
     ----------
@@ -41,7 +44,7 @@ def load_sources(
     classifiers : tuple of {"GNB", "LR", "CART"}, optional
         Of Experiment 3; default: GNB. The other experiments have their own.
     budgets : sequence of int
-        Seeds per class.
+        Seeds per class. Where the authors' arrays are absent, published scores stand there only if these are all 20.
 
     Returns
     -------
@@ -75,6 +78,82 @@ def load_sources(
             continue
         parts.append(with_groups(distinct(pd.concat(scores, ignore_index=True))).assign(source=title))
     return pd.concat(parts, ignore_index=True)
+
+
+def extents(scores: pd.DataFrame) -> pd.DataFrame:
+    """How much each source holds.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `load_sources`.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by source, in its order: datasets, and classifiers, how many were trained.
+    """
+    trained = scores.assign(classifiers=np.where(scores.fold == MEAN, HALVES, 1))
+    by_source = trained.groupby("source", sort=False)
+    return by_source.agg(datasets=("dataset", "nunique"), classifiers=("classifiers", "sum"))
+
+
+def halves_compared(scores: pd.DataFrame, method: str, than: str) -> pd.DataFrame | None:
+    """What is shipped about the single halves, where the scores are means over them.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table.
+    method, than : str
+        What is compared, for example CMCSL than UNI.
+
+    Returns
+    -------
+    DataFrame or None
+        The rows of `published.published_comparisons` over all budgets, one for each dataset, modality, preprocessing
+        and classifier that the scores have of the method. None where the scores are those of single halves.
+
+    Raises
+    ------
+    Absent
+        If the scores are means over halves, but of some budgets.
+    """
+    if not (scores.fold == MEAN).all():
+        return None
+    arms = scores[scores.method == method]
+    if set(arms.budget) - {0} not in (set(), set(BUDGETS)):
+        raise absent("Comparisons over some budgets")
+    shipped = published_comparisons().query("budget == 'all' and method == @method and than == @than")
+    return shipped.merge(arms[ARM].drop_duplicates(), on=ARM)
+
+
+def half_differences(scores: pd.DataFrame) -> pd.DataFrame:
+    """What the F test takes: CMCSL - UNI in each half of one dataset, averaged over budgets.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        The tidy scores table of one dataset, modality, preprocessing and classifier.
+
+    Returns
+    -------
+    DataFrame
+        One row per repetition, one column per fold.
+
+    Raises
+    ------
+    Absent
+        If the scores are means over halves, and not those whose differences are shipped as an example.
+    """
+    if not (scores.fold == MEAN).all():
+        folds = scores.pivot_table(index=["repetition", "fold"], columns="method", values="balanced_accuracy")
+        return (folds.CMCSL - folds.UNI).unstack("fold")
+    example = published_differences()
+    here, shipped = (table[ARM].drop_duplicates() for table in (scores, example))
+    if not np.array_equal(here, shipped):
+        raise absent(f"Differences half by half other than those of {', '.join(shipped.iloc[0])}")
+    return example.pivot(index="repetition", columns="fold", values="difference")
 
 
 def distinct(scores: pd.DataFrame) -> pd.DataFrame:
@@ -169,8 +248,11 @@ def against_uni(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
             )
         means = fits.groupby(level="dataset").mean()
         gain = means.CMCSL - means.UNI
-        # Balanced accuracies that differ do so by far more than rounding.
-        equal = np.isclose(fits.CMCSL, fits.UNI, rtol=0, atol=1e-9).mean()
+        shipped = halves_compared(part, "CMCSL", "UNI")
+        if shipped is None:
+            equal = same(fits.CMCSL, fits.UNI).mean()
+        else:
+            equal = shipped.equal.sum() / shipped.fits.sum()
         rows.append(
             (
                 *names,
@@ -185,6 +267,21 @@ def against_uni(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
         )
     columns = [*by, "modality", *COMPARED, "gain", "above", "datasets", "p_value", "verdict", "share_equal"]
     return _together(pd.DataFrame(rows, columns=columns), [*by, "modality"])
+
+
+def same(first: pd.Series, second: pd.Series) -> np.ndarray:
+    """Which balanced accuracies are the same: those that differ do so by far more than rounding.
+
+    Parameters
+    ----------
+    first, second : Series of float
+        Fit by fit.
+
+    Returns
+    -------
+    ndarray of bool
+    """
+    return np.isclose(first, second, rtol=0, atol=1e-9)
 
 
 def _together(table: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
@@ -254,12 +351,19 @@ def label_traces(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     """
     keys = [*by, "classifier", "modality"]
     processed = scores[scores.preprocessing == "L2STD"]
-    full = scores[(scores.method == "FULL") & scores.preprocessing.isin(["RAW", "L2STD"])].pivot(
-        index=[*keys, *FIT], columns="preprocessing", values="balanced_accuracy"
-    )
-    full = full.reindex(columns=["RAW", "L2STD"]).dropna()
-    equal = pd.Series(np.isclose(full.RAW, full.L2STD, rtol=0, atol=1e-9), full.index)
+    full = scores[(scores.method == "FULL") & scores.preprocessing.isin(["RAW", "L2STD"])]
+    unprocessed = {names: _share_unprocessed(part) for names, part in full.groupby(keys)}
     right = processed.groupby([*keys, "method"]).pseudo_label_accuracy.mean().unstack()
     traces = against_uni(processed, [*by, "classifier"]).set_index(keys)[["share_equal"]]
-    traces["share_as_unprocessed"] = equal.groupby(level=keys).mean()
+    traces["share_as_unprocessed"] = pd.Series(unprocessed, dtype=float)
     return traces.join(right[["UNI", "CMCSL"]].add_prefix("share_right_")).reset_index()
+
+
+def _share_unprocessed(full: pd.DataFrame) -> float:
+    """Of folds in which FULL scores with L2STD as without preprocessing; NaN if there are none."""
+    shipped = halves_compared(full, "FULL", "RAW")
+    if shipped is not None:
+        return shipped.equal.sum() / shipped.fits.sum()
+    folds = full.pivot(index=FIT, columns="preprocessing", values="balanced_accuracy")
+    folds = folds.reindex(columns=["RAW", "L2STD"]).dropna()
+    return same(folds.RAW, folds.L2STD).mean()

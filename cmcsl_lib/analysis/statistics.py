@@ -134,13 +134,21 @@ def combined_f_test(differences: np.ndarray, statistics: str | Statistics = "cor
     with np.errstate(divide="ignore", invalid="ignore"):
         statistic = np.where(squares == 0, 0.0, squares / ((2 if procedure.full_denominator else 1) * variance))
     # An array of no axes becomes a number.
-    return FTest(statistic[()], _f_10_5_tail(statistic)[()])
+    return FTest(statistic[()], f_p_value(statistic)[()])
 
 
-def _f_10_5_tail(statistic: np.ndarray) -> np.ndarray:
-    """Probability of more than `statistic` under F(10, 5): scipy.stats.f.sf, whose import takes a second.
+def f_p_value(statistic: np.ndarray) -> np.ndarray:
+    """Probability of more than the statistic under F(10, 5): scipy.stats.f.sf, whose import takes a second.
 
-    It is the regularised incomplete beta function I_y(5/2, 5), a sum of five terms.
+    Parameters
+    ----------
+    statistic : ndarray
+        At least 0.
+
+    Returns
+    -------
+    ndarray
+        Of the same shape. It is the regularised incomplete beta function I_y(5/2, 5), a sum of five terms.
     """
     y = 1 / (1 + 2 * statistic)
     return y**2.5 * np.polynomial.polynomial.polyval(1 - y, [1, 5 / 2, 35 / 8, 105 / 16, 1155 / 128])

@@ -4,7 +4,8 @@ Verdict columns are named X_better_than and hold the names of the columns, separ
 better than, or "all". Numbers are not rounded; `csv_text` rounds where a table is printed.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +14,27 @@ import pandas as pd
 from ..corpora import class_counts, load
 from ..corpora.dataset_classes import MM_IMDB, datasets, kind
 from ..corpora.features import MODALITIES
-from ..experiments.published import AVERAGE_RANK, beside_table_1, printed_table
+from ..experiments.published import (
+    AVERAGE_RANK,
+    MEAN,
+    absent,
+    beside_table_1,
+    printed_table,
+    published_comparisons,
+)
+from ..experiments.scores import BUDGETS
 from ..files.errors import Absent, CmcslError, check_choice
 from ..method.preprocessing import PREPROCESSINGS
-from .statistics import Statistics, better_by_f_test, better_by_wilcoxon, ranks, variant
+from .statistics import (
+    ALPHA,
+    DECIMALS,
+    Statistics,
+    better_by_f_test,
+    better_by_wilcoxon,
+    f_p_value,
+    ranks,
+    variant,
+)
 
 #: Methods that Tables V to IX compare with each other; the others know all labels.
 COMPARED = ("PRE", "UNI", "CMCSL")
@@ -108,6 +126,8 @@ def paper_table(number: int | str, scores: pd.DataFrame, statistics: str | Stati
 
     Raises
     ------
+    Absent
+        If the scores are the shipped means of the published ones, but of some of their budgets or datasets.
     CmcslError
         If there is no such table or variant, or the scores lack a column, a group, a compared value, a budget or a fold
         that the table needs.
@@ -138,7 +158,8 @@ def _by_dataset(
 ) -> list[dict[str, Any]]:
     """Rows per dataset and modality with verdicts, then averaged ranks with verdicts."""
     names, compared = datasets_of(scores, group), layout.compared
-    folds = _values(scores, names, layout)[0].mean(axis=3)
+    values, budgets = _values(scores, names, layout)
+    folds = values.mean(axis=3)
     means = tested = _fold_means(folds)
     if layout.experiment == 3 and group == "multiclass" and not statistics.own_rows:
         tested = _fold_means(_values(scores, datasets_of(scores, "binary"), layout)[0].mean(axis=3))
@@ -153,7 +174,11 @@ def _by_dataset(
         named = {**keys, "dataset": dataset, "modality": modality}
         return named | known | dict(zip(compared, values, strict=True)) | _verdicts(better, compared, compared)
 
-    better = better_by_f_test(folds, statistics)
+    arm = layout.selection | ({"classifier": keys["classifier"]} if layout.classifiers else {})
+    tests = list(product(names, MODALITIES, ["all"]))
+    if folds.shape[-1] == 1 and budgets not in ([0], list(BUDGETS)):
+        raise absent("F tests over some budgets")
+    better = better_within(folds, statistics, tests, layout.column, compared, **arm)
     rows = [
         row(dataset, modality, means[i, j], better[i, j])
         for i, dataset in enumerate(names)
@@ -171,15 +196,65 @@ def _by_dataset(
 
 def _by_budget(scores: pd.DataFrame, layout: Layout, statistics: Statistics) -> pd.DataFrame:
     """Rows per budget with verdicts, then averaged ranks with verdicts."""
-    values, budgets = _values(scores, datasets_of(scores, layout.group), layout)
+    names = datasets_of(scores, layout.group)
+    values, budgets = _values(scores, names, layout)
     folds = values.mean(axis=0).swapaxes(1, 2)
+    if folds.shape[-1] == 1 and len(names) < sum(kind(classes) == layout.group for classes in MM_IMDB.values()):
+        raise absent("F tests over some datasets")
     parts, verdicts = [pd.DataFrame({"budget": [*map(str, budgets), AVERAGE_RANK]})], []
     for modality, tested, mean in zip(MODALITIES, folds, _fold_means(folds), strict=True):
         columns = [f"{modality}_{name}" for name in layout.compared]
-        better = [*better_by_f_test(tested, statistics), better_by_wilcoxon(mean, statistics)]
+        tests = [(layout.group, modality, str(budget)) for budget in budgets]
+        within = better_within(tested, statistics, tests, layout.column, layout.compared, **layout.selection)
+        better = [*within, better_by_wilcoxon(mean, statistics)]
         parts.append(pd.DataFrame(np.vstack([mean, ranks(mean).mean(axis=0)]), columns=columns))
         verdicts.append(pd.DataFrame([_verdicts(each, columns, layout.compared) for each in better]))
     return pd.concat([*parts, *verdicts], axis=1)
+
+
+def better_within(
+    folds: np.ndarray,
+    statistics: str | Statistics,
+    tests: Iterable[tuple[str, str, str]],
+    column: str,
+    compared: Sequence[str],
+    **arm: str,
+) -> np.ndarray:
+    """Which of the compared values are better than which within datasets, by the combined F test.
+
+    Parameters
+    ----------
+    folds : ndarray of shape (..., compared, 5, 2) or (..., compared, 1, 1)
+        Scores by repetition and fold; or means of the published scores, whose F statistics are shipped.
+    statistics : str or Statistics
+        As in `combined_f_test`.
+    tests : iterable of tuple of str
+        Dataset, modality and budget of each test, as `published.published_comparisons` names them, in the order of the
+        leading axes.
+    column, compared : str and sequence of str
+        As in `Layout`.
+    **arm : str
+        What the compared classifiers have in common of method, preprocessing and classifier.
+
+    Returns
+    -------
+    ndarray of shape (..., compared, compared), dtype bool
+        As `better_by_f_test` gives it.
+    """
+    if folds.shape[-1] > 1:
+        return better_by_f_test(folds, statistics)
+    procedure, rows = variant(statistics), published_comparisons()
+    for name, value in arm.items():
+        rows = rows[rows[name] == value]
+    rows = rows[rows[column].isin(compared) & rows.than.isin(compared)]
+    rows = pd.concat([rows, rows.rename(columns={column: "than", "than": column})])
+    # Of the slips that both are in f_published one doubles it.
+    statistic = (rows.f if procedure.halves_paired else rows.f_published / 2) * (2 - procedure.full_denominator)
+    statistic.index = pd.MultiIndex.from_frame(rows[["dataset", "modality", "budget", column, "than"]])
+    wanted = [(*test, first, second) for test in tests for first, second in product(compared, compared)]
+    p_values = f_p_value(statistic.reindex(wanted).to_numpy()).reshape(*folds.shape[:-2], len(compared))
+    means = folds[..., 0, 0]
+    return (np.round(means[..., :, None] - means[..., None, :], DECIMALS) > 0) & (p_values < ALPHA)
 
 
 def _verdicts(better: np.ndarray, columns: Sequence[str], names: Sequence[str]) -> dict[str, str]:
@@ -522,7 +597,10 @@ def example_datasets(scores: pd.DataFrame, each: int = 2) -> list[str]:
 
 
 def _values(scores: pd.DataFrame, names: list[str], layout: Layout) -> tuple[np.ndarray, list[int]]:
-    """Balanced accuracies, shape (datasets, 2 modalities, compared, budgets, 5, 2), and the budgets."""
+    """Balanced accuracies, shape (datasets, 2 modalities, compared, budgets, 5, 2), and the budgets.
+
+    The last axes have length 1 where the scores are means over halves.
+    """
     column, compared = layout.column, layout.compared
     rows = scores[scores[column].isin(compared) & scores.dataset.isin(names) & scores.modality.isin(MODALITIES)]
     absent = [name for name in compared if name not in rows[column].unique()]
@@ -540,7 +618,8 @@ def _values(scores: pd.DataFrame, names: list[str], layout: Layout) -> tuple[np.
             "give the scores of one run."
         )
     budgets = sorted(rows.budget.unique())
-    axes = [names, MODALITIES, compared, budgets, range(5), range(2)]
+    halves = [[MEAN], [MEAN]] if (rows.fold == MEAN).all() else [range(5), range(2)]
+    axes = [names, MODALITIES, compared, budgets, *halves]
     values = rows.set_index(keys).balanced_accuracy.reindex(pd.MultiIndex.from_product(axes, names=keys))
     missing = values.isna()
     if missing.any():
@@ -558,4 +637,4 @@ def _in_words(keys: list[str], values: tuple) -> str:
 
 
 def _fold_means(folds: np.ndarray) -> np.ndarray:
-    return folds.reshape(*folds.shape[:-2], 10).mean(axis=-1)
+    return folds.reshape(*folds.shape[:-2], -1).mean(axis=-1)

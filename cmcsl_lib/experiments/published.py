@@ -2,6 +2,7 @@
 
 import io
 from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -78,6 +79,14 @@ REGISTRY = {
 MODALITY_FILES = {"visual": "m1", "text": "m2"}
 CLASSIFIERS = ("GNB", "LR", "CART")
 METHODS = ("FULL", "PRE", "UNI", "CMCSL")
+#: What stands for repetition and fold in rows that are the mean of so many trained classifiers, one for each half.
+MEAN, HALVES = -1, 10
+#: Which of the shipped means belong to an experiment; they overlap.
+SHIPPED = {
+    "1": "method == 'FULL' and preprocessing == 'RAW'",
+    "2": "classifier == 'GNB' and modality != 'both'",
+    "3": "preprocessing == 'L2STD'",
+}
 #: What stands in the column of the rows in the last lines of a table, where ranks are averaged.
 AVERAGE_RANK = "average_rank"
 
@@ -113,6 +122,24 @@ def available() -> bool:
         True if so.
     """
     return all(path.is_file() for path in published_files())
+
+
+def absent(what: str) -> Absent:
+    """What to raise where the shipped statistics of the authors' scores do not suffice.
+
+    Parameters
+    ----------
+    what : str
+        That needs the arrays, as it begins the sentence.
+
+    Returns
+    -------
+    Absent
+    """
+    return Absent(
+        f"{what} need the authors' arrays, which are not in {readable_path(published_folder())}: run `cmcsl fetch "
+        "published-scores`, or set CMCSL_PUBLISHED_SCORES to a folder that holds them."
+    )
 
 
 def fetch() -> Path:
@@ -158,7 +185,7 @@ def fetch() -> Path:
 
 
 def load_published(experiment: int) -> pd.DataFrame:
-    """Scores of one experiment of the paper, as published.
+    """Scores of one experiment of the paper, as published; where the authors' arrays are absent, the shipped means.
 
     Parameters
     ----------
@@ -171,18 +198,69 @@ def load_published(experiment: int) -> pd.DataFrame:
     -------
     DataFrame
         Columns `scores.COLUMNS`, with corpus "mm-imdb" and protocol "published". The arrays repeat FULL and LF for
-        every budget; here each stands once, with budget 0.
+        every budget; here each stands once, with budget 0. Unless all arrays are there (`available`), a row is the
+        mean over the ten halves, and its repetition and fold are `MEAN`.
 
     Raises
     ------
     CmcslError
-        If there is no such experiment, or a file is missing or not the published one.
+        If there is no such experiment, or a file is not the published one.
     """
-    reader = READERS[check_choice(str(experiment), READERS, "experiment")]
-    scores = pd.concat(reader(), ignore_index=True)
-    scores["repetition"], scores["fold"] = scores["fold"] // 2, scores["fold"] % 2
+    name = check_choice(str(experiment), READERS, "experiment")
+    if available():
+        scores = pd.concat(READERS[name](), ignore_index=True)
+        scores["repetition"], scores["fold"] = scores["fold"] // 2, scores["fold"] % 2
+    else:
+        scores = _shipped_means().query(SHIPPED[name]).assign(repetition=MEAN, fold=MEAN).reset_index(drop=True)
     scores = scores.assign(corpus="mm-imdb", protocol="published", pseudo_label_accuracy=np.nan)
     return scores[list(COLUMNS)]
+
+
+def _shipped_means() -> pd.DataFrame:
+    """The means of `published_means.csv` in long form, in the order of the authors' arrays."""
+    wide = _csv("published_means", float_precision="round_trip", na_values=[""])
+    arms = wide.set_index(["dataset", "modality", "method", "preprocessing", "classifier"])
+    means = arms.rename_axis(columns="budget").rename(columns=int).stack().rename("balanced_accuracy")
+    return means.dropna().reset_index()
+
+
+@cache
+def published_comparisons() -> pd.DataFrame:
+    """What the ten halves say where two of the authors' classifiers are compared, which means do not tell.
+
+    Returns
+    -------
+    DataFrame
+        One row per comparison: dataset, modality, method, preprocessing, classifier, budget ("all" for scores
+        averaged over budgets) and than, which names the method, preprocessing or classifier that is compared; in rows
+        with a budget the dataset is "binary" or "multiclass", for scores averaged over these datasets. Then difference
+        (of the means), fits (how many are compared), equal (how many score the same), close (how many differ by
+        `CLOSE` at most), f and p_value of the combined 5x2 CV F test, and f_published and p_value_published with both
+        slips of the published code.
+    """
+    return _csv("published_comparisons", float_precision="round_trip")
+
+
+def published_differences() -> pd.DataFrame:
+    """The shipped example of what the F test takes: CMCSL - UNI in each half, averaged over budgets.
+
+    Returns
+    -------
+    DataFrame
+        Columns dataset, modality, repetition, fold, difference; ten rows, of one dataset and modality.
+    """
+    return _csv("published_differences", float_precision="round_trip")
+
+
+def published_origin() -> dict[str, str]:
+    """What the shipped statistics of the authors' scores were computed from, and by what.
+
+    Returns
+    -------
+    dict of str to str
+        The version of this library as "cmcsl", its commit as "commit", and the SHA-256 of each array by its file.
+    """
+    return _csv("published_origin").set_index("name").value.to_dict()
 
 
 def _experiment_1() -> list[pd.DataFrame]:
@@ -224,11 +302,6 @@ def _array(stem: str) -> np.ndarray:
     """One of the authors' arrays, float64, checked to be the published one."""
     name, folder = f"{stem}.npy", published_folder()
     path = folder / name
-    if not path.is_file():
-        raise Absent(
-            f"The authors' scores {name} are not in {readable_path(folder)}: run `cmcsl fetch "
-            "published-scores`, or set CMCSL_PUBLISHED_SCORES to a folder that holds them."
-        )
     digest = file_sha256(path)
     if digest != REGISTRY[name].sha256:
         raise CmcslError(
@@ -283,11 +356,12 @@ def paper_claims() -> pd.DataFrame:
     return _csv("claims")
 
 
-def _csv(name: str) -> pd.DataFrame:
+def _csv(name: str, **options: Any) -> pd.DataFrame:
     path = shipped() / "paper" / f"{name}.csv"
     with reading(path, "file", "take it from the repository again"):
         content = read_checked(path)
-    return pd.read_csv(io.BytesIO(content), dtype={"budget": str, "better_than": str}, keep_default_na=False)
+    types = {"budget": str, "better_than": str}
+    return pd.read_csv(io.BytesIO(content), dtype=types, keep_default_na=False, **options)
 
 
 def beside_table_1(sizes: pd.DataFrame) -> pd.DataFrame:

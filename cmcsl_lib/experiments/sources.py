@@ -9,7 +9,7 @@ from ..corpora.dataset_classes import known_corpora
 from ..files.errors import check_choice, check_positive
 from .grid import experiment
 from .protocol import Protocol, drawable_budgets, protocol
-from .published import load_published
+from .published import absent, available, load_published
 from .runs import load_scores
 from .scores import BUDGETS
 
@@ -32,8 +32,8 @@ def source_scores(
     Parameters
     ----------
     source : str
-        A corpus, whose scores are found or computed, or ``published``: the authors' arrays, which were made on MM-IMDb
-        with their own protocol.
+        A corpus, whose scores are found or computed, or ``published``: the authors' scores, which were made on MM-IMDb
+        with their own protocol; as means over halves where their arrays are absent (`published.load_published`).
     number : {1, 2, 3}
         The experiment.
     rules : Protocol or {"strict", "paper"}
@@ -57,7 +57,7 @@ def source_scores(
     Raises
     ------
     Absent
-        If the source is not on this machine.
+        If the source is not on this machine, or the budgets are not all 20 and the authors' arrays are absent.
     CmcslError
         If a name is unknown.
     """
@@ -74,6 +74,8 @@ def source_scores(
             compute=compute,
             workers=workers,
         )
+    if not available() and not set(BUDGETS) <= set(budgets):
+        raise absent("Published scores of some budgets")
     scores = load_published(number)
     return scores[
         scores.dataset.isin(catalogue("mm-imdb", datasets))
