@@ -124,7 +124,8 @@ def halves_compared(scores: pd.DataFrame, method: str, than: str) -> pd.DataFram
     arms = scores[scores.method == method]
     if set(arms.budget) - {0} not in (set(), set(BUDGETS)):
         raise absent("Comparisons over some budgets")
-    shipped = published_comparisons().query("budget == 'all' and method == @method and than == @than")
+    shipped = published_comparisons()
+    shipped = shipped[(shipped.budget == "all") & (shipped.method == method) & (shipped.than == than)]
     return shipped.merge(arms[ARM].drop_duplicates(), on=ARM)
 
 
@@ -249,10 +250,7 @@ def against_uni(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
         means = fits.groupby(level="dataset").mean()
         gain = means.CMCSL - means.UNI
         shipped = halves_compared(part, "CMCSL", "UNI")
-        if shipped is None:
-            equal = same(fits.CMCSL, fits.UNI).mean()
-        else:
-            equal = shipped.equal.sum() / shipped.fits.sum()
+        equal = same(fits.CMCSL, fits.UNI).mean() if shipped is None else shipped.equal.sum() / shipped.fits.sum()
         rows.append(
             (
                 *names,

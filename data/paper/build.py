@@ -1,7 +1,7 @@
 """Write what is shipped of the authors' scores, ``published_*.csv`` beside this file, from their arrays.
 
-Run ``python data/paper/build.py`` where the arrays are (``cmcsl fetch published-scores``, or CMCSL_PUBLISHED_SCORES), in
-a checkout whose library is committed, then ``make sums``. The same arrays and library give the same bytes.
+Run ``python data/paper/build.py`` where the arrays are (``cmcsl fetch published-scores``, or CMCSL_PUBLISHED_SCORES),
+in a checkout whose library is committed, then ``make sums``. The same arrays and library give the same bytes.
 """
 
 import subprocess
