@@ -304,21 +304,15 @@ def test_a_notebook_without_parameters_is_told(tmp_path):
         check_parameters(tmp_path / "bare.ipynb")
 
 
-def test_a_page_whose_source_is_absent_is_one_paragraph_until_it_is_there(make_page, tmp_path, monkeypatch):
-    monkeypatch.delenv("CMCSL_PUBLISHED_SCORES", raising=False)
-    page = make_page("from cmcsl_lib.experiments.published import load_published\n1 / 0", "10_published_numbers")
-    notebook = nbformat.read(page.notebook, as_version=4)
-    notebook.cells.insert(0, nbformat.v4.new_markdown_cell("# Are they right?\n\nA text.", id="10-02"))
-    nbformat.write(notebook, page.notebook)
-    assert "`cmcsl fetch published-scores`" in page.absence
-    assert execution.execute(page) is None
-    first, record = nbformat.read(page.output, as_version=4).cells
-    assert first.source == f"# Are they right?\n\n{page.absence}"
-    assert "without the authors' published scores" in record.source
-    assert freshness.stale(page) == []
+def test_pages_are_stale_when_the_authors_arrays_come(make_page, tmp_path, monkeypatch):
+    monkeypatch.setenv("CMCSL_PUBLISHED_SCORES", str(tmp_path))
+    page = make_page("from cmcsl_lib.experiments.published import available\nprint(available())")
+    assert execution.execute(page) is None and freshness.stale(page) == []
+    assert "published scores as shipped" in nbformat.read(page.output, as_version=4).cells[-1].source
     pretend_published_scores(tmp_path / "authors", monkeypatch)
-    assert page.absence == "" and freshness.stale(page) == ["data"]
-    assert "ZeroDivisionError" in execution.execute(page).get_msg()
+    assert freshness.stale(page) == ["data"]
+    assert execution.execute(page) is None
+    assert "published scores from the arrays" in nbformat.read(page.output, as_version=4).cells[-1].source
 
 
 def test_a_corpus_that_is_not_on_this_machine_stops_the_book_before_any_notebook(tmp_path, monkeypatch, capsys):
@@ -353,7 +347,7 @@ def test_the_book_builds_with_all_its_pages_and_a_second_build_does_nothing(buil
         counted += [int(number) for number in re.findall(r'caption-number">Figure B(\d+) <', text)]
         executed = nbformat.read(page.output, as_version=4)
         outputs = [output for cell in executed.cells if cell.cell_type == "code" for output in cell.outputs]
-        assert (outputs or page.absence) and all(output.output_type != "error" for output in outputs)
+        assert outputs and all(output.output_type != "error" for output in outputs)
         assert re.search(r"Run 20\d\d-\d\d-\d\d \d\d:\d\d UTC: .*, data [0-9a-f]{12}", text)
     assert counted == list(range(1, len(counted) + 1))
     assert (built_book / "book" / "index.html").is_file()

@@ -17,7 +17,6 @@ from cmcsl_lib.analysis.statistics import VARIANTS, Statistics
 from cmcsl_lib.analysis.tables import ROMAN, TABLES, count_better, paper_table
 from cmcsl_lib.experiments.published import available, printed_table
 from cmcsl_lib.experiments.sources import source_scores
-from cmcsl_lib.files.errors import Absent
 
 originals = pytest.mark.skipif(
     not available(), reason="the authors' score arrays are absent: set CMCSL_PUBLISHED_SCORES or fetch them"
@@ -129,12 +128,6 @@ def test_printed_numbers_that_are_not_met(monkeypatch):
     assert numbers.loc["V"].to_list() == [123, 122, pytest.approx(0.002), 4, 3]
     assert numbers.loc["IX"].to_list() == [6, 6, 0, 4, 4]
     assert numbers.loc["all"].to_list() == [326, 325, pytest.approx(0.002), 88, 87]
-
-
-def test_absent_scores(monkeypatch, tmp_path):
-    monkeypatch.setenv("CMCSL_PUBLISHED_SCORES", str(tmp_path))
-    with pytest.raises(Absent, match="are not in"):
-        all_published()
 
 
 @originals

@@ -254,7 +254,6 @@ def test_notebooks_run_on_users_corpora(kind, tmp_path, monkeypatch):
     # The names of this corpus are hostile, so that every notebook meets them.
     paths = [path for path in source_notebooks() if corpus == "many" or path.stem in DIFFERENT]
     pages = [Page(path, tmp_path / path.name, {"corpus": corpus}) for path in paths]
-    pages = [page for page in pages if not page.absence]
     with one_kernel() as kernel:
         for page in pages:
             kernel.execute(page)

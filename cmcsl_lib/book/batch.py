@@ -25,7 +25,7 @@ from .pages import (
     source_notebooks,
 )
 
-UP_TO_DATE, EXECUTED, LEFT_OUT, FAILED = STATES = ("up to date", "executed", "left out", "failed")
+UP_TO_DATE, EXECUTED, FAILED = STATES = ("up to date", "executed", "failed")
 
 
 class Outcome(NamedTuple):
@@ -34,9 +34,9 @@ class Outcome(NamedTuple):
     Attributes
     ----------
     page : Page
-    state : {"up to date", "executed", "left out", "failed"}
+    state : {"up to date", "executed", "failed"}
     reason : str
-        The cell that failed with its error; of a notebook that is left out, what is not on this machine.
+        The cell that failed with its error.
     """
 
     page: Page
@@ -133,8 +133,6 @@ def run_notebooks(
 
 
 def _outcome(page: Page) -> Outcome:
-    if page.absence:
-        return Outcome(page, LEFT_OUT, page.absence)
     if not stale(page):
         return Outcome(page, UP_TO_DATE)
     failure = execute(page)

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -54,14 +53,10 @@ def own_environment(**variables: str) -> dict[str, str]:
 def execute(page: Page) -> TaskFailed | None:
     """Execute one notebook; its output appears only if every cell succeeds, else the failed copy is kept.
 
-    Where a page needs what is not on this machine, its output is one paragraph that says how to get it. A failure is
-    in the form that doit reports: the cell and its error.
+    A failure is in the form that doit reports: the cell and its error.
     """
     # Before the run: what changes meanwhile makes the page stale.
     origin = page_origin(page)
-    if page.absence:
-        write_page(_placeholder(page), page, origin)
-        return None
     with scratch() as folder:
         running = folder / page.notebook.name
         done = _run_papermill(page, running)
@@ -75,14 +70,6 @@ def execute(page: Page) -> TaskFailed | None:
             running.replace(copy)
             reason += f"The failed copy is {readable_path(copy)}."
         return TaskFailed(reason)
-
-
-def _placeholder(page: Page) -> NotebookNode:
-    """What stands for a page that can't be executed on this machine: its title, and how to get what it needs."""
-    first = nbformat.read(page.notebook, as_version=4).cells[0]
-    first.source = f"{first.source.splitlines()[0]}\n\n{page.absence}"
-    start = {"start_time": datetime.now(UTC).isoformat()}
-    return nbformat.v4.new_notebook(cells=[first], metadata={"papermill": start})
 
 
 def _run_papermill(page: Page, running: Path) -> subprocess.CompletedProcess[str]:
@@ -174,10 +161,10 @@ def _without_progress(outputs: list[NotebookNode]) -> list[NotebookNode]:
 
 
 def _sources(page: Page) -> str:
-    """Corpus and protocol that a page was run with, and whether the authors' scores were there."""
+    """Corpus and protocol that a page was run with, and whether the authors' arrays were there."""
     declared = papermill.inspect_notebook(str(page.notebook))
     values = {name: each["default"].strip("\"'") for name, each in declared.items()} | page.parameters
-    published = f"{'with' if available() else 'without'} the authors' published scores"
+    published = f"published scores {'from the arrays' if available() else 'as shipped'}"
     if values.get("corpus") == PUBLISHED:
         return published
     return f"corpus {values.get('corpus')}, protocol {values.get('protocol')}, {published}"

@@ -8,7 +8,6 @@ import nbformat
 
 from ..corpora import load
 from ..corpora.features import extracted_datasets, load_features
-from ..experiments.published import available
 from ..experiments.sources import PUBLISHED
 from ..files.errors import CmcslError, check_positive
 from ..files.paths import REPOSITORY
@@ -45,17 +44,6 @@ class Page(NamedTuple):
         inside = self.output.is_relative_to(self.folder)
         return (self.output.relative_to(self.folder) if inside else Path(self.output.name)).with_suffix("").as_posix()
 
-    @property
-    def absence(self) -> str:
-        """What a page would need to be executed on this machine, as a sentence of the page; empty where it can be."""
-        published = self.parameters.get("corpus") == PUBLISHED or self.notebook.stem in ONLY_PUBLISHED
-        if published and not available():
-            return (
-                "This page shows the authors' published scores, which are not on this machine: `cmcsl fetch "
-                "published-scores` downloads them (2 MB), and the next run fills the page."
-            )
-        return ""
-
 
 def source_notebooks() -> list[Path]:
     """The notebooks of the repository, in reading order."""
@@ -66,7 +54,7 @@ def check_corpus(corpus: str, names: Sequence[str] | None = None) -> None:
     """Raise a `CmcslError` unless a corpus and the features of these datasets of it are on this machine.
 
     Without names, those datasets count that have features, one at least. The corpus ``published`` needs nothing: its
-    pages say how to get what they need.
+    statistics are shipped.
     """
     if corpus != PUBLISHED:
         load(corpus)

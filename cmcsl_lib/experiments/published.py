@@ -218,7 +218,7 @@ def load_published(experiment: int) -> pd.DataFrame:
 
 def _shipped_means() -> pd.DataFrame:
     """The means of `published_means.csv` in long form, in the order of the authors' arrays."""
-    wide = _csv("published_means", float_precision="round_trip", na_values=[""])
+    wide = _csv("published_means", na_values=[""])
     arms = wide.set_index(["dataset", "modality", "method", "preprocessing", "classifier"])
     means = arms.rename_axis(columns="budget").rename(columns=int).stack().rename("balanced_accuracy")
     return means.dropna().reset_index()
@@ -238,7 +238,7 @@ def published_comparisons() -> pd.DataFrame:
         `CLOSE` at most), f and p_value of the combined 5x2 CV F test, and f_published and p_value_published with both
         slips of the published code.
     """
-    return _csv("published_comparisons", float_precision="round_trip")
+    return _csv("published_comparisons")
 
 
 def published_differences() -> pd.DataFrame:
@@ -249,7 +249,7 @@ def published_differences() -> pd.DataFrame:
     DataFrame
         Columns dataset, modality, repetition, fold, difference; ten rows, of one dataset and modality.
     """
-    return _csv("published_differences", float_precision="round_trip")
+    return _csv("published_differences")
 
 
 def published_origin() -> dict[str, str]:

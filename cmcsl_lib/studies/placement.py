@@ -16,12 +16,8 @@ from ..corpora.dataset_classes import kind
 from ..corpora.features import MODALITIES, Features, load_features
 from ..experiments.grid import full_fits, predictions
 from ..experiments.protocol import Protocol, protocol
-from ..experiments.published import load_published, printed_table
-from ..files.errors import Absent
+from ..experiments.published import load_published
 from .strengths import adjusted
-
-#: Budget of a gain that is the mean over budgets 1 to 20, all that the paper prints.
-MEAN = 0
 
 
 def positions(scores: pd.DataFrame) -> pd.DataFrame:
@@ -141,10 +137,9 @@ def tetrachoric(both: float, first: float, second: float) -> float:
 
 
 def published() -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Positions and gains of the paper's datasets: of all 20 from the authors' arrays, else of the 10 printed ones.
+    """Positions and gains of the paper's datasets, from the published scores.
 
-    Dependence is unknown, since there are no features. Table V prints gains averaged over budgets; their budget is
-    `MEAN`.
+    Dependence is unknown, since there are no features.
 
     Returns
     -------
@@ -153,13 +148,6 @@ def published() -> tuple[pd.DataFrame, pd.DataFrame]:
     gains : DataFrame
         As `analysis.effects.gains` gives them by budget.
     """
-    try:
-        scores = load_published(3)
-    except Absent:
-        table = printed_table(5)
-        scores = table[table.modality.isin(MODALITIES)].melt(
-            ["dataset", "modality"], ["FULL", "UNI", "CMCSL"], "method", "balanced_accuracy"
-        )
-        scores = scores.astype({"balanced_accuracy": float}).assign(corpus="mm-imdb", classifier="GNB", budget=MEAN)
+    scores = load_published(3)
     scores = scores[scores.classifier == "GNB"]
     return positions(scores), gains(scores, ["budget"])

@@ -13,7 +13,7 @@ from ..corpora.features import MODALITIES, load_features
 from ..experiments.exchange import exchange_table
 from ..experiments.protocol import Protocol, protocol
 from ..experiments.scores import BUDGETS
-from .placement import MEAN, tetrachoric
+from .placement import tetrachoric
 
 MULTICLASS = 4
 KEYS = ["dataset", "modality", "budget"]
@@ -65,7 +65,7 @@ def predicted(
     place : DataFrame
         From `placement.positions`; a column rho is heeded where the map has several dependences.
     budgets : sequence of int
-        In 1..20; `placement.MEAN` stands for the mean over all of these.
+        In 1..20.
     exchange : {"distance", "rank", "scale", "probability"}
         The exchange strategy.
 
@@ -83,7 +83,7 @@ def predicted(
             )
             rho = getattr(row, "rho", min(by_rho))
             curve = [np.interp(rho, list(by_rho), column) for column in curves.T]
-            gains = dict(zip(BUDGETS, curve, strict=True)) | {MEAN: np.mean(curve)}
+            gains = dict(zip(BUDGETS, curve, strict=True))
             rows += [(row.dataset, modality, budget, gains[budget]) for budget in budgets]
     return pd.DataFrame(rows, columns=[*KEYS, "predicted"])
 
