@@ -1,23 +1,27 @@
 import os
 import re
+from dataclasses import replace
 
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from scipy.spatial.distance import cdist
-from sklearn.metrics import log_loss
+from sklearn.metrics import balanced_accuracy_score, log_loss
+from sklearn.naive_bayes import GaussianNB
 
 from cmcsl_lib.cli import main
-from cmcsl_lib.corpora.features import MODALITIES, load_features, write_features
+from cmcsl_lib.corpora.features import MODALITIES, FinetuningItems, load_features, write_features
 from cmcsl_lib.estimators import CMCSLClassifier
 from cmcsl_lib.experiments import runs
+from cmcsl_lib.experiments.exchange import exchange_table
 from cmcsl_lib.experiments.grid import run_fold
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import REPOSITORY
-from cmcsl_lib.studies import base, exchange, peers, robustness, seeds
+from cmcsl_lib.studies import base, decisions, exchange, finetuning, peers, robustness, seeds
+from cmcsl_lib.studies.placement import effective_dimension
 from cmcsl_lib.studies.results import SIMULATIONS, STUDIES, StudyJob, load_study
 
 STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
@@ -447,3 +451,94 @@ def test_gains_of_the_exchange_by_hand():
     half = 4.302653 * np.std([0.1, 0.2, -0.06], ddof=1) / np.sqrt(3)
     assert table.high["UNI", "text", 1] - table.gain["UNI", "text", 1] == pytest.approx(half)
     assert exchange.group(pd.Series(["AF", "ACPT"])).tolist() == ["developed on", "untouched"]
+
+
+# Who decides
+
+
+@pytest.mark.parametrize("protocol", [STRICT, STRICT.changed(distances="scaled by width")], ids=lambda each: each.name)
+def test_decisions_are_those_of_the_table_of_the_exchange(protocol, halves):
+    fold = halves(protocol, number=0, classes=("a", "b", "c"), rows=30)
+    own = table(decisions.score(fold, (1, 4))).set_index(["budget", "modality"])
+    for budget in (1, 4):
+        rows = exchange_table(fold.features, protocol, budget)
+        rows = rows[~rows.seed]
+        for modality in MODALITIES:
+            row, decided = own.loc[budget, modality], rows[rows.decided_by == modality]
+            assert row.decided == pytest.approx(len(decided) / len(rows))
+            assert row.pseudo_label_accuracy == pytest.approx(decided.right.mean(), nan_ok=True)
+            expected = balanced_accuracy_score(rows.true, rows[f"{modality}_label"])
+            assert row.balanced_accuracy == pytest.approx(expected)
+    assert own.width.unstack().iloc[0].to_dict() == {"text": 384, "visual": 512}
+    assert own.loc[(1, "text"), "dimension"] == effective_dimension(fold.matrices["text"][0], fold.y)
+    # Narrower features lie nearer to their seeds; over the root of the width neither modality has all.
+    assert (own.decided.unstack().text == 1).all() == (protocol is STRICT)
+
+
+def test_a_tie_counts_for_the_first_modality(make_features):
+    features = make_features()
+    twice = replace(features, text=features.visual)
+    own = table(decisions.score(base.Halves(twice, STRICT, *STRICT.divide(twice)[0]), (2,))).set_index("modality")
+    assert own.decided.to_dict() == {"visual": 1, "text": 0} and np.isnan(own.pseudo_label_accuracy["text"])
+
+
+@pytest.mark.filterwarnings("error")
+def test_decisions_say_nothing_where_nothing_is_left_to_decide(halves):
+    own = table(decisions.score(halves(rows=2), (1,)))
+    assert own[["balanced_accuracy", "pseudo_label_accuracy", "decided", "dimension"]].isna().all(axis=None)
+
+
+# Labels truly used
+
+
+def finetuned(features, rows=5, seed=1):
+    """The same features beside some items that the network knows, whose texts are far off in every class."""
+    y = np.arange(rows) % len(features.classes)
+    text = np.random.default_rng(seed).normal(size=(rows, features.text.shape[1]))
+    for label in range(len(features.classes)):
+        text[y == label] += features.text[features.y == label].mean(axis=0)
+    return replace(features, finetuning=FinetuningItems(np.array([f"f{row}" for row in range(rows)]), y, text))
+
+
+@pytest.mark.parametrize("protocol", [STRICT, PAPER], ids=lambda protocol: protocol.name)
+def test_items_that_the_network_knows_teach_a_classifier_of_texts(protocol, make_features):
+    features = finetuned(make_features(classes=("a", "b", "c")), rows=11)
+    fold = base.Halves(features, protocol, *protocol.divide(features)[3])
+    own = table(finetuning.score(fold, (1, 4))).set_index(["method", "budget"])
+    assert set(own.modality) == {"text"} and own.n_labels[finetuning.ITEMS].to_dict() == {1: 11, 4: 11}
+    assert own.balanced_accuracy[finetuning.ITEMS].nunique() == 1
+    raw, items = features.text, features.finetuning
+
+    def scaled(X, rows):
+        norm = np.linalg.norm
+        unit, fitted = X / norm(X, axis=1, keepdims=True), rows / norm(rows, axis=1, keepdims=True)
+        return (unit - fitted.mean(axis=0)) / fitted.std(axis=0)
+
+    halved = protocol is PAPER
+    X_items = scaled(items.text, items.text if halved else raw[fold.training])
+    X_test = scaled(raw[fold.test], raw[fold.test] if halved else raw[fold.training])
+    for budget in (1, 4):
+        seeds = fold.seeds(budget)
+        y = np.concatenate([items.y, fold.y[seeds]])
+        share = np.bincount(fold.y if halved else y) / len(fold.y if halved else y)
+        X = np.vstack([X_items, scaled(raw[fold.training], raw[fold.training])[seeds]])
+        expected = GaussianNB().fit(X, y, sample_weight=1 - share[y]).predict(X_test)
+        row = own.loc[finetuning.WITH_SEEDS, budget]
+        assert row.balanced_accuracy == base.accuracy(fold.y_test, expected) and row.n_labels == 11 + len(seeds)
+
+
+def test_without_fine_tuning_items_the_study_says_so_before_it_begins(kept_features, capsys):
+    assert main(["study", "finetuning", "--datasets", "AF", "--budgets", "1"]) == 2
+    err = capsys.readouterr().err
+    assert "openclipart/AF name no items that their visual network was fine-tuned on" in err and "folds" not in err
+
+
+def test_fine_tuning_items_are_read_from_the_features(kept_features, make_features):
+    path = kept_features / "features" / "openclipart" / "AF.parquet"
+    write_features(finetuned(make_features(rows=16)), path)
+    scores = load_study("finetuning", "openclipart", STRICT, datasets="AF", budgets=(1, 2))
+    assert scores.groupby("method").n_labels.agg(set).to_dict() == {
+        finetuning.ITEMS: {5},
+        finetuning.WITH_SEEDS: {7, 9},
+    }
+    assert len(scores) == 2 * 2 * 10

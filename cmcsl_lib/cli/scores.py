@@ -191,7 +191,10 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("--csv", action="store_true", help="print comma-separated values, as the paper rounds them")
 
     parser = command(commands, study, "cmcsl study peers --datasets AF AFP", "cmcsl study simulation --workers 2")
-    studies = "peers, robustness, seeds or exchange, on a corpus; simulation: the map of strengths; or drift: streams"
+    studies = (
+        "peers, robustness, seeds, exchange, decisions or finetuning, on a corpus; simulation: the map of strengths; "
+        "or drift: streams"
+    )
     parser.add_argument("what", metavar="STUDY", help=studies)
     parser.add_argument("--corpus", metavar="CORPUS", help="default: openclipart")
     add_choices(parser, "the study's own")

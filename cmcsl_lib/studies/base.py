@@ -111,11 +111,14 @@ class Study(NamedTuple):
         Seeds per class of the shipped scores.
     version : int
         Raised when the same features and protocol would give other scores than before.
+    check : callable, optional
+        Takes `Features`; raises `CmcslError` if they lack what the study needs.
     """
 
     score: Callable[[Halves, tuple[int, ...]], Iterable[ScoreRow]]
     budgets: tuple[int, ...]
     version: int = 1
+    check: Callable[[Features], object] | None = None
 
 
 class Simulation(NamedTuple):

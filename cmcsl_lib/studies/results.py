@@ -13,14 +13,23 @@ from ..files.errors import Absent, check_choice, check_positive
 from ..files.paths import home, shipped, target
 from ..files.tables import read_keyed, write_table
 from .base import PREPROCESSING, Halves, Study
+from .decisions import DECISIONS
 from .drift import DRIFT
 from .exchange import EXCHANGE
+from .finetuning import FINETUNING
 from .peers import PEERS
 from .robustness import ROBUSTNESS
 from .seeds import SEEDS
 from .simulation import MAP
 
-STUDIES = {"peers": PEERS, "robustness": ROBUSTNESS, "seeds": SEEDS, "exchange": EXCHANGE}
+STUDIES = {
+    "peers": PEERS,
+    "robustness": ROBUSTNESS,
+    "seeds": SEEDS,
+    "exchange": EXCHANGE,
+    "decisions": DECISIONS,
+    "finetuning": FINETUNING,
+}
 SIMULATIONS = {"simulation": MAP, "drift": DRIFT}
 CLASSIFIER = "GNB"
 
@@ -59,7 +68,9 @@ class StudyJob(Job):
         return set(self.budgets)
 
     def check(self, features: Features) -> list[Fold]:
-        """The folds, once it is clear that every budget can be drawn."""
+        """The folds, once it is clear that every budget can be drawn and the features hold what the study needs."""
+        if self.study.check is not None:
+            self.study.check(features)
         folds = self.protocol.divide(features)
         check_budgets(features, self.budgets, folds)
         return folds
@@ -93,7 +104,7 @@ def load_study(
 
     Parameters
     ----------
-    name : {"peers", "robustness", "seeds", "exchange"}
+    name : {"peers", "robustness", "seeds", "exchange", "decisions", "finetuning"}
         The study.
     corpus : str
         Name of the corpus.
@@ -118,7 +129,7 @@ def load_study(
     Raises
     ------
     CmcslError
-        If a name is unknown, a budget can't be drawn, or features or scores are missing.
+        If a name is unknown, a budget can't be drawn, or features, what a study needs of them, or scores are missing.
     """
     study = STUDIES[check_choice(name, STUDIES, "study")]
     budgets = study.budgets if budgets is None else tuple(budgets)
