@@ -10,6 +10,7 @@ from scipy.spatial.distance import cdist
 from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.naive_bayes import GaussianNB
 
+from cmcsl_lib.analysis.labels import ITEMS, WITH_SEEDS
 from cmcsl_lib.cli import main
 from cmcsl_lib.corpora.features import MODALITIES, FinetuningItems, load_features, write_features
 from cmcsl_lib.estimators import CMCSLClassifier
@@ -22,7 +23,7 @@ from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import REPOSITORY
 from cmcsl_lib.studies import base, decisions, exchange, finetuning, peers, robustness, seeds
 from cmcsl_lib.studies.placement import effective_dimension
-from cmcsl_lib.studies.results import SIMULATIONS, STUDIES, StudyJob, load_study
+from cmcsl_lib.studies.results import SIMULATIONS, STUDIES, StudyJob, load_study, study_budgets
 
 STRICT, PAPER = PROTOCOLS["strict"], PROTOCOLS["paper"]
 
@@ -505,8 +506,8 @@ def test_items_that_the_network_knows_teach_a_classifier_of_texts(protocol, make
     features = finetuned(make_features(classes=("a", "b", "c")), rows=11)
     fold = base.Halves(features, protocol, *protocol.divide(features)[3])
     own = table(finetuning.score(fold, (1, 4))).set_index(["method", "budget"])
-    assert set(own.modality) == {"text"} and own.n_labels[finetuning.ITEMS].to_dict() == {1: 11, 4: 11}
-    assert own.balanced_accuracy[finetuning.ITEMS].nunique() == 1
+    assert set(own.modality) == {"text"} and own.n_labels[ITEMS].to_dict() == {1: 11, 4: 11}
+    assert own.balanced_accuracy[ITEMS].nunique() == 1
     raw, items = features.text, features.finetuning
 
     def scaled(X, rows):
@@ -523,7 +524,7 @@ def test_items_that_the_network_knows_teach_a_classifier_of_texts(protocol, make
         share = np.bincount(fold.y if halved else y) / len(fold.y if halved else y)
         X = np.vstack([X_items, scaled(raw[fold.training], raw[fold.training])[seeds]])
         expected = GaussianNB().fit(X, y, sample_weight=1 - share[y]).predict(X_test)
-        row = own.loc[finetuning.WITH_SEEDS, budget]
+        row = own.loc[WITH_SEEDS, budget]
         assert row.balanced_accuracy == base.accuracy(fold.y_test, expected) and row.n_labels == 11 + len(seeds)
 
 
@@ -538,7 +539,12 @@ def test_fine_tuning_items_are_read_from_the_features(kept_features, make_featur
     write_features(finetuned(make_features(rows=16)), path)
     scores = load_study("finetuning", "openclipart", STRICT, datasets="AF", budgets=(1, 2))
     assert scores.groupby("method").n_labels.agg(set).to_dict() == {
-        finetuning.ITEMS: {5},
-        finetuning.WITH_SEEDS: {7, 9},
+        ITEMS: {5},
+        WITH_SEEDS: {7, 9},
     }
     assert len(scores) == 2 * 2 * 10
+
+
+def test_a_page_shows_a_study_at_its_own_budgets_if_it_can():
+    assert study_budgets("finetuning", range(1, 8)) == (1, 2, 5)
+    assert study_budgets("decisions", [3, 4]) == (3, 4)

@@ -9,14 +9,12 @@ from collections.abc import Iterator
 import numpy as np
 from sklearn.naive_bayes import GaussianNB
 
+from ..analysis.labels import ITEMS, WITH_SEEDS
 from ..corpora.features import Features, FinetuningItems
-from ..files.errors import CmcslError
+from ..files.errors import Absent
 from .base import PREPROCESSING, Halves, ScoreRow, Study, accuracy, score_row
 
 MODALITY = "text"
-ITEMS = "fine-tuning items"
-WITH_SEEDS = "fine-tuning items and seeds"
-METHODS = (ITEMS, WITH_SEEDS)
 
 
 def finetuning_items(features: Features) -> FinetuningItems:
@@ -34,12 +32,12 @@ def finetuning_items(features: Features) -> FinetuningItems:
 
     Raises
     ------
-    CmcslError
+    Absent
         If there are none, or the features do not say which.
     """
     items = features.finetuning
     if items is None or not len(items.y):
-        raise CmcslError(
+        raise Absent(
             f"The features of {features.corpus}/{features.dataset} name no items that their visual network was "
             "fine-tuned on: the study takes features that `cmcsl extract` made with fine-tuning."
         )

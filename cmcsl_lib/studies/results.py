@@ -1,5 +1,6 @@
 """The studies and simulations by name; their numbers are computed, kept in CMCSL_HOME, and loaded."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -138,6 +139,25 @@ def load_study(
         for dataset in extracted_datasets(corpus, datasets, protocol.features)
     ]
     return scores_of(jobs, compute, workers, scheduler)
+
+
+def study_budgets(name: str, budgets: Sequence[int]) -> tuple[int, ...]:
+    """Budgets at which a page shows a study.
+
+    Parameters
+    ----------
+    name : str
+        Of the study.
+    budgets : sequence of int
+        Seeds per class that the page is about.
+
+    Returns
+    -------
+    tuple of int
+        Those of them that are the study's own, at which scores are the likeliest to be here; else all of them.
+    """
+    own = STUDIES[check_choice(name, STUDIES, "study")].budgets
+    return tuple(budget for budget in budgets if budget in own) or tuple(budgets)
 
 
 def make_simulation(name: str, path: Path | None = None, workers: int = 1) -> Path:

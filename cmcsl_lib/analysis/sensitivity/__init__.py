@@ -5,6 +5,7 @@ reference that the others are compared with. Balanced accuracies are averaged ov
 """
 
 from .effects import answers, change_effects, levels
+from .eyes import combinations, conclusions, load_combinations
 from .intervals import APART, Interval, gains_with_intervals, largest_apart, likeness, mean_interval, shared_items
 from .registry import CHANGES, Change, change_label, load_changes, missing_changes
 
@@ -16,11 +17,14 @@ __all__ = [
     "answers",
     "change_effects",
     "change_label",
+    "combinations",
+    "conclusions",
     "gains_with_intervals",
     "largest_apart",
     "levels",
     "likeness",
     "load_changes",
+    "load_combinations",
     "mean_interval",
     "missing_changes",
     "shared_items",

@@ -30,7 +30,7 @@ class Change:
     same_folds : bool
         Whether training and test rows are those of ``strict``, so that scores pair up fold by fold.
     extraction : str
-        The option of `cmcsl extract` that its features differ in from those of ``strict``, empty if they are the same.
+        The options of `cmcsl extract` that its features differ in from those of ``strict``, empty if they are the same.
     """
 
     protocol: Protocol
@@ -72,9 +72,14 @@ def change_label(name: str) -> str:
 
 
 def load_changes(
-    corpus: str, reference: str = "strict", *, datasets: list[str] | str | None = None, budgets: Sequence[int] = BUDGETS
+    corpus: str,
+    reference: str = "strict",
+    *,
+    datasets: list[str] | str | None = None,
+    budgets: Sequence[int] = BUDGETS,
+    changes: Sequence[Change] = CHANGES,
 ) -> pd.DataFrame:
-    """Scores of Experiment 3 under the reference protocol, then under those `CHANGES` whose scores are available.
+    """Scores of Experiment 3 under the reference protocol, then under those changes whose scores are available.
 
     Only the reference's are computed where they are missing; `missing_changes` lists the others that are.
 
@@ -88,6 +93,8 @@ def load_changes(
         Names; default: those of the corpus that have features.
     budgets : sequence of int
         Seeds per class.
+    changes : sequence of Change
+        Those that are wanted.
 
     Returns
     -------
@@ -103,20 +110,22 @@ def load_changes(
     names = list(extracted_datasets(corpus)) if datasets is None else datasets
     load_experiment_3 = partial(load_scores, corpus, number=3, datasets=names, budgets=tuple(budgets))
     tables = [load_experiment_3(protocol=protocol(reference))]
-    for change in CHANGES:
+    for change in changes:
         if change.protocol.name != reference:
             with suppress(Absent):
                 tables.append(load_experiment_3(protocol=change.protocol, compute=False))
     return pd.concat(tables, ignore_index=True)
 
 
-def missing_changes(scores: pd.DataFrame) -> pd.DataFrame:
+def missing_changes(scores: pd.DataFrame, changes: Sequence[Change] = CHANGES) -> pd.DataFrame:
     """The changes that the scores lack, and the commands that would compute them.
 
     Parameters
     ----------
     scores : DataFrame
         From `load_changes`.
+    changes : sequence of Change
+        Those that were asked for.
 
     Returns
     -------
@@ -126,7 +135,7 @@ def missing_changes(scores: pd.DataFrame) -> pd.DataFrame:
     """
     corpus = load(scores.corpus.iloc[0])
     rows = []
-    for change in CHANGES:
+    for change in changes:
         if change.protocol.name not in set(scores.protocol):
             label = change_label(change.protocol.name)
             if change.extraction and not corpus.has_images:
@@ -142,9 +151,10 @@ def _commands(change: Change, scores: pd.DataFrame) -> str:
     """What computes a change of scores: the features first, where these are others."""
     corpus, present = scores.corpus.iloc[0], list(scores.dataset.unique())
     every = set(present) == set(catalogue(corpus))
-    name = change_label(change.protocol.name)
+    name, *changed = change.protocol.name.split(", ")
     run = ["cmcsl run 3 --corpus", corpus, *([] if every else ["--datasets", *present])]
-    run.append(f"--protocol {name}" if name in PROTOCOLS else f'--change "{name}"')
+    run += [] if name == STRICT.name else [f"--protocol {name}"]
+    run += ["--change", *(f'"{each}"' for each in changed)] if changed else []
     if not change.extraction:
         return " ".join(run)
     settings = load_features(corpus, present[0]).metadata.get("settings", {})
@@ -153,7 +163,7 @@ def _commands(change: Change, scores: pd.DataFrame) -> str:
 
 
 def _other_options(change: Change, settings: dict[str, Any]) -> list[str]:
-    """Options of `cmcsl extract` that repeat how features were made, but for the one that the change is of."""
+    """Options of `cmcsl extract` that repeat how features were made, but for those that the change is of."""
     # Features that name no precision were made before there was a choice; mixed precision names its type as well.
     precision = settings.get("precision", "single").split()[0]
     options = [f"--start {settings.get('start', 'auto')}", f"--precision {precision}"]
@@ -162,6 +172,7 @@ def _other_options(change: Change, settings: dict[str, Any]) -> list[str]:
     if settings.get("fine-tuning") == "none":
         options.append("--finetune no")
     for option, key in (("--seed", "seed"), ("--split-seed", "split seed")):
-        if settings.get(key, RANDOM_STATE) != RANDOM_STATE and not change.extraction.startswith(f"{option} "):
+        if settings.get(key, RANDOM_STATE) != RANDOM_STATE:
             options.append(f"{option} {settings[key]}")
-    return options
+    changed = change.extraction.split()
+    return [option for option in options if option.split()[0] not in changed]

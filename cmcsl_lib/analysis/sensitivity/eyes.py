@@ -1,0 +1,102 @@
+"""Experiment 3 with other features of the pictures, and with distances in either unit: every combination."""
+
+from collections.abc import Sequence
+
+import pandas as pd
+
+from ...experiments.protocol import CHOICES, Protocol, protocol
+from ...experiments.published import paper_claims
+from ...experiments.scores import BUDGETS
+from ..claims import CANNOT_TELL, RULES, Source, judge
+from .registry import Change, load_changes
+
+#: Options of `cmcsl extract` that make the pictures' features of each name; the page on them says what they are.
+EXTRACTIONS = {
+    "default": "",
+    "ResNet-18": "--image-encoder resnet18 --start pooled",
+    "frozen": "--image-encoder efficientnet-lite0 --start imagenet --finetune no",
+    "width 512": "--image-encoder efficientnet-lite0 --start imagenet --finetune yes --width 512",
+}
+
+
+def combinations(reference: Protocol | str = "strict") -> tuple[Change, ...]:
+    """Every combination of pictures' features and distances, as changes of a protocol.
+
+    Parameters
+    ----------
+    reference : Protocol or {"strict", "paper"}
+        With the usual features and plain distances.
+
+    Returns
+    -------
+    tuple of Change
+        The reference itself first.
+    """
+    rules, combined = protocol(reference), []
+    for features, extraction in EXTRACTIONS.items():
+        for distances in CHOICES["distances"]:
+            wanted = {"features": features, "distances": distances}
+            changes = {name: value for name, value in wanted.items() if value != getattr(rules, name)}
+            combined.append(Change(rules.changed(**changes), True, extraction))
+    return tuple(combined)
+
+
+def load_combinations(
+    corpus: str, reference: str = "strict", *, datasets: list[str] | str | None = None, budgets: Sequence[int] = BUDGETS
+) -> pd.DataFrame:
+    """Scores of Experiment 3 under every combination whose scores are available; parameters as for `load_changes`.
+
+    Parameters
+    ----------
+    corpus : str
+        Name of the corpus.
+    reference : {"strict", "paper"}
+        Protocol that the combinations change; its own scores are computed where they are missing.
+    datasets : list of str or str, optional
+        Names; default: those of the corpus that have features.
+    budgets : sequence of int
+        Seeds per class.
+
+    Returns
+    -------
+    DataFrame
+        Columns `scores.COLUMNS`, and features and distances of the protocol; in the order of `combinations`.
+
+    Raises
+    ------
+    CmcslError
+        If a name is unknown, or there are no features.
+    """
+    every = combinations(reference)
+    scores = load_changes(corpus, reference, datasets=datasets, budgets=budgets, changes=every)
+    chosen = {change.protocol.name: change.protocol for change in every}
+    return scores.assign(
+        features=scores.protocol.map(lambda name: chosen[name].features),
+        distances=scores.protocol.map(lambda name: chosen[name].distances),
+    )
+
+
+def conclusions(scores: pd.DataFrame) -> pd.DataFrame:
+    """Verdicts on the paper's claims under each combination, as far as Experiment 3 can tell.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        From `load_combinations`.
+
+    Returns
+    -------
+    DataFrame
+        One row per claim and combination, without the claims that none can tell: name, area and claim as in
+        `published.paper_claims`, features, distances, verdict as from `claims.judge`, and same (whether the claim has
+        this verdict under all combinations).
+    """
+    rows = []
+    for combination, part in scores.groupby(["features", "distances"], sort=False):
+        source = Source(part)
+        rows += [(name, *combination, judge(name, source)[0]) for name in RULES]
+    judged = pd.DataFrame(rows, columns=["name", "features", "distances", "verdict"])
+    by_claim = judged.groupby("name").verdict
+    judged["same"] = by_claim.transform("nunique") == 1
+    told = by_claim.transform(lambda verdicts: (verdicts != CANNOT_TELL).any())
+    return paper_claims()[["name", "area", "claim"]].merge(judged[told.astype(bool)], on="name")
