@@ -7,8 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy.spatial.distance import cdist
+from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, log_loss
 from sklearn.naive_bayes import GaussianNB
+from sklearn.semi_supervised import LabelSpreading
 
 from cmcsl_lib.analysis.labels import ITEMS, WITH_SEEDS
 from cmcsl_lib.cli import main
@@ -99,11 +101,59 @@ def test_every_method_is_scored(halves):
     own = table(peers.score(halves(rows=60), (20,)))
     assert set(own.method) == set(peers.METHODS)
     assert own.groupby("method").modality.agg(set).to_dict() == {
-        method: {"both"} if method.endswith("concatenated") else {*MODALITIES, "both"} for method in peers.METHODS
+        method: {"both"} if method in peers.JOINT else {*MODALITIES, "both"} for method in peers.METHODS
     }
     assert own.balanced_accuracy.between(0, 1).all()
     # Classes are apart, and two thirds of the rows are seeds: whoever learns at all does better than chance.
     assert own.groupby("method").balanced_accuracy.mean().min() > 0.7
+
+
+def test_logistic_regression_learns_the_seeds_alone(halves):
+    fold = halves()
+    known = fold.known(fold.seeds(3))
+    own = table(peers.score(fold, (3,)))
+    seeds = known >= 0
+    for modality, method in (
+        ("visual", "logistic regression"),
+        ("text", "logistic regression"),
+        ("both", "logistic regression, concatenated"),
+    ):
+        X, X_test = fold.matrices[modality]
+        plain = LogisticRegression(max_iter=5000).fit(X[seeds], known[seeds])
+        reached = own[(own.method == method) & (own.modality == modality)].balanced_accuracy.item()
+        assert reached == pytest.approx(balanced_accuracy_score(fold.y_test, plain.predict(X_test)))
+
+
+def test_a_fused_graph_joins_the_neighbours_of_both_modalities_whatever_their_scale():
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(2, 40, 5))
+    columns = [slice(0, 2), slice(2, 5)]
+    kernel = peers.fused_graph(columns)
+    expected = np.zeros((40, 40))
+    for own in columns:
+        nearest = cdist(Y[:, own], X[:, own]).argsort(axis=1)[:, : peers.NEIGHBORS]
+        for column, rows in enumerate(nearest):
+            expected[rows, column] += 0.5
+    np.testing.assert_allclose(kernel(X, Y).toarray(), expected)
+    scaled = X * [1, 1, 100, 100, 100]
+    itself = kernel(scaled, scaled).toarray()
+    np.testing.assert_allclose(itself, itself.T)
+    np.testing.assert_allclose(itself, kernel(X, X).toarray())
+
+
+def test_labels_spread_on_a_fused_graph_where_each_modality_alone_leaves_gaps():
+    # Visual neighbours reach half of each class, text neighbours join the halves.
+    classes, halves_of = np.repeat([0, 1], 40), np.tile(np.repeat([0, 1], 20), 2)
+    rng = np.random.default_rng(0)
+    visual = np.column_stack([classes * 2 + halves_of, np.zeros(80)]) * 100 + rng.normal(size=(80, 2))
+    text = np.where(np.arange(80) % 20 < 10, classes, classes * 2 + halves_of + 5)[:, None] * 100
+    text = text + rng.normal(size=(80, 1))
+    X, known = np.hstack([visual, text]), np.full(80, -1)
+    known[[0, 40]] = 0, 1
+    spread = LabelSpreading(kernel=peers.fused_graph([slice(0, 2), slice(2, 3)]), max_iter=1000).fit(X, known)
+    alone = LabelSpreading(kernel="knn", max_iter=1000).fit(visual, known)
+    assert (spread.transduction_ == classes).mean() > (alone.transduction_ == classes).mean()
+    assert (spread.transduction_ == classes).all()
 
 
 def test_one_way_transfer_is_that_of_both_directions(halves):

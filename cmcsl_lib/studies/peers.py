@@ -1,15 +1,18 @@
-"""CMCSL beside other ways to learn from a few labels: on the same features, folds, seeds and naive Bayes.
+"""CMCSL beside other ways to learn from a few labels: on the same features, folds and seeds.
 
-A method that makes a classifier per modality is scored in each of them, and under the modality ``both`` by their fused
-probabilities; one that takes a single matrix on each modality, and under ``both`` on their concatenation.
+All of them train naive Bayes, but for graphs and what is named after its classifier. A method that makes a classifier
+per modality is scored in each of them, and under the modality ``both`` by their fused probabilities; one that takes a
+single matrix on each modality, and under ``both`` on their concatenation or the graph of both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
+from scipy.sparse import csr_array
 from sklearn.base import BaseEstimator
+from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
-from sklearn.neighbors import KNeighborsClassifier
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
 
 from ..corpora.features import MODALITIES, load_features
@@ -22,11 +25,13 @@ from .base import Halves, ScoreRow, Study, accuracy, classifier_scores, pseudo_l
 #: In the order of tables; the page on peers says what each one is.
 METHODS = (
     "PRE",
+    "logistic regression",
     "UNI",
     "CMCSL",
     "CMCSL, rank",
     "CMCSL, scale",
     "CMCSL, probability",
+    "CMCSL, calibrated",
     "CMCSL, abstaining",
     "one-way transfer",
     "UNI on k-NN",
@@ -38,9 +43,15 @@ METHODS = (
     "co-training",
     "self-training",
     "label spreading",
+    "label spreading, fused graph",
     "PRE, concatenated",
+    "logistic regression, concatenated",
     "UNI, concatenated",
 )
+#: Those that take both modalities at once, and are scored under ``both`` alone.
+JOINT = tuple(method for method in METHODS if method.endswith((", concatenated", ", fused graph")))
+#: Neighbours in a graph, as LabelSpreading has them by default.
+NEIGHBORS = 7
 
 
 def propagators(known: np.ndarray) -> dict[str, BaseEstimator]:
@@ -57,13 +68,56 @@ def propagators(known: np.ndarray) -> dict[str, BaseEstimator]:
     }
 
 
+def logistic_regression() -> LogisticRegression:
+    """The classifier of the methods named after it, with scikit-learn's penalty."""
+    return LogisticRegression(max_iter=5000)
+
+
+def fused_graph(columns: Sequence[slice]) -> Callable[[np.ndarray, np.ndarray], csr_array]:
+    """Kernel for LabelSpreading: the mean of the modalities' graphs of nearest neighbours.
+
+    A walk on it takes at each step one of the modalities, each as likely as the others, and goes to one of the row's
+    neighbours there: the mixture of random walks of Zhou and Burges [1]_. Only the order of distances counts, so that
+    modalities need no common scale.
+
+    Parameters
+    ----------
+    columns : sequence of slice
+        Those of each modality.
+
+    Returns
+    -------
+    callable
+        Takes two arrays of shape (n, d) and (m, d); returns a sparse array of shape (n, m) with the share of modalities
+        in which a row of the first is among the `NEIGHBORS` nearest of a row of the second. For an array with itself it
+        is made symmetric, by the mean of both directions, as the spreading of labels needs it.
+
+    References
+    ----------
+    .. [1] D. Zhou and C. J. C. Burges, "Spectral clustering and transductive learning with multiple views", Proceedings
+       of the 24th International Conference on Machine Learning, 2007.
+    """
+
+    def kernel(X: np.ndarray, Y: np.ndarray) -> csr_array:
+        graphs = [
+            NearestNeighbors(n_neighbors=min(NEIGHBORS, len(X))).fit(X[:, own]).kneighbors_graph(Y[:, own])
+            for own in columns
+        ]
+        affinity = csr_array(sum(graphs).T / len(graphs))
+        return (affinity + affinity.T) / 2 if X is Y else affinity
+
+    return kernel
+
+
 def multimodal(halves: Halves, known: np.ndarray) -> dict[str, ModalityClassifier]:
     """The methods that make a classifier per modality."""
     common = halves.parameters(known)
     methods = {
         "PRE": PrelabeledClassifier(**common),
+        "logistic regression": PrelabeledClassifier(logistic_regression(), **common),
         "UNI": UnimodalClassifier(**common),
         "CMCSL": CMCSLClassifier(**common),
+        "CMCSL, calibrated": CMCSLClassifier(**common | {"fusion": "calibrated"}, exchange="calibrated"),
         "CMCSL, abstaining": CMCSLClassifier(**common, min_margin=0.05),
         "one-way transfer": CMCSLClassifier(**common, transfer="crosswise"),
         "co-training": CoTrainingClassifier(**common, random_state=halves.repetition),
@@ -76,14 +130,23 @@ def multimodal(halves: Halves, known: np.ndarray) -> dict[str, ModalityClassifie
     return methods
 
 
-def single(halves: Halves, known: np.ndarray, modality: str) -> dict[str, BaseEstimator]:
-    """The methods that take a single matrix: that of a modality, or under ``both`` the concatenation."""
-    methods = {name: estimator for name, estimator in propagators(known).items() if name != "k-NN"}
-    if modality == "both":
-        common = halves.parameters(known) | {"modalities": None}
-        methods["PRE, concatenated"] = PrelabeledClassifier(**common)
-        methods["UNI, concatenated"] = UnimodalClassifier(**common)
-    return methods
+def single(
+    halves: Halves, known: np.ndarray
+) -> Iterator[tuple[str, str, BaseEstimator, tuple[np.ndarray, np.ndarray]]]:
+    """The methods that take a single matrix, each with its modality, estimator, and rows for training and test."""
+    for modality, matrices in halves.matrices.items():
+        for name, estimator in propagators(known).items():
+            if name != "k-NN":
+                yield name, modality, estimator, matrices
+    graph = LabelSpreading(kernel=fused_graph(list(halves.columns.values())), max_iter=1000)
+    yield "label spreading, fused graph", "both", graph, (halves.X, halves.X_test)
+    common = halves.parameters(known) | {"modalities": None}
+    for name, estimator in {
+        "PRE": PrelabeledClassifier(**common),
+        "logistic regression": PrelabeledClassifier(logistic_regression(), **common),
+        "UNI": UnimodalClassifier(**common),
+    }.items():
+        yield f"{name}, concatenated", "both", estimator, halves.matrices["both"]
 
 
 def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
@@ -92,14 +155,13 @@ def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
         known = halves.known(halves.seeds(budget))
         for method, estimator in multimodal(halves, known).items():
             yield from classifier_scores(estimator.fit(halves.X, known), halves, method, budget, known)
-        for modality, (X, X_test) in halves.matrices.items():
-            for method, estimator in single(halves, known, modality).items():
-                fitted = estimator.fit(X, known)
-                labels = getattr(fitted, "transduction_", known)
-                # LabelSpreading divides 0 by 0 where no label has come to a row's neighbours: it then takes class 0.
-                with np.errstate(invalid="ignore"):
-                    reached = accuracy(halves.y_test, fitted.predict(X_test))
-                yield score_row(method, modality, budget, reached, pseudo_label_accuracy(halves.y, labels, known))
+        for method, modality, estimator, (X, X_test) in single(halves, known):
+            fitted = estimator.fit(X, known)
+            labels = getattr(fitted, "transduction_", known)
+            # LabelSpreading divides 0 by 0 where no label has come to a row's neighbours: it then takes class 0.
+            with np.errstate(invalid="ignore"):
+                reached = accuracy(halves.y_test, fitted.predict(X_test))
+            yield score_row(method, modality, budget, reached, pseudo_label_accuracy(halves.y, labels, known))
 
 
 def ties(corpus: str, dataset: str, protocol: Protocol, budgets: tuple[int, ...]) -> dict[int, float]:
@@ -136,4 +198,4 @@ def ties(corpus: str, dataset: str, protocol: Protocol, budgets: tuple[int, ...]
     return shares
 
 
-PEERS = Study(score, budgets=(1, 5, 20))
+PEERS = Study(score, budgets=(1, 2, 5, 10, 20), version=2)
