@@ -5,6 +5,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from cmcsl_lib.analysis.sensitivity.intervals import mean_interval
 from cmcsl_lib.analysis.statistics import holm, wilcoxon_p_values
 from cmcsl_lib.plots.studies import gains_by_method
 from cmcsl_lib.studies import comparison
@@ -65,6 +66,21 @@ def test_p_values_are_corrected_over_the_comparisons_made():
     alone = [wilcoxon_p_values(means[["CMCSL", name]].to_numpy())[0, 1] for name in "abc"]
     assert table.p_value[list("abc")].tolist() == pytest.approx(holm(np.array(alone)))
     assert table.average_rank.sum() == pytest.approx(10)
+
+
+def test_intervals_of_gains_allow_for_shared_items():
+    scores = made_up(datasets=6, noise=0.01)
+    names = [f"D{dataset}" for dataset in range(5, -1, -1)]
+    shared = pd.DataFrame(np.eye(6), names, names)
+    shared.loc["D0", "D1"] = shared.loc["D1", "D0"] = 0.8
+    plain, table = comparison.compared(scores), comparison.compared(scores, shared=shared)
+    pd.testing.assert_frame_equal(table.drop(columns=["low", "high"]), plain)
+    means = scores.pivot_table(index="dataset", columns=["method", "modality", "budget"], values="balanced_accuracy")
+    for row in table[table.method != "CMCSL"].itertuples():
+        gain = means[row.method, row.modality, row.budget] - means["CMCSL", row.modality, row.budget]
+        expected = mean_interval(gain.to_numpy(), shared.loc[gain.index, gain.index].to_numpy())
+        assert (row.gain, row.low, row.high) == pytest.approx(expected[:3])
+    assert comparison.compared(made_up(datasets=1), shared=shared).low.isna().all()
 
 
 def test_too_few_datasets_are_a_verdict():

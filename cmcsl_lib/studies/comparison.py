@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
+from ..analysis.sensitivity.intervals import mean_interval
 from ..analysis.statistics import (
     ALPHA,
     Statistics,
@@ -50,7 +51,11 @@ def _sorted(table: pd.DataFrame, orders: Mapping[str, Sequence[object]]) -> pd.D
 
 
 def compared(
-    scores: pd.DataFrame, reference: str = "CMCSL", column: str = "method", by: Sequence[str] = ("modality", "budget")
+    scores: pd.DataFrame,
+    reference: str = "CMCSL",
+    column: str = "method",
+    by: Sequence[str] = ("modality", "budget"),
+    shared: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Every method beside one of them, over datasets.
 
@@ -64,13 +69,16 @@ def compared(
         What is compared: methods, modalities, or choices of seeds.
     by : sequence of str
         Columns whose values are compared apart.
+    shared : DataFrame, optional
+        From `analysis.sensitivity.shared_items`, of at least the scores' datasets.
 
     Returns
     -------
     DataFrame
         One row per values of `by` and method: balanced_accuracy (mean over datasets of the mean over folds),
-        average_rank (among all methods, the higher the better), gain (over the reference), above (datasets in which
-        the method is above the reference), datasets, p_value (two-sided Wilcoxon signed-rank test over datasets, with
+        average_rank (among all methods, the higher the better), gain (over the reference), with `shared` also low and
+        high (of its 95% interval, which allows for items that datasets share), above (datasets in which the method is
+        above the reference), datasets, p_value (two-sided Wilcoxon signed-rank test over datasets, with
         Holm's correction over all comparisons with the reference under the same values of `by`) and verdict on the
         method: "better" or "worse" than the reference, "no difference", "too few datasets", or "" for the reference.
     """
@@ -79,11 +87,11 @@ def compared(
     for values, part in scores.groupby(list(by), sort=False):
         means = part.pivot_table(index="dataset", columns=column, values="balanced_accuracy", sort=False)
         if reference in means:
-            parts[values] = _beside(means[[name for name in orders[column] if name in means]], reference)
+            parts[values] = _beside(means[[name for name in orders[column] if name in means]], reference, shared)
     return _sorted(pd.concat(parts, names=list(orders)).reset_index(), {name: orders[name] for name in by})
 
 
-def _beside(means: pd.DataFrame, reference: str) -> pd.DataFrame:
+def _beside(means: pd.DataFrame, reference: str, shared: pd.DataFrame | None) -> pd.DataFrame:
     """One row per method, as `compared` describes it, from one column per method and one row per dataset."""
     values, place = means.to_numpy(), means.columns.get_loc(reference)
     others = np.delete(np.arange(values.shape[1]), place)
@@ -96,7 +104,7 @@ def _beside(means: pd.DataFrame, reference: str) -> pd.DataFrame:
         verdict[:] = TOO_FEW
     verdict[place] = ""
     gains = values - values[:, [place]]
-    return pd.DataFrame(
+    table = pd.DataFrame(
         {
             "balanced_accuracy": values.mean(axis=0),
             "average_rank": ranks(values).mean(axis=0),
@@ -108,6 +116,11 @@ def _beside(means: pd.DataFrame, reference: str) -> pd.DataFrame:
         },
         index=means.columns,
     )
+    if shared is not None:
+        interval = mean_interval(gains.T, shared.loc[means.index, means.index].to_numpy())
+        table.insert(table.columns.get_loc("above"), "low", interval.low)
+        table.insert(table.columns.get_loc("above"), "high", interval.high)
+    return table
 
 
 def marked(
