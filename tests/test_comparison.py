@@ -83,6 +83,15 @@ def test_intervals_of_gains_allow_for_shared_items():
     assert comparison.compared(made_up(datasets=1), shared=shared).low.isna().all()
 
 
+def test_without_a_reference_all_are_beside_the_best():
+    scores = made_up(modalities=("visual", "text"), budgets=(1,))
+    scores.loc[(scores.method == "PRE") & (scores.modality == "text"), "balanced_accuracy"] += 0.2
+    table = comparison.compared(scores, None)
+    assert table[table.verdict == ""].set_index("modality").method.to_dict() == {"visual": "co-training", "text": "PRE"}
+    assert set(table.verdict) == {"worse", ""} and (table.gain <= 0).all()
+    assert table.method.tolist() == 2 * list(LEVELS)
+
+
 def test_too_few_datasets_are_a_verdict():
     assert set(comparison.compared(made_up(datasets=4)).verdict) == {"too few datasets", ""}
     # Seven datasets are enough for three comparisons, six are not: 3 / 2^5 is above 0.05.

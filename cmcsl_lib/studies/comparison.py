@@ -52,7 +52,7 @@ def _sorted(table: pd.DataFrame, orders: Mapping[str, Sequence[object]]) -> pd.D
 
 def compared(
     scores: pd.DataFrame,
-    reference: str = "CMCSL",
+    reference: str | None = "CMCSL",
     column: str = "method",
     by: Sequence[str] = ("modality", "budget"),
     shared: pd.DataFrame | None = None,
@@ -63,8 +63,8 @@ def compared(
     ----------
     scores : DataFrame
         Columns `by`, `column`, dataset, balanced_accuracy; methods are scored on the same datasets and folds.
-    reference : str
-        A value of `column`.
+    reference : str or None
+        A value of `column`; None: the one with the highest mean, which may be another under other values of `by`.
     column : str
         What is compared: methods, modalities, or choices of seeds.
     by : sequence of str
@@ -86,8 +86,10 @@ def compared(
     parts = {}
     for values, part in scores.groupby(list(by), sort=False):
         means = part.pivot_table(index="dataset", columns=column, values="balanced_accuracy", sort=False)
-        if reference in means:
-            parts[values] = _beside(means[[name for name in orders[column] if name in means]], reference, shared)
+        means = means[[name for name in orders[column] if name in means]]
+        own = means.mean().idxmax() if reference is None else reference
+        if own in means:
+            parts[values] = _beside(means, own, shared)
     return _sorted(pd.concat(parts, names=list(orders)).reset_index(), {name: orders[name] for name in by})
 
 
