@@ -32,9 +32,9 @@ def gains_by_method(table: pd.DataFrame, column: str = "method", reference: str 
     """
     drawn = table[table[column] != reference]
     names, budgets, modalities = (list(drawn[name].unique()) for name in (column, "budget", "modality"))
-    size = 3 * len(modalities) + 1, 1.4 + 0.3 * len(names)
+    size = 3 * len(modalities) + 1, 1.4 + 0.08 * (len(budgets) + 1) * len(names)
     figure, axes = plt.subplots(1, len(modalities), figsize=size, sharey=True, squeeze=False)
-    offsets = 0.22 * (np.arange(len(budgets)) - (len(budgets) - 1) / 2)
+    offsets = (np.arange(len(budgets)) - (len(budgets) - 1) / 2) / (len(budgets) + 1)
     for panel, modality in zip(axes[0], modalities, strict=True):
         panel.axvline(0, color="#888888", linewidth=0.8)
         for budget, offset, mark, colour in zip(budgets, offsets, cycle(MARKS), cycle(COLOURS), strict=False):
@@ -45,7 +45,7 @@ def gains_by_method(table: pd.DataFrame, column: str = "method", reference: str 
             panel.scatter(rows.gain[significant], y[significant], c=colour, label=label, **style)
             panel.scatter(rows.gain[~significant], y[~significant], c="white", **style)
         panel.set(title=TITLES[modality], xlabel=f"Gain over {reference}")
-        panel.xaxis.get_major_locator().set_params(nbins=5)
+        panel.xaxis.get_major_locator().set_params(nbins=4)
         panel.grid(axis="y", color="#EEEEEE")
     axes[0, 0].set_yticks(np.arange(len(names)), names)
     axes[0, 0].invert_yaxis()

@@ -76,9 +76,9 @@ def logistic_regression() -> LogisticRegression:
 def fused_graph(columns: Sequence[slice]) -> Callable[[np.ndarray, np.ndarray], csr_array]:
     """Kernel for LabelSpreading: the mean of the modalities' graphs of nearest neighbours.
 
-    A walk on it takes at each step one of the modalities, each as likely as the others, and goes to one of the row's
-    neighbours there: the mixture of random walks of Zhou and Burges [1]_. Only the order of distances counts, so that
-    modalities need no common scale.
+    Each row has as many neighbours in every modality, and only the order of distances decides which, so that modalities
+    need no common scale. For graphs without directions and of the same total weight, as these are, the walk on the mean
+    is the mixture of random walks of Zhou and Burges [1]_ in which modalities count alike.
 
     Parameters
     ----------
