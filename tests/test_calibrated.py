@@ -45,6 +45,12 @@ def fit(Xs, codes, **parameters):
     return CMCSLClassifier(preprocessing="RAW", exchange="calibrated", **parameters).fit(as_dict(Xs), codes)
 
 
+def labels_of(Xs, codes, classes, rounds=calibrated.ROUNDS):
+    """Labels by modalities that some rows lack."""
+    present = [np.flatnonzero(~np.isnan(X[:, 0])) for X in Xs]
+    return calibrated_labels([X[rows] for X, rows in zip(Xs, present, strict=True)], codes, classes, rounds, present)
+
+
 # The evidence, by plain formulas
 
 
@@ -206,7 +212,7 @@ def test_a_row_with_one_modality_has_its_label(problem):
     row = np.flatnonzero(codes < 0)[0]
     for X in Xs[1:]:
         X[row] = np.nan
-    labels = calibrated_labels(Xs, codes, k)
+    labels = labels_of(Xs, codes, k)
     assert labels.posterior[row] == pytest.approx(np.exp(labels.evidence[0][row]))
     assert all(np.isnan(each[row]).all() for each in labels.evidence[1:])
 
@@ -219,14 +225,14 @@ def test_nothing_is_said_of_a_class_without_a_seed_in_the_modality():
     assert np.exp(evidence[:, 2]) == pytest.approx(1 / 3)
     assert np.exp(evidence).sum(axis=1) == pytest.approx(1)
     # Rows that the other modality takes for that class give it a centre.
-    again = calibrated_labels([X, Z], codes, 3, rounds=1)
+    again = labels_of([X, Z], codes, 3, rounds=1)
     assert np.nanstd(again.evidence[1][:, 2]) > 0
 
 
 def test_a_modality_without_seeds_is_silent_until_the_others_teach_it():
     (X, Z), codes, y = informed(strengths=(3.0, 3.0))
     Z[codes >= 0] = np.nan
-    silent, taught = (calibrated_labels([X, Z], codes, 2, rounds) for rounds in (0, 1))
+    silent, taught = (labels_of([X, Z], codes, 2, rounds) for rounds in (0, 1))
     assert np.isnan(silent.evidence[1]).all()
     hidden = codes < 0
     assert (taught.evidence[1].argmax(axis=1) == y)[hidden].mean() > 0.9
@@ -289,7 +295,7 @@ def test_provenance_tells_what_each_modality_said_and_what_decided():
     Xs, codes, _ = informed(n=200, strengths=(1.0, 1.0), classes=3)
     Xs[1][50:80] = np.nan
     fitted, k = fit(Xs, codes), 3
-    labels = calibrated_labels(Xs, codes, k)
+    labels = labels_of(Xs, codes, k)
     hidden, table = codes < 0, fitted.provenance_["m0"]
     assert (fitted.probability_ == labels.posterior).all()
     assert (table.probability == labels.posterior.max(axis=1)).all()

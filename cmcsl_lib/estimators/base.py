@@ -17,23 +17,22 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validat
 
 from ..files.errors import CmcslError, check_choice
 from ..method.fusion import fused
-from ..method.preprocessing import PREPROCESSINGS, preprocessor
+from ..method.preprocessing import PREPROCESSINGS, fitted
 from .inputs import (
+    PRECISIONS,
     Features,
     Modalities,
     check_gaps,
+    check_widths,
     checked_arrays,
-    columns_of,
     decode,
     encode,
     is_dict,
     known_labels,
     modality_columns,
-    present,
-    present_rows,
-    rows_of,
-    side_by_side,
 )
+from .modality import Modality, present_rows
+from .training import Taught, trained
 
 FUSIONS = ("mean", "maximum")
 #: The fusion by temperatures and weights, of classifiers that learn how sure each modality may be.
@@ -65,37 +64,36 @@ def base_has(method: str) -> Callable[["ModalityClassifier"], bool]:
     return check
 
 
-def log_probabilities(estimator: BaseEstimator, X: np.ndarray, classes: int) -> np.ndarray:
+def log_probabilities(estimator: BaseEstimator, X: Modality, classes: int) -> np.ndarray:
     """Logarithms of the probabilities of all classes.
 
     Parameters
     ----------
     estimator : estimator
         Fitted to class numbers, some of which may have been missing, with `predict_proba`.
-    X : ndarray of shape (n, d), dtype float64
-        One preprocessed modality; NaN in rows that lack it.
+    X : Modality
+        The m rows that have it.
     classes : int
         How many there are, k.
 
     Returns
     -------
-    ndarray of shape (n, k), dtype float64
-        Finite, but NaN in rows that lack the modality.
+    ndarray of shape (m, k), dtype float64
+        Finite.
     """
-    rows = np.flatnonzero(present(X))
-    logs = np.full((len(X), classes), np.nan)
-    if len(rows):
+    logs = np.empty((len(X), classes))
+    for step in X.steps():
         with np.errstate(divide="ignore"):
             # Naive Bayes tells apart by their logarithms what its probabilities round to 0.
             if hasattr(estimator, "predict_log_proba"):
-                own = estimator.predict_log_proba(rows_of(X, rows))
+                own = estimator.predict_log_proba(X[step])
             else:
-                own = np.log(estimator.predict_proba(rows_of(X, rows)))
+                own = np.log(estimator.predict_proba(X[step]))
         finite = np.where(np.isneginf(own), 0.0, own)
         # What has probability 0, such as a class without a neighbour, is not infinitely unlikely.
         least = np.minimum(finite.min(axis=1, keepdims=True), np.log(LEAST))
-        logs[rows] = least
-        logs[np.ix_(rows, estimator.classes_)] = np.where(np.isneginf(own), least, own)
+        logs[step] = least
+        logs[step, estimator.classes_] = np.where(np.isneginf(own), least, own)
     return logs
 
 
@@ -194,11 +192,11 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         dict of str to ndarray of shape (n,)
             Rows that lack the modality have -1, or None where classes are no signed numbers.
         """
-        predicted = {}
-        for name, features in self._preprocess(self._known_matrix(X)).items():
-            rows, codes = present(features), np.full(len(features), -1)
-            if rows.any():
-                codes[rows] = self.estimators_[name].predict(rows_of(features, rows))
+        predicted, (n, modalities) = {}, self._known(X)
+        for name, modality in self._preprocess(modalities).items():
+            codes = np.full(n, -1)
+            for step in modality.steps():
+                codes[modality.rows[step]] = self.estimators_[name].predict(modality[step])
             predicted[name] = decode(codes, self.classes_)
         return predicted
 
@@ -216,22 +214,22 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         dict of str to ndarray of shape (n, k)
             Rows that lack the modality have NaN.
         """
-        probabilities = {}
-        for name, features in self._preprocess(self._known_matrix(X)).items():
-            rows, estimator = present(features), self.estimators_[name]
-            support = np.full((len(features), len(self.classes_)), np.nan)
-            if rows.any():
-                support[rows] = 0.0
-                support[np.ix_(rows, estimator.classes_)] = estimator.predict_proba(rows_of(features, rows))
+        probabilities, (n, modalities) = {}, self._known(X)
+        for name, modality in self._preprocess(modalities).items():
+            support, estimator = np.full((n, len(self.classes_)), np.nan), self.estimators_[name]
+            support[modality.rows] = 0.0
+            for step in modality.steps():
+                support[np.ix_(modality.rows[step], estimator.classes_)] = estimator.predict_proba(modality[step])
             probabilities[name] = support
         return probabilities
 
     def _log_proba_by_modality(self, X: Features) -> dict[str, np.ndarray]:
         """Logarithms of `predict_proba_by_modality`."""
-        return {
-            name: log_probabilities(self.estimators_[name], features, len(self.classes_))
-            for name, features in self._preprocess(self._known_matrix(X)).items()
-        }
+        logarithms, (n, modalities) = {}, self._known(X)
+        for name, modality in self._preprocess(modalities).items():
+            logarithms[name] = np.full((n, len(self.classes_)), np.nan)
+            logarithms[name][modality.rows] = log_probabilities(self.estimators_[name], modality, len(self.classes_))
+        return logarithms
 
     def score(self, X: Features, y: ArrayLike, sample_weight: ArrayLike | None = None) -> float:
         """Accuracy of `predict` on the rows whose class is known.
@@ -302,78 +300,100 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
 
     def _validate(
         self, X: Features, y: ArrayLike, classes: np.ndarray | None = None, labeled: ArrayLike | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Check parameters and training data; learn modalities and classes; return one matrix and class numbers."""
+    ) -> tuple[dict[str, Modality], np.ndarray]:
+        """Check parameters and training data; learn modalities and classes; return features and class numbers."""
         self._check_parameters()
-        if is_dict(X):
-            arrays, self._names = checked_arrays(X, known={})
-            self._parts = modality_columns(self.modalities, arrays)
-            joint = side_by_side(arrays, self._parts, sum(array.shape[1] for array in arrays.values()))
-            matrix = self._matrix(joint, y, reset=True)
-        else:
-            matrix = self._matrix(X, y, reset=True)
-            names = getattr(self, "feature_names_in_", None)
-            self._parts = modality_columns(self.modalities, matrix, names)
-            self._names = {} if names is None else {name: names[part].tolist() for name, part in self._parts.items()}
-        self.modalities_ = self._parts
-        self.classes_, codes = encode(y, classes, labeled)
-        return matrix, codes
-
-    def _matrix(self, X: Features, y: ArrayLike, *, reset: bool) -> np.ndarray:
-        """X as one checked matrix; y is only looked at for being there and as long as X."""
         if y is None:
             # Raises, in scikit-learn's words.
-            validate_data(self, X, y, reset=reset)
-        matrix = validate_data(self, X, reset=reset, dtype=np.float64, ensure_all_finite="allow-nan")
-        if not isinstance(y, str):
-            check_consistent_length(matrix, y)
-        return matrix
+            validate_data(self, [[0.0]], y)
+        if is_dict(X):
+            arrays, self._names = checked_arrays(X, known={})
+            self.modalities_ = modality_columns(self.modalities, arrays)
+        else:
+            arrays = self._matrix(X, reset=True)
+            names = getattr(self, "feature_names_in_", None)
+            self.modalities_ = modality_columns(self.modalities, arrays, names)
+            named = {} if names is None else self.modalities_
+            self._names = {name: names[columns].tolist() for name, columns in named.items()}
+        self._parts = self.modalities_
+        features = self._by_modality(arrays, reset=True)
+        self._check_length(features, y)
+        self.classes_, codes = encode(y, classes, labeled)
+        return features, codes
 
-    def _known_matrix(self, X: Features, y: ArrayLike = "no_validation") -> np.ndarray:
-        """X as one matrix with the columns of the training data."""
+    def _matrix(self, X: ArrayLike, *, reset: bool) -> np.ndarray:
+        """X as one checked matrix."""
+        return validate_data(self, X, reset=reset, dtype=PRECISIONS, ensure_all_finite="allow-nan")
+
+    def _by_modality(self, arrays: np.ndarray | dict[str, np.ndarray], *, reset: bool) -> dict[str, Modality]:
+        """Features of each modality as they are given, from one checked matrix or one of each modality."""
+        if not is_dict(arrays):
+            rows = np.arange(len(arrays))
+            return {name: Modality(arrays, rows, columns) for name, columns in self._parts.items()}
+        n, width = len(next(iter(arrays.values()))), sum(array.shape[1] for array in arrays.values())
+        # As if the arrays stood side by side, in no memory.
+        joint = np.broadcast_to(np.nan, (n, width if reset else self.n_features_in_))
+        validate_data(self, joint, reset=reset, skip_check_array=True)
+        check_widths(arrays, self._parts)
+        return {
+            name: Modality(arrays.get(name, joint[:, : len(columns)]), np.arange(n))
+            for name, columns in self._parts.items()
+        }
+
+    def _known(self, X: Features, y: ArrayLike = "no_validation") -> tuple[int, dict[str, Modality]]:
+        """Features of each modality as they are given, with the columns of the training data, and how many rows."""
         check_is_fitted(self)
         if is_dict(X):
-            X = side_by_side(checked_arrays(X, self._names)[0], self._parts, self.n_features_in_)
-        return self._matrix(X, y, reset=False)
+            arrays, _ = checked_arrays(X, self._names)
+        else:
+            arrays = self._matrix(X, reset=False)
+        features = self._by_modality(arrays, reset=False)
+        self._check_length(features, y)
+        return len(next(iter(features.values()))), features
 
-    def _preprocess(self, matrix: np.ndarray, *, fit: bool = False) -> dict[str, np.ndarray]:
-        """Preprocessed features of each modality; NaN in rows that lack it, one column of NaN if all rows do."""
+    @staticmethod
+    def _check_length(features: Mapping[str, Modality], y: ArrayLike) -> None:
+        """Raise unless there are as many labels as rows."""
+        if not isinstance(y, str):
+            check_consistent_length(next(iter(features.values())).rows, y)
+
+    def _preprocess(self, features: Mapping[str, Modality], *, fit: bool = False) -> dict[str, Modality]:
+        """The rows that have each modality, which are preprocessed when they are asked for."""
         if fit:
             self.preprocessors_ = {}
         modalities, by_name = {}, isinstance(self.preprocessing, str)
         # Gaps are left to a transformer of the user's own.
-        for name, rows in present_rows(matrix, self.modalities_, gaps=not by_name).items():
+        for name, rows in present_rows(features, gaps=not by_name).items():
             if fit and not len(rows):
                 raise CmcslError(f"Modality {name!r} is missing in every row: at least one row must have it.")
-            if not len(rows):
-                modalities[name] = np.full((len(matrix), 1), np.nan)
-                continue
-            # The matrix of a frame lies column by column, so that its sums would be rounded otherwise than an array's.
-            X = np.ascontiguousarray(rows_of(columns_of(matrix, self.modalities_[name]), rows))
-            with config_context(transform_output="default"):
-                if fit and by_name:
-                    # These fit and transform in one go to the same values; others may not.
-                    self.preprocessors_[name] = preprocessor(self.preprocessing)
-                    X = self.preprocessors_[name].fit_transform(X)
-                else:
-                    if fit:
-                        self.preprocessors_[name] = clone(self.preprocessing).fit(X)
-                    X = self.preprocessors_[name].transform(X)
-            X = np.asarray(X, dtype=np.float64)
-            if np.isnan(X.sum()):
-                check_gaps(name, rows[np.isnan(X).any(axis=1)])
-            modalities[name] = X
-            if len(rows) < len(matrix):
-                modalities[name] = np.full((len(matrix), X.shape[1]), np.nan)
-                modalities[name][rows] = X
+            given = features[name] if len(rows) == len(features[name]) else features[name].at(rows)
+            if by_name:
+                if fit:
+                    with config_context(transform_output="default"):
+                        steps = (given.raw(step) for step in given.steps())
+                        self.preprocessors_[name] = fitted(self.preprocessing, steps)
+                modalities[name] = Modality(given.features, rows, given.columns, self.preprocessors_[name])
+            else:
+                modalities[name] = self._transformed(name, given, fit=fit)
         return modalities
+
+    def _transformed(self, name: str, given: Modality, *, fit: bool) -> Modality:
+        """A modality that a transformer of the user's own has changed, which may need all rows at once."""
+        X = given[:]
+        with config_context(transform_output="default"):
+            if fit:
+                self.preprocessors_[name] = clone(self.preprocessing).fit(X)
+            X = np.asarray(self.preprocessors_[name].transform(X) if len(X) else X, dtype=np.float64)
+        if np.isnan(X.sum()):
+            check_gaps(name, given.rows[np.isnan(X).any(axis=1)])
+        return Modality(X, given.rows, source=np.arange(len(X)))
 
     def _begin_fit(
         self, X: Features, y: ArrayLike, labeled: ArrayLike | None, params: dict[str, Any]
-    ) -> tuple[dict[str, np.ndarray], np.ndarray, dict[str, Any]]:
+    ) -> tuple[dict[str, Modality], np.ndarray, dict[str, Any]]:
         """What every `fit` begins with: preprocessed modalities, class numbers, and metadata for the base estimator."""
-        matrix, codes = self._validate(X, y, labeled=labeled)
-        return self._preprocess(matrix, fit=True), codes, self._route(params, "fit", len(codes))
+        features, codes = self._validate(X, y, labeled=labeled)
+        return self._preprocess(features, fit=True), codes, self._route(params, "fit", len(codes))
 
     def _route(self, params: dict[str, Any], method: str, n: int) -> dict[str, Any]:
         """Metadata for the base estimator's method, of n rows."""
@@ -385,48 +405,62 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             raise CmcslError(f"sample_weight must have one entry per row, shape ({n},), got shape {np.shape(weight)}.")
         return metadata
 
-    def _train(
+    def _teach(
         self,
-        modalities: Mapping[str, np.ndarray],
+        modalities: Mapping[str, Modality],
         labels: Mapping[str, np.ndarray],
         codes: np.ndarray,
         metadata: Mapping[str, Any],
-        method: str = "fit",
-        estimators: Mapping[str, BaseEstimator] | None = None,
         soft: Mapping[str, np.ndarray | None] | None = None,
-    ) -> dict[str, BaseEstimator]:
-        """Train the classifier of each modality on its `labels`, rows with -1 left out.
+    ) -> dict[str, Taught]:
+        """What the classifier of each modality learns: its `labels`, rows with -1 left out.
 
-        Classes are weighted by the known labels `codes`. `method` is "fit", or "partial_fit" of those `estimators`
-        that there are already. Where there are `soft` labels, how much each row belongs to each class, of shape (n, k),
-        a base estimator that takes `sample_weight` is given each row once per class, with these weights.
+        Classes are weighted by the known labels `codes`. Where there are `soft` labels, how much each row belongs to
+        each class, of shape (n, k), a base estimator that takes `sample_weight` is given each row once per class, with
+        these weights.
         """
-        weights, trained = self._class_weights(codes), dict(estimators or {})
+        weights, taught = self._class_weights(codes), {}
         weighted = has_fit_parameter(self._base(), "sample_weight")
         for name, X in modalities.items():
-            rows = np.flatnonzero(present(X) & (labels[name] >= 0))
-            if not len(rows):
-                if name in trained:
-                    continue
-                raise CmcslError(f"y labels no row that has modality {name!r}: its classifier needs at least one.")
-            own_labels, row_weights = labels[name][rows], None
+            places = np.flatnonzero(labels[name][X.rows] >= 0)
+            rows, row_weights = X.rows[places], None
+            own_labels = labels[name][rows]
             if weighted and soft and (shares := soft[name]) is not None:
-                places, own_labels = np.nonzero(shares[rows] >= LEAST)
-                rows = rows[places]
+                of_rows, own_labels = np.nonzero(shares[rows] >= LEAST)
+                places, rows = places[of_rows], rows[of_rows]
                 row_weights = shares[rows, own_labels]
             # What has one entry per row is cut to the rows that are learnt.
             arguments = {
-                key: np.asarray(value)[rows] if np.ndim(value) and len(value) == len(X) else value
+                key: np.asarray(value)[rows] if np.ndim(value) and len(value) == len(codes) else value
                 for key, value in metadata.items()
             }
             for factor in (row_weights, None if weights is None else weights[own_labels]):
                 if factor is not None:
                     arguments["sample_weight"] = factor * np.asarray(arguments.get("sample_weight", 1.0))
-            if method == "partial_fit":
-                arguments["classes"] = np.arange(len(self.classes_))
-            estimator = trained[name] if name in trained else clone(self._base())
-            trained[name] = getattr(estimator, method)(rows_of(X, rows), own_labels, **arguments)
-        return trained
+            taught[name] = Taught(places, own_labels, arguments)
+        return taught
+
+    def _train(
+        self, modalities: Mapping[str, Modality], taught: Mapping[str, Taught], parts: Mapping[str, np.ndarray]
+    ) -> dict[str, list[BaseEstimator]]:
+        """Train the classifier of each modality, and for each of its `parts`, if it has any, one without this part."""
+        classifiers = {}
+        for name, X in modalities.items():
+            if not len(taught[name].rows):
+                raise CmcslError(f"y labels no row that has modality {name!r}: its classifier needs at least one.")
+            classifiers[name] = trained(self._base(), X, taught[name], parts.get(name))
+        return classifiers
+
+    def _fit_classifiers(
+        self,
+        modalities: Mapping[str, Modality],
+        labels: np.ndarray,
+        codes: np.ndarray,
+        metadata: Mapping[str, Any],
+    ) -> dict[str, BaseEstimator]:
+        """Train the classifiers of all modalities on the same labels."""
+        taught = self._teach(modalities, dict.fromkeys(modalities, labels), codes, metadata)
+        return {name: classifier for name, (classifier,) in self._train(modalities, taught, {}).items()}
 
     def _class_weights(self, codes: np.ndarray) -> np.ndarray | None:
         """Weight of each class; None if nothing is to be weighted."""

@@ -8,15 +8,16 @@ from typing import Any, NamedTuple, Self
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils.metaestimators import available_if
 
 from ..files.errors import CmcslError, check_choice
 from ..method.calibrated import ROUNDS, SEED_WEIGHT, calibrated_labels
-from ..method.fusion import PARTS, held_out_parts, temperature_and_weight
+from ..method.fusion import held_out_parts, temperature_and_weight
 from .base import CALIBRATED as CALIBRATED_FUSION
 from .base import FUSIONS, ModalityClassifier, base_has, log_probabilities
-from .inputs import Features, Modalities, decode, encode, present
+from .inputs import Features, Modalities, decode, encode
+from .modality import Modality
 from .propagation import Opinion, opinion
 from .strategies import CALIBRATED, EXCHANGES, Decision, decide, decide_together
 
@@ -95,8 +96,11 @@ class SelfLabelingClassifier(ModalityClassifier):
         decisions, overall = self._label_across_modalities(modalities, opinions, codes)
         self._record(opinions, decisions, overall)
         labels, soft = _hard_and_soft(decisions, codes)
-        self.estimators_ = self._train(modalities, labels, codes, metadata, soft=soft)
-        self._calibrate(modalities, labels, codes, metadata, soft)
+        taught = self._teach(modalities, labels, codes, metadata, soft)
+        parts = self._parts_to_hold_out(modalities, labels, codes)
+        classifiers = self._train(modalities, taught, parts)
+        self.estimators_ = {name: everything for name, (everything, *_) in classifiers.items()}
+        self._calibrate(modalities, classifiers, parts, labels, codes, soft)
         self._keep_seeds(modalities, codes)
         return self
 
@@ -109,19 +113,19 @@ class SelfLabelingClassifier(ModalityClassifier):
         """Modalities whose labels a modality's classifier is trained on; where they differ, the surest decides."""
         raise NotImplementedError
 
-    def _label_by_modality(self, modalities: Mapping[str, np.ndarray], codes: np.ndarray) -> dict[str, Opinion]:
+    def _label_by_modality(self, modalities: Mapping[str, Modality], codes: np.ndarray) -> dict[str, Opinion]:
         """CLUSTERING and PROPAGATE, or the propagator, in each modality."""
         opinions = {}
         for name, X in modalities.items():
-            absent = np.setdiff1d(np.arange(len(self.classes_)), codes[present(X)])
+            absent = np.setdiff1d(np.arange(len(self.classes_)), codes[X.rows])
             if len(absent):
                 listed = ", ".join(map(repr, self.classes_[absent].tolist()))
                 warnings.warn(f"Modality {name!r} has no seed of class {listed}: it labels no row so.", stacklevel=3)
-            opinions[name] = opinion(self.propagator, X, codes, len(self.classes_))
+            opinions[name] = opinion(self.propagator, X, codes, len(self.classes_), X.rows)
         return opinions
 
     def _label_across_modalities(
-        self, modalities: Mapping[str, np.ndarray], opinions: Mapping[str, Opinion], codes: np.ndarray
+        self, modalities: Mapping[str, Modality], opinions: Mapping[str, Opinion], codes: np.ndarray
     ) -> tuple[dict[str, Decision], Decision]:
         """NEAREST for each modality's classifier, among its teachers, and overall, among all who teach any."""
         teachers = {name: tuple(self._teachers(name)) for name in opinions}
@@ -130,7 +134,8 @@ class SelfLabelingClassifier(ModalityClassifier):
         if self.exchange == CALIBRATED:
             for names in groups:
                 teaching = [modalities[name] for name in names]
-                labels = calibrated_labels(teaching, codes, len(self.classes_), self.rounds)
+                present = [each.rows for each in teaching]
+                labels = calibrated_labels(teaching, codes, len(self.classes_), self.rounds, present)
                 decisions[names] = decide_together(
                     {name: opinions[name] for name in names}, labels, codes, self.min_margin
                 )
@@ -140,37 +145,50 @@ class SelfLabelingClassifier(ModalityClassifier):
                 decisions[names] = decide({name: opinions[name] for name in names}, comparable, codes, self.min_margin)
         return {name: decisions[names] for name, names in teachers.items()}, decisions[everyone]
 
+    def _parts_to_hold_out(
+        self, modalities: Mapping[str, Modality], labels: Mapping[str, np.ndarray], codes: np.ndarray
+    ) -> dict[str, np.ndarray]:
+        """Parts of the rows that have each modality and a label, by which its classifier is calibrated; -1 elsewhere.
+
+        A modality is left out that has too few rows, or if nothing is to be calibrated.
+        """
+        parts: dict[str, np.ndarray] = {}
+        if self.fusion != CALIBRATED_FUSION or not hasattr(self._base(), "predict_proba"):
+            return parts
+        for name, X in modalities.items():
+            places = np.flatnonzero(labels[name][X.rows] >= 0)
+            rows = X.rows[places]
+            # Two classes must be left whatever part is held out.
+            if np.sort(np.bincount(labels[name][rows], minlength=max(len(self.classes_), 2)))[-2] > 1:
+                parts[name] = np.full(len(X), -1)
+                parts[name][places] = held_out_parts(labels[name][rows], codes[rows] >= 0)
+        return parts
+
     def _calibrate(
         self,
-        modalities: Mapping[str, np.ndarray],
+        modalities: Mapping[str, Modality],
+        classifiers: Mapping[str, list[BaseEstimator]],
+        parts: Mapping[str, np.ndarray],
         labels: Mapping[str, np.ndarray],
         codes: np.ndarray,
-        metadata: Mapping[str, Any],
         soft: Mapping[str, np.ndarray | None],
     ) -> None:
         """Learn the temperature and the weight of each modality from rows that are held out of its training."""
         if self.fusion != CALIBRATED_FUSION or not hasattr(self._base(), "predict_proba"):
             return
+        k = len(self.classes_)
         self.temperatures_, self.modality_weights_ = dict.fromkeys(modalities, 1.0), dict.fromkeys(modalities, 1.0)
-        parts, logs, k = {}, {}, len(self.classes_)
-        for name, X in modalities.items():
-            rows = np.flatnonzero(present(X) & (labels[name] >= 0))
-            # Two classes must be left whatever part is held out.
-            if np.sort(np.bincount(labels[name][rows], minlength=max(k, 2)))[-2] > 1:
-                parts[name] = np.full(len(X), -1)
-                parts[name][rows] = held_out_parts(labels[name][rows], codes[rows] >= 0)
-                logs[name] = np.full((len(X), k), np.nan)
-        learnt = {name: modalities[name] for name in parts}
-        for number in range(PARTS):
-            without = {name: np.where(part == number, -1, labels[name]) for name, part in parts.items()}
-            for name, estimator in self._train(learnt, without, codes, metadata, soft=soft).items():
-                rows = np.flatnonzero(parts[name] == number)
-                logs[name][rows] = log_probabilities(estimator, modalities[name][rows], k)
-        for name, part in parts.items():
-            rows, shares = np.flatnonzero(part >= 0), soft[name]
+        for name, own in parts.items():
+            X, (_, *held_out) = modalities[name], classifiers[name]
+            logs = np.empty((len(X), k))
+            for part, classifier in enumerate(held_out):
+                places = np.flatnonzero(own == part)
+                logs[places] = log_probabilities(classifier, X.at(places), k)
+            places = np.flatnonzero(own >= 0)
+            rows, shares = X.rows[places], soft[name]
             targets = np.eye(k)[labels[name][rows]] if shares is None else shares[rows]
             self.temperatures_[name], self.modality_weights_[name] = temperature_and_weight(
-                logs[name][rows], targets, codes[rows]
+                logs[places], targets, codes[rows]
             )
 
     def _record(self, opinions: Mapping[str, Opinion], decisions: Mapping[str, Decision], overall: Decision) -> None:
@@ -207,7 +225,7 @@ class SelfLabelingClassifier(ModalityClassifier):
             columns |= {f"{name}_label": decode(label, self.classes_), f"{name}_probability": probability}
         return columns
 
-    def _keep_seeds(self, modalities: dict[str, np.ndarray], codes: np.ndarray) -> None:
+    def _keep_seeds(self, modalities: dict[str, Modality], codes: np.ndarray) -> None:
         """Keep what `partial_fit` needs of these rows, in a classifier that has it."""
 
 
@@ -441,8 +459,8 @@ class CMCSLClassifier(SelfLabelingClassifier):
         """
         first = not self.__sklearn_is_fitted__()
         classes = None if classes is None else np.unique(classes)
-        matrix, codes = self._validate(X, y, classes) if first else self._validate_batch(X, y, classes)
-        batch = self._preprocess(matrix, fit=first)
+        features, codes = self._validate(X, y, classes) if first else self._validate_batch(X, y, classes)
+        batch = self._preprocess(features, fit=first)
         metadata = self._route(params, "partial_fit", len(codes))
         rows = _StreamRows(batch, codes, np.arange(len(codes)))
         if not first:
@@ -456,10 +474,14 @@ class CMCSLClassifier(SelfLabelingClassifier):
         decisions = {name: _of_batch(each, start, rows.numbers) for name, each in decisions.items()}
         self._record(opinions, decisions, _of_batch(overall, start, rows.numbers))
         labels, soft = _hard_and_soft(decisions, codes)
-        estimators = {} if first else self.estimators_
-        self.estimators_ = self._train(batch, labels, rows.codes, metadata, "partial_fit", estimators, soft)
+        taught = self._teach(batch, labels, rows.codes, metadata, soft)
         if first:
-            self._calibrate(batch, labels, codes, metadata, soft)
+            parts = self._parts_to_hold_out(batch, labels, codes)
+            self._calibrate(batch, self._train(batch, taught, parts), parts, labels, codes, soft)
+            self.estimators_ = {name: clone(self._base()) for name in batch}
+        for name, X in batch.items():
+            if len(taught[name].rows):
+                taught[name].show(self.estimators_[name], X, "partial_fit", classes=np.arange(len(self.classes_)))
         self._keep_seeds(*rows)
         return self
 
@@ -475,8 +497,8 @@ class CMCSLClassifier(SelfLabelingClassifier):
 
     def _validate(
         self, X: Features, y: ArrayLike, classes: np.ndarray | None = None, labeled: ArrayLike | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        matrix, codes = super()._validate(X, y, classes, labeled)
+    ) -> tuple[dict[str, Modality], np.ndarray]:
+        features, codes = super()._validate(X, y, classes, labeled)
         check_choice(self.transfer, (*TRANSFERS, *self.modalities_), "transfer")
         without = [label for code, label in enumerate(self.classes_.tolist()) if code not in codes]
         if without:
@@ -484,16 +506,18 @@ class CMCSLClassifier(SelfLabelingClassifier):
                 f"y has no seed for class {', '.join(map(repr, without))}: at least one row of every "
                 "class must be labelled."
             )
-        return matrix, codes
+        return features, codes
 
-    def _validate_batch(self, X: Features, y: ArrayLike, classes: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
+    def _validate_batch(
+        self, X: Features, y: ArrayLike, classes: np.ndarray | None
+    ) -> tuple[dict[str, Modality], np.ndarray]:
         """As `_validate`, of a batch that is not the first."""
         self._check_parameters()
         if classes is not None and not np.array_equal(classes, self.classes_):
             raise CmcslError(
                 f"classes must be those of the first batch, {self.classes_.tolist()}, got {classes.tolist()}."
             )
-        return self._known_matrix(X, y), encode(y, self.classes_)[1]
+        return self._known(X, y)[1], encode(y, self.classes_)[1]
 
     def _teachers(self, modality: str) -> list[str]:
         every = list(self.modalities_)
@@ -502,26 +526,28 @@ class CMCSLClassifier(SelfLabelingClassifier):
         return [name for name in every if name != modality] if self.transfer == "crosswise" else [self.transfer]
 
     def _keep_seeds(
-        self, modalities: dict[str, np.ndarray], codes: np.ndarray, numbers: np.ndarray | None = None
+        self, modalities: dict[str, Modality], codes: np.ndarray, numbers: np.ndarray | None = None
     ) -> None:
         rows = _StreamRows(modalities, codes, np.arange(len(codes)) if numbers is None else numbers)
         self._seeds, self._rows_seen = rows.newest_seeds(self.max_seeds), int(rows.numbers[-1]) + 1
 
 
 class _StreamRows(NamedTuple):
-    """Rows of a stream: features as from `_preprocess`, class numbers, row numbers from the start of the stream."""
+    """Rows of a stream: preprocessed features, class numbers, row numbers from the start of the stream."""
 
-    modalities: dict[str, np.ndarray]
+    modalities: dict[str, Modality]
     codes: np.ndarray
     numbers: np.ndarray
 
     def followed_by(self, batch: "_StreamRows") -> "_StreamRows":
         """These rows, and those of a batch after them."""
-        modalities = {
-            # A modality that the whole batch lacks has one column only.
-            name: np.concatenate([X, np.broadcast_to(batch.modalities[name], (len(batch.codes), X.shape[1]))])
-            for name, X in self.modalities.items()
-        }
+        modalities = {}
+        for name, X in self.modalities.items():
+            after = batch.modalities[name]
+            rows = np.concatenate([X.rows, len(self.codes) + after.rows])
+            # A modality that the whole batch lacks has no preprocessed columns.
+            features = np.concatenate([X[:], after[:]]) if len(after) else X[:]
+            modalities[name] = Modality(features, rows, source=np.arange(len(rows)))
         codes, numbers = (np.concatenate(pair) for pair in zip(self[1:], batch[1:], strict=True))
         return _StreamRows(modalities, codes, numbers)
 
@@ -531,7 +557,11 @@ class _StreamRows(NamedTuple):
         if count is not None:
             of_class = (seeds[self.codes[seeds] == code] for code in np.unique(self.codes[seeds]))
             seeds = np.sort(np.concatenate([rows[-count:] for rows in of_class]))
-        modalities = {name: X[seeds] for name, X in self.modalities.items()}
+        modalities = {}
+        for name, X in self.modalities.items():
+            places = np.flatnonzero(np.isin(X.rows, seeds))
+            rows = np.searchsorted(seeds, X.rows[places])
+            modalities[name] = Modality(X[places], rows, source=np.arange(len(rows)))
         return _StreamRows(modalities, self.codes[seeds], self.numbers[seeds])
 
 

@@ -11,7 +11,8 @@ from sklearn.utils import check_random_state
 
 from ..files.errors import CmcslError
 from .base import ModalityClassifier
-from .inputs import Features, Modalities, decode, present
+from .inputs import Features, Modalities, decode
+from .modality import Modality
 
 
 class CoTrainingClassifier(ModalityClassifier):
@@ -127,23 +128,23 @@ class CoTrainingClassifier(ModalityClassifier):
         for number in range(1, self.max_iter + 1):
             if not len(waiting):
                 break
-            estimators = self._train(modalities, dict.fromkeys(modalities, labels), codes, metadata)
+            estimators = self._fit_classifiers(modalities, labels, codes, metadata)
             for place, (name, features) in enumerate(modalities.items()):
                 pool = waiting[: self.pool_size]
                 rows, predicted = self._surest(estimators[name], features, pool[labels[pool] < 0])
                 labels[rows], rounds[rows], teacher[rows] = predicted, number, place
             waiting = waiting[labels[waiting] < 0]
-        self.estimators_ = self._train(modalities, dict.fromkeys(modalities, labels), codes, metadata)
+        self.estimators_ = self._fit_classifiers(modalities, labels, codes, metadata)
         self.transduction_, self.labeled_iter_ = decode(labels, self.classes_), rounds
         self.deciding_modality_, self.n_iter_ = names[teacher], rounds.max() + 1
         return self
 
-    def _surest(self, estimator: BaseEstimator, X: np.ndarray, pool: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def _surest(self, estimator: BaseEstimator, X: Modality, pool: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Rows of a pool that a modality's classifier labels, and their labels."""
-        pool = pool[present(X[pool])]
+        pool = pool[np.isin(pool, X.rows)]
         if not len(pool):
             return pool, pool
-        support = estimator.predict_proba(X[pool])
+        support = estimator.predict_proba(X[np.searchsorted(X.rows, pool)])
         predicted, sureness = support.argmax(axis=1), support.max(axis=1)
         surest = [
             members[np.argsort(-sureness[members], kind="stable")[: self.growth]]

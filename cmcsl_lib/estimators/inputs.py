@@ -15,6 +15,8 @@ from ..files.errors import CmcslError
 
 #: Name of the only modality where `modalities` is None.
 ONLY = "all"
+#: Features of other types are converted to the first.
+PRECISIONS = (np.float64, np.float32)
 
 Columns = slice | Sequence[int] | Sequence[str] | Sequence[bool] | int | str
 Modalities = Mapping[str, Columns] | Sequence[str] | None
@@ -161,8 +163,8 @@ def checked_arrays(
 
     Returns
     -------
-    arrays : dict of str to ndarray of shape (n, d of the modality), dtype float64
-        The same features.
+    arrays : dict of str to ndarray of shape (n, d of the modality), dtype float32 or float64
+        The same features; single precision stays as it is.
     names : dict of str to list of str
         Column names of each data frame.
 
@@ -181,7 +183,7 @@ def checked_arrays(
                 f"{_listed(known[name])}, got {_listed(columns)}."
             )
     arrays = {
-        name: check_array(array, dtype=np.float64, ensure_all_finite="allow-nan", input_name=f"X[{name!r}]")
+        name: check_array(array, dtype=PRECISIONS, ensure_all_finite="allow-nan", input_name=f"X[{name!r}]")
         for name, array in X.items()
     }
     rows = {name: len(array) for name, array in arrays.items()}
@@ -191,29 +193,21 @@ def checked_arrays(
     return arrays, names
 
 
-def side_by_side(X: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray], width: int) -> np.ndarray:
-    """Join the arrays of a dict.
+def check_widths(X: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray]) -> None:
+    """Raise unless the arrays of a dict are those of known modalities.
 
     Parameters
     ----------
     X : dict of str to ndarray
-        A modality that is not there counts as missing in every row.
+        A modality may be left out.
     columns : dict of str to ndarray of int64
-        Where each modality's columns go.
-    width : int
-        Columns of the matrix.
-
-    Returns
-    -------
-    ndarray of shape (n, width), dtype float64
-        NaN where a modality is missing.
+        Columns of each modality.
 
     Raises
     ------
     CmcslError
         If a modality is unknown, or has another number of columns.
     """
-    matrix = np.full((len(next(iter(X.values()))), width), np.nan)
     for name, array in X.items():
         if name not in columns:
             raise CmcslError(f"X holds the unknown modality {name!r}: choose from {_listed(columns)}.")
@@ -222,8 +216,6 @@ def side_by_side(X: Mapping[str, np.ndarray], columns: Mapping[str, np.ndarray],
                 f"X[{name!r}] has {array.shape[1]} features, but modality {name!r} is expecting "
                 f"{len(columns[name])} features."
             )
-        matrix[:, columns[name]] = array
-    return matrix
 
 
 def columns_of(matrix: np.ndarray, positions: np.ndarray) -> np.ndarray:
@@ -246,64 +238,6 @@ def columns_of(matrix: np.ndarray, positions: np.ndarray) -> np.ndarray:
     return matrix[:, first : last + 1] if side_by_side else matrix[:, positions]
 
 
-def rows_of(X: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Some rows of a matrix: the matrix itself where these are all in their order, else a copy.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-        All rows.
-    rows : ndarray of shape (n,), dtype bool, or of int64
-        A mask, or row numbers.
-
-    Returns
-    -------
-    ndarray of shape (number of rows, d)
-        The rows in their order.
-    """
-    everything = rows.all() if rows.dtype == bool else np.array_equal(rows, np.arange(len(X)))
-    return X if everything else X[rows]
-
-
-def present_rows(matrix: np.ndarray, columns: Mapping[str, np.ndarray], *, gaps: bool) -> dict[str, np.ndarray]:
-    """Find the rows that have each modality; a row whose columns are all NaN lacks it.
-
-    Parameters
-    ----------
-    matrix : ndarray of shape (n, d)
-        All columns.
-    columns : dict of str to ndarray of int64
-        Those of each modality.
-    gaps : bool
-        Whether some of a modality's columns may be NaN in a row.
-
-    Returns
-    -------
-    dict of str to ndarray of int64
-        Row numbers.
-
-    Raises
-    ------
-    CmcslError
-        If there are such gaps and they are not allowed, or a row has no modality.
-    """
-    present = {}
-    for name, positions in columns.items():
-        part = columns_of(matrix, positions)
-        present[name] = np.ones(len(matrix), dtype=bool)
-        # A sum is NaN where a value is, and takes no memory; only these rows are looked at one value after the other.
-        with np.errstate(over="ignore", invalid="ignore"):
-            suspects = np.flatnonzero(np.isnan(part.sum(axis=1)))
-        empty = np.isnan(part[suspects])
-        present[name][suspects] = ~empty.all(axis=1)
-        if not gaps:
-            check_gaps(name, suspects[empty.any(axis=1) & ~empty.all(axis=1)])
-    nothing = np.flatnonzero(~np.any(list(present.values()), axis=0))
-    if len(nothing):
-        raise CmcslError(f"Input X contains NaN in every modality in row {nothing[0]}: at least one must be there.")
-    return {name: np.flatnonzero(rows) for name, rows in present.items()}
-
-
 def check_gaps(name: str, rows: np.ndarray) -> None:
     """Raise if a modality has rows with gaps.
 
@@ -324,22 +258,6 @@ def check_gaps(name: str, rows: np.ndarray) -> None:
             f"Input X contains NaN in some of the columns of modality {name!r} in row {rows[0]}: fill "
             "them in, give a preprocessing that does, or make all of them NaN if the modality is missing."
         )
-
-
-def present(X: np.ndarray) -> np.ndarray:
-    """Tell which rows have a modality.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n, d)
-        The modality, preprocessed; NaN in rows that lack it.
-
-    Returns
-    -------
-    ndarray of shape (n,), dtype bool
-        True where it is there.
-    """
-    return ~np.isnan(X[:, 0])
 
 
 def known_labels(y: Any, known: Any = None) -> tuple[np.ndarray, np.ndarray]:

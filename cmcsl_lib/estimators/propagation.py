@@ -3,15 +3,15 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.spatial.distance import cdist
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import gen_batches
 
 from ..files.errors import CmcslError
-from .inputs import present, rows_of
+from ..method.distances import nearest_of_classes
+from .modality import Modality
 
-#: Bytes that the distances of one step over some of the rows may take.
-MEMORY = 2**26
+#: Bytes that the rows of one step and their distances may take.
+MEMORY = 2**23
 
 
 class Opinion(NamedTuple):
@@ -42,7 +42,13 @@ class Opinion(NamedTuple):
     seed_distance: np.ndarray | None
 
 
-def opinion(propagator: BaseEstimator | None, X: np.ndarray, codes: np.ndarray, classes: int) -> Opinion:
+def opinion(
+    propagator: BaseEstimator | None,
+    X: np.ndarray | Modality,
+    codes: np.ndarray,
+    classes: int,
+    rows: np.ndarray | None = None,
+) -> Opinion:
     """What one modality says of every row: `around_seeds` if the propagator is None, else `by_propagator`.
 
     A modality whose labelled rows are all of one class, where there are more, can't tell classes apart: it says
@@ -52,40 +58,43 @@ def opinion(propagator: BaseEstimator | None, X: np.ndarray, codes: np.ndarray, 
     ----------
     propagator : estimator or None
         As `CMCSLClassifier` takes it.
-    X : ndarray of shape (n, d), dtype float64
-        One preprocessed modality; NaN in rows that lack it.
+    X : ndarray of shape (m, d), dtype float64, or Modality
+        The rows that have one modality, preprocessed.
     codes : ndarray of shape (n,), dtype int64
         Class of each labelled row, in 0..classes-1, and -1 for the others.
     classes : int
         How many there are, k.
+    rows : ndarray of shape (m,), dtype int64, optional
+        Which rows have the modality; default all.
 
     Returns
     -------
     Opinion
-        Of all rows.
+        Of all n rows.
     """
     n = len(codes)
-    has_modality = present(X)
-    seeds = has_modality & (codes >= 0)
-    rows = np.flatnonzero(has_modality if len(np.unique(codes[seeds])) >= min(2, classes) else seeds)
+    rows = np.arange(n) if rows is None else rows
+    seeds = np.flatnonzero(codes[rows] >= 0)
+    if len(np.unique(codes[rows[seeds]])) < min(2, classes):
+        X, rows = X[seeds], rows[seeds]
     label, distance, cluster = np.full(n, -1), np.full((n, classes), np.inf), np.zeros((n, classes), dtype=np.int64)
     if not len(rows):
         return Opinion(label, distance, cluster, np.full(1, -1), np.full(1, -1), None)
     if propagator is None:
-        of_rows = around_seeds(rows_of(X, rows), codes[rows], classes)
+        of_rows = around_seeds(X, codes[rows], classes)
     else:
-        of_rows = by_propagator(propagator, rows_of(X, rows), codes[rows], classes)
+        of_rows = by_propagator(propagator, X[:], codes[rows], classes)
     label[rows], distance[rows], cluster[rows] = of_rows.label, of_rows.distance, of_rows.cluster
     seed_rows = np.where(of_rows.seeds >= 0, rows[of_rows.seeds], -1)
     return of_rows._replace(label=label, distance=distance, cluster=cluster, seeds=seed_rows)
 
 
-def around_seeds(X: np.ndarray, codes: np.ndarray, classes: int) -> Opinion:
+def around_seeds(X: np.ndarray | Modality, codes: np.ndarray, classes: int) -> Opinion:
     """Opinion by Algorithm 1: each row takes the class of its nearest seed.
 
     Parameters
     ----------
-    X : ndarray of shape (n, d), dtype float64
+    X : ndarray of shape (n, d), dtype float64, or Modality
         One preprocessed modality, without missing rows.
     codes : ndarray of shape (n,), dtype int64
         Class of each labelled row, -1 for the others; at least one row is labelled.
@@ -101,12 +110,18 @@ def around_seeds(X: np.ndarray, codes: np.ndarray, classes: int) -> Opinion:
     seeds = np.flatnonzero(codes >= 0)
     seeds = seeds[np.argsort(codes[seeds], kind="stable")]
     seed_label, places = codes[seeds], np.arange(len(seeds))
-    distance, cluster = _per_class(X, X[seeds], seed_label, classes)
+    vectors = X[seeds]
+    present, starts = np.unique(seed_label, return_index=True)
+    distance, cluster = np.full((len(codes), classes), np.inf), np.zeros((len(codes), classes), dtype=np.int64)
+    for step in gen_batches(len(codes), max(1, MEMORY // (8 * sum(vectors.shape)))):
+        cluster[step, present], distance[step, present] = nearest_of_classes(X[step], vectors, starts)
     # A seed stays in its own cluster, also beside a twin.
     distance[seeds, seed_label], cluster[seeds, seed_label] = 0.0, places
     label = distance.argmin(axis=1)
     label[seeds] = seed_label
-    among_seeds, _ = _per_class(X[seeds], X[seeds], seed_label, classes, own=places)
+    among_seeds = np.full((len(seeds), classes), np.inf)
+    for step in gen_batches(len(seeds), max(1, MEMORY // (8 * sum(vectors.shape)))):
+        among_seeds[step, present] = nearest_of_classes(vectors[step], vectors, starts, own=places[step])[1]
     return Opinion(label, distance, cluster, seeds, seed_label, among_seeds)
 
 
@@ -149,23 +164,3 @@ def by_propagator(propagator: BaseEstimator, X: np.ndarray, codes: np.ndarray, c
     label[silent], distance[silent] = -1, np.inf
     numbers = np.arange(classes)
     return Opinion(label, distance, np.tile(numbers, (len(X), 1)), np.full(classes, -1), numbers, None)
-
-
-def _per_class(
-    X: np.ndarray, seeds: np.ndarray, seed_label: np.ndarray, classes: int, own: np.ndarray | None = None
-) -> tuple[np.ndarray, np.ndarray]:
-    """Distance to the nearest seed of each class, and which seed that is; both of shape (m, k).
-
-    `seed_label` is in ascending order. `own` is the seed that each row is itself, with which it is not compared.
-    """
-    nearest, which = np.full((len(X), classes), np.inf), np.zeros((len(X), classes), dtype=np.int64)
-    present, starts = np.unique(seed_label, return_index=True)
-    stops = np.append(starts[1:], len(seeds))
-    for part in gen_batches(len(X), max(1, MEMORY // (8 * len(seeds)))):
-        distances = cdist(X[part], seeds)
-        if own is not None:
-            distances[np.arange(len(distances)), own[part]] = np.inf
-        for label, start, stop in zip(present, starts, stops, strict=True):
-            which[part, label] = start + distances[:, start:stop].argmin(axis=1)
-            nearest[part, label] = distances[np.arange(len(distances)), which[part, label]]
-    return nearest, which

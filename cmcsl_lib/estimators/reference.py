@@ -9,6 +9,7 @@ from ..files.errors import CmcslError
 from .base import ModalityClassifier
 from .cmcsl import SelfLabelingClassifier
 from .inputs import ONLY, Features
+from .modality import Modality
 
 
 class PrelabeledClassifier(ModalityClassifier):
@@ -55,7 +56,7 @@ class PrelabeledClassifier(ModalityClassifier):
             If a parameter or the input is not as described; the message names it.
         """
         modalities, codes, metadata = self._begin_fit(X, y, labeled, params)
-        self.estimators_ = self._train(modalities, dict.fromkeys(modalities, codes), codes, metadata)
+        self.estimators_ = self._fit_classifiers(modalities, codes, codes, metadata)
         return self
 
 
@@ -87,15 +88,15 @@ class FullyLabeledClassifier(PrelabeledClassifier):
 
     def _validate(
         self, X: Features, y: ArrayLike, classes: np.ndarray | None = None, labeled: ArrayLike | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        matrix, codes = super()._validate(X, y, classes, labeled)
+    ) -> tuple[dict[str, Modality], np.ndarray]:
+        features, codes = super()._validate(X, y, classes, labeled)
         missing = np.count_nonzero(codes < 0)
         if missing:
             raise CmcslError(
                 f"y must have a label in every row for full labelling, got {missing} "
                 f"{'row' if missing == 1 else 'rows'} without one."
             )
-        return matrix, codes
+        return features, codes
 
 
 class LateFusionClassifier(PrelabeledClassifier):
@@ -152,10 +153,15 @@ class EarlyFusionClassifier(PrelabeledClassifier):
 
     def _validate(
         self, X: Features, y: ArrayLike, classes: np.ndarray | None = None, labeled: ArrayLike | None = None
-    ) -> tuple[np.ndarray, np.ndarray]:
-        matrix, codes = super()._validate(X, y, classes, labeled)
-        self.modalities_ = {ONLY: np.concatenate(list(self.modalities_.values()))}
-        return matrix, codes
+    ) -> tuple[dict[str, Modality], np.ndarray]:
+        features, codes = super()._validate(X, y, classes, labeled)
+        self.modalities_ = {ONLY: np.concatenate(list(self._parts.values()))}
+        return features, codes
+
+    def _by_modality(self, arrays: np.ndarray | dict[str, np.ndarray], *, reset: bool) -> dict[str, Modality]:
+        modalities = super()._by_modality(arrays, reset=reset)
+        together = np.hstack([each[:] for each in modalities.values()])
+        return {ONLY: Modality(together, np.arange(len(together)))}
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

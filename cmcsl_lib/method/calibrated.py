@@ -23,7 +23,7 @@ References
    International Conference on Information and Knowledge Management, 2000.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -39,8 +39,8 @@ SEED_WEIGHT = 2.0
 JUDGED = 500
 #: Rounds of re-estimation; more change little.
 ROUNDS = 2
-#: Bytes that the distances of one step over some of the rows may take.
-MEMORY = 2**24
+#: Bytes that the rows of one step and their distances may take.
+MEMORY = 2**23
 
 
 class CalibratedLabels(NamedTuple):
@@ -59,14 +59,19 @@ class CalibratedLabels(NamedTuple):
 
 
 def calibrated_labels(
-    modalities: Sequence[np.ndarray], codes: np.ndarray, classes: int, rounds: int = ROUNDS
+    modalities: Sequence[np.ndarray],
+    codes: np.ndarray,
+    classes: int,
+    rounds: int = ROUNDS,
+    present: Sequence[np.ndarray] | None = None,
 ) -> CalibratedLabels:
     """Label rows by the calibrated evidence of all modalities.
 
     Parameters
     ----------
-    modalities : sequence of ndarray of shape (n, d of the modality), dtype float64
-        Preprocessed features; NaN in rows that lack the modality.
+    modalities : sequence of matrix of shape (m, d of the modality), dtype float64
+        Preprocessed features of the m rows that have the modality; an ndarray, or anything that gives some of its rows
+        as one.
     codes : ndarray of shape (n,), dtype int64
         Class of each labelled row, in 0..classes-1, and -1 for the others. Numbers of seeds tell nothing of how
         frequent classes are.
@@ -74,17 +79,21 @@ def calibrated_labels(
         How many there are, k.
     rounds : int
         Rounds of re-estimation, at least 0.
+    present : sequence of ndarray of shape (m,), dtype int64, optional
+        Which rows have each modality; default all of them.
 
     Returns
     -------
     CalibratedLabels
         Of all rows.
     """
-    first = [_of_present_rows(seed_evidence, X, codes, classes) for X in modalities]
+    present = [np.arange(len(codes))] * len(modalities) if present is None else present
+    pairs = list(zip(modalities, present, strict=True))
+    first = [_of_all_rows(seed_evidence(X, codes[rows], classes), rows, len(codes)) for X, rows in pairs]
     evidence = first
     for _ in range(rounds):
         weights = posterior(evidence, codes) * np.where(codes >= 0, SEED_WEIGHT, 1.0)[:, None]
-        again = [_of_present_rows(centre_evidence, X, codes, weights) for X in modalities]
+        again = [_of_all_rows(centre_evidence(X, codes[rows], weights[rows]), rows, len(codes)) for X, rows in pairs]
         evidence = [_averaged(*both) for both in zip(first, again, strict=True)]
     return CalibratedLabels(posterior(evidence, codes), evidence)
 
@@ -135,7 +144,7 @@ def seed_evidence(X: np.ndarray, codes: np.ndarray, classes: int) -> np.ndarray:
     present, starts = np.unique(codes[seeds], return_index=True)
     if len(present) < 2:
         return np.full((len(X), classes), np.nan)
-    nearest = _by_blocks(X, X[seeds], lambda squared: np.minimum.reduceat(squared, starts, axis=1))
+    nearest = _by_steps(X, X[seeds], lambda squared: np.minimum.reduceat(squared, starts, axis=1))
     unit = median_gap(nearest[codes < 0])
     if unit == 0:
         return np.full((len(X), classes), np.nan)
@@ -148,7 +157,7 @@ def seed_evidence(X: np.ndarray, codes: np.ndarray, classes: int) -> np.ndarray:
     among[np.arange(len(judged)), judged] = np.inf
     others = counts - (own[judged, None] == np.arange(len(present)))
     t = temperature(unit, lambda t: _log_sums(among, starts, t) - np.log(others), own[judged])
-    scores = _by_blocks(X, X[seeds], lambda squared: _log_sums(squared, starts, t)) - np.log(counts)
+    scores = _by_steps(X, X[seeds], lambda squared: _log_sums(squared, starts, t)) - np.log(counts)
     return _of_all_classes(scores, present, classes)
 
 
@@ -171,8 +180,10 @@ def centre_evidence(X: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np
     present = np.flatnonzero(totals > 0)
     if len(present) < 2:
         return np.full_like(weights, np.nan)
-    centres = weights.T[present] @ X / totals[present, None]
-    squared = squared_distances(X, centres)
+    sums = 0.0
+    for step in _steps(X):
+        sums += weights.T[present, step] @ X[step]
+    squared = _by_steps(X, sums / totals[present, None], lambda squared: squared)
     unit = median_gap(squared[codes < 0])
     if unit == 0:
         return np.full_like(weights, np.nan)
@@ -257,14 +268,10 @@ def squared_distances(X: np.ndarray, Y: np.ndarray) -> np.ndarray:
     return np.maximum(squared, 0, out=squared)
 
 
-def _of_present_rows(evidence: Callable[..., np.ndarray], X: np.ndarray, codes: np.ndarray, last: object) -> np.ndarray:
+def _of_all_rows(evidence: np.ndarray, rows: np.ndarray, n: int) -> np.ndarray:
     """Evidence of the rows that have the modality, NaN in the others."""
-    rows = np.flatnonzero(~np.isnan(X[:, 0]))
-    if len(rows) == len(X):
-        return evidence(X, codes, last)
-    own = evidence(X[rows], codes[rows], last[rows] if isinstance(last, np.ndarray) else last)
-    table = np.full((len(X), own.shape[1]), np.nan)
-    table[rows] = own
+    table = np.full((n, evidence.shape[1]), np.nan)
+    table[rows] = evidence
     return table
 
 
@@ -309,9 +316,13 @@ def _log_sums(squared: np.ndarray, starts: np.ndarray, t: float) -> np.ndarray:
         return np.log(np.add.reduceat(np.exp(scores, out=scores), starts, axis=1)) + highest
 
 
-def _by_blocks(X: np.ndarray, seeds: np.ndarray, reduce: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def _steps(X: np.ndarray, more: int = 0) -> Iterator[slice]:
+    """All rows, so many at a time that they and as many rows of `more` numbers stay within `MEMORY`."""
+    n, d = X.shape
+    step = max(1, MEMORY // (8 * (d + more)))
+    return (slice(start, start + step) for start in range(0, n, step))
+
+
+def _by_steps(X: np.ndarray, seeds: np.ndarray, reduce: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """What `reduce` makes of the squared distances to the seeds, some rows at a time."""
-    step = max(1, MEMORY // (8 * (len(seeds) + X.shape[1])))
-    return np.concatenate(
-        [reduce(squared_distances(X[start : start + step], seeds)) for start in range(0, len(X), step)]
-    )
+    return np.concatenate([reduce(squared_distances(X[step], seeds)) for step in _steps(X, len(seeds))])

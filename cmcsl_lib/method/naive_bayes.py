@@ -115,6 +115,105 @@ def fit_one(X: np.ndarray, labels: np.ndarray, weights: np.ndarray, classes: int
     return _smoothed(totals[None], mean[None], variance[None], SMOOTHING * X.var(axis=0).max())
 
 
+class Sums(NamedTuple):
+    """Sums over the rows of each part and class, from which classifiers are made that have not learnt some parts.
+
+    Parameters
+    ----------
+    X : matrix of shape (n, d)
+        The rows.
+    weights : ndarray of shape (n, k), dtype float64
+        How much each row counts in each class.
+    parts : ndarray of shape (n,), dtype int64
+        Part of each row, in 0..P-1.
+    centre : ndarray of shape (d,)
+        What is taken from each row before it is squared.
+    totals : ndarray of shape (P, k)
+        Weights.
+    powers : ndarray of shape (P, k, 2d)
+        Weighted rows, and their squares.
+    counts : ndarray of shape (P,)
+        How many rows there are, one that stands several times counting as often.
+    all_powers : ndarray of shape (P, 2d)
+        Sums of these rows, and of their squares.
+    """
+
+    X: np.ndarray
+    weights: np.ndarray
+    parts: np.ndarray
+    centre: np.ndarray
+    totals: np.ndarray
+    powers: np.ndarray
+    counts: np.ndarray
+    all_powers: np.ndarray
+
+    def moments(self, left_out: int | None = None) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+        """Learn all parts but one.
+
+        Parameters
+        ----------
+        left_out : int, optional
+            The part; default: none is left out.
+
+        Returns
+        -------
+        totals : ndarray of shape (k,)
+            Weight of each class.
+        mean, variance : ndarray of shape (k, d)
+            Of each class, without smoothing.
+        largest : float
+            Variance of the column that varies most, of all rows together.
+        """
+        learnt = np.arange(len(self.counts)) != left_out
+        totals = self.totals[learnt].sum(axis=0)
+        first, square = np.split(self.powers[learnt].sum(axis=0) / np.where(totals > 0, totals, 1)[:, None], 2, axis=1)
+        variance = square - first**2
+        all_first, all_square = np.split(self.all_powers[learnt].sum(axis=0) / self.counts[learnt].sum(), 2)
+        largest = float((all_square - all_first**2).max())
+        mean = self.centre + first
+        in_doubt = square > CANCELLATION * (variance + SMOOTHING * largest)
+        for label in np.flatnonzero(in_doubt.any(axis=1)):
+            rows = np.flatnonzero((self.weights[:, label] > 0) & learnt[self.parts])
+            columns, squares = in_doubt[label], 0.0
+            step = max(1, MEMORY // (8 * self.X.shape[1]))
+            for some in np.split(rows, range(step, len(rows), step)):
+                squares += self.weights[some, label] @ (self.X[some][:, columns] - mean[label, columns]) ** 2
+            variance[label, columns] = squares / totals[label]
+        return totals, mean, variance, largest
+
+
+def sums_by_part(X: np.ndarray, weights: np.ndarray, counts: np.ndarray, parts: np.ndarray) -> Sums:
+    """Add up rows in one pass over them.
+
+    Parameters
+    ----------
+    X : matrix of shape (n, d)
+        Rows, an ndarray or anything that gives some of its rows as one.
+    weights : ndarray of shape (n, k), dtype float64
+        How much each row counts in each class.
+    counts : ndarray of shape (n,), dtype int64
+        How often each row stands: in as many classes.
+    parts : ndarray of shape (n,), dtype int64
+        Part of each row, in 0..P-1.
+
+    Returns
+    -------
+    Sums
+        Of them all.
+    """
+    d, shape = X.shape[1], (parts.max() + 1, weights.shape[1] + 1)
+    # Any point among the rows will do.
+    centre = X[:1000].mean(axis=0)
+    totals, powers = np.zeros(shape), np.zeros((*shape, 2 * d))
+    columns = np.column_stack([weights, counts])
+    for rows, own in _powers(X, centre, totals.size):
+        indicators = np.zeros((len(own), *shape))
+        indicators[np.arange(len(own)), parts[rows]] = columns[rows]
+        totals += indicators.sum(axis=0)
+        powers += (indicators.reshape(len(own), -1).T @ own).reshape(powers.shape)
+    return Sums(X, weights, parts, centre, totals[:, :-1], powers[:, :-1], totals[:, -1], powers[:, -1])
+
+
 def join(several: Iterable[Gaussians]) -> Gaussians:
     """Join classifiers that were fitted apart, with the same classes and features, in their order.
 

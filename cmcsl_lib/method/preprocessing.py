@@ -1,10 +1,13 @@
 """The five preprocessings of Experiment 2 (Section IV-B) as scikit-learn transformers."""
 
+from collections.abc import Iterable
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from ..files.errors import check_choice
 
 if TYPE_CHECKING:
+    import numpy as np
     from sklearn.base import BaseEstimator
 
 #: Names of the paper, in the order of Table III.
@@ -37,3 +40,32 @@ def preprocessor(name: str) -> "BaseEstimator":
     if name == "L2STD":
         return make_pipeline(Normalizer(), StandardScaler())
     return {"RAW": FunctionTransformer, "L2": Normalizer, "STD": StandardScaler, "MM": MinMaxScaler}[name]()
+
+
+def fitted(name: str, steps: "Iterable[np.ndarray]") -> "BaseEstimator":
+    """Make a transformer that is fitted to rows of which only some are in memory at a time.
+
+    Parameters
+    ----------
+    name : str
+        As for `preprocessor`.
+    steps : iterable of ndarray of shape (rows, d), dtype float64
+        All rows; at least one.
+
+    Returns
+    -------
+    transformer
+        As after `fit` to all rows at once, but for the last digits of means and standard deviations where there are
+        several steps.
+    """
+    transformer, rows = preprocessor(name), iter(steps)
+    *before, last = (step for _, step in transformer.steps) if name == "L2STD" else (transformer,)
+    first = next(rows)
+    for stateless in before:
+        stateless.fit(first)
+    for X in chain([first], rows):
+        for stateless in before:
+            X = stateless.transform(X)
+        # What has no `partial_fit` learns nothing but the number of columns.
+        getattr(last, "partial_fit", last.fit)(X)
+    return transformer

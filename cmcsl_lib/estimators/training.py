@@ -1,0 +1,108 @@
+"""How the classifier of one modality is trained, and those that have not learnt some of the rows.
+
+Gaussian naive Bayes needs sums over the rows alone: one pass over them gives it, and all classifiers that have not
+learnt one part of them each. Any other base estimator is trained as often as there are classifiers.
+"""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.base import BaseEstimator, clone
+from sklearn.naive_bayes import GaussianNB
+
+from ..method.naive_bayes import Sums, sums_by_part
+from .modality import Modality
+
+
+class Taught(NamedTuple):
+    """What the classifier of a modality is taught.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (t,), dtype int64
+        Places among the rows that have the modality, in ascending order; one that belongs to several classes stands
+        there once for each.
+    labels : ndarray of shape (t,), dtype int64
+        Class of each.
+    arguments : dict
+        Further arguments of `fit`, such as `sample_weight`.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    arguments: Mapping[str, Any]
+
+    def without(self, held_out: np.ndarray) -> "Taught":
+        """The same without the entries of a mask."""
+        cut = {
+            key: value[~held_out] if np.ndim(value) and len(value) == len(self.rows) else value
+            for key, value in self.arguments.items()
+        }
+        return Taught(self.rows[~held_out], self.labels[~held_out], cut)
+
+    def show(self, estimator: BaseEstimator, X: Modality, method: str = "fit", **arguments: Any) -> BaseEstimator:
+        """Train an estimator on what is taught."""
+        return getattr(estimator, method)(X[self.rows], self.labels, **self.arguments, **arguments)
+
+
+def trained(base: BaseEstimator, X: Modality, taught: Taught, parts: np.ndarray | None = None) -> list[BaseEstimator]:
+    """Train one classifier on all that is taught, and for each part of it one that has not learnt this part.
+
+    Parameters
+    ----------
+    base : estimator
+        That is cloned.
+    X : Modality
+        Its rows.
+    taught : Taught
+        Which of them are learnt, as what.
+    parts : ndarray of shape (m,), dtype int64, optional
+        Part of each row that is learnt, in 0..P-1; at least two. Default: there are no parts.
+
+    Returns
+    -------
+    list of estimator
+        1 + P.
+    """
+    if _is_told_by_sums(base, taught):
+        return _from_sums(base, X, taught, parts)
+    everything = taught.show(clone(base), X)
+    if parts is None:
+        return [everything]
+    own = parts[taught.rows]
+    return [everything, *(taught.without(own == part).show(clone(base), X) for part in range(own.max() + 1))]
+
+
+def _is_told_by_sums(base: BaseEstimator, taught: Taught) -> bool:
+    """Whether a classifier is scikit-learn's naive Bayes, and learns rows with weights above 0 alone."""
+    weight = np.asarray(taught.arguments.get("sample_weight", 1.0), dtype=np.float64)
+    return (
+        type(base) is GaussianNB
+        and base.priors is None
+        and taught.arguments.keys() <= {"sample_weight"}
+        and bool((np.isfinite(weight) & (weight > 0)).all())
+    )
+
+
+def _from_sums(base: GaussianNB, X: Modality, taught: Taught, parts: np.ndarray | None) -> list[GaussianNB]:
+    """As `trained`, by sums."""
+    rows, counts = np.unique(taught.rows, return_counts=True)
+    weights = np.zeros((len(rows), taught.labels.max() + 1))
+    weights[np.searchsorted(rows, taught.rows), taught.labels] = taught.arguments.get("sample_weight", 1.0)
+    sums = sums_by_part(X.at(rows), weights, counts, np.zeros_like(rows) if parts is None else parts[rows])
+    number_of_parts = 0 if parts is None else len(sums.counts)
+    return [_gaussian(base, sums, left_out) for left_out in (None, *range(number_of_parts))]
+
+
+def _gaussian(base: GaussianNB, sums: Sums, left_out: int | None) -> GaussianNB:
+    """Naive Bayes with the means and variances of all parts but one."""
+    totals, mean, variance, largest = sums.moments(left_out)
+    present = np.flatnonzero(totals > 0)
+    # scikit-learn's own `fit` checks the parameters, and learns the classes and the number of columns.
+    fitted = clone(base).fit(sums.X[np.zeros_like(present)], present)
+    fitted.class_count_, fitted.theta_ = totals[present], mean[present]
+    fitted.class_prior_ = fitted.class_count_ / fitted.class_count_.sum()
+    fitted.epsilon_ = base.var_smoothing * largest
+    fitted.var_ = variance[present] + fitted.epsilon_
+    return fitted
