@@ -168,7 +168,7 @@ def test_pseudo_labels_and_their_provenance_are_those_of_algorithm_1(budget, pre
         assert (fitted.unimodal_transduction_[modality] == table[f"{modality}_label"]).all()
 
 
-@pytest.mark.parametrize("memory", [1, 2**26])
+@pytest.mark.parametrize("memory", [(1, 1), (2**23, 2**26)])
 @given(problems())
 @settings(max_examples=50)
 def test_ties_are_settled_as_by_the_functions_of_algorithm_1(memory, problem):

@@ -134,8 +134,8 @@ class SelfLabelingClassifier(ModalityClassifier):
         if self.exchange == CALIBRATED:
             for names in groups:
                 teaching = [modalities[name] for name in names]
-                present = [each.rows for each in teaching]
-                labels = calibrated_labels(teaching, codes, len(self.classes_), self.rounds, present)
+                present, nearest = [each.rows for each in teaching], [opinions[name].distance for name in names]
+                labels = calibrated_labels(teaching, codes, len(self.classes_), self.rounds, present, nearest)
                 decisions[names] = decide_together(
                     {name: opinions[name] for name in names}, labels, codes, self.min_margin
                 )

@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping
 
 import numpy as np
-from sklearn import config_context
 from sklearn.base import BaseEstimator
 
 from ..files.errors import CmcslError
+from ..method.preprocessing import transformed
 from .inputs import check_gaps, columns_of
 
 #: Bytes that the rows of one step may take in double precision.
@@ -27,7 +27,7 @@ class Modality:
     columns : ndarray of shape (d,), dtype int64, optional
         Its columns; default all.
     transformer : estimator, optional
-        Fitted; default none.
+        From `method.preprocessing.fitted`; default none.
     source : ndarray of shape (m,), dtype int64, optional
         Where the rows stand in the features; default `rows`.
     """
@@ -57,19 +57,16 @@ class Modality:
     def __getitem__(self, places: slice | np.ndarray) -> np.ndarray:
         """Some rows preprocessed, dtype float64."""
         X = self.raw(places)
-        if self.transformer is None or not len(X):
-            return X
-        with config_context(transform_output="default"):
-            return self.transformer.transform(X)
+        return transformed(self.transformer, X) if self.transformer and len(X) else X
 
     def raw(self, places: slice | np.ndarray) -> np.ndarray:
-        """Some rows as they are given, of shape (number of rows, d), dtype float64."""
+        """Some rows as they are given, a copy of shape (number of rows, d), dtype float64."""
         rows, start, stop = self.source[places], self.columns.min(), self.columns.max() + 1
         X = self.features[:, start:stop]
-        # Rows that follow each other are no copy.
+        # Rows that follow each other need not be gathered.
         X = X[rows[0] : rows[-1] + 1] if len(rows) and (np.diff(rows) == 1).all() else X[rows]
         # The matrix of a frame lies column by column, so that its sums would be rounded otherwise than an array's.
-        return np.ascontiguousarray(columns_of(X, self.columns - start), dtype=np.float64)
+        return np.array(columns_of(X, self.columns - start), dtype=np.float64, order="C")
 
     def at(self, places: np.ndarray) -> "Modality":
         """The same with fewer rows."""

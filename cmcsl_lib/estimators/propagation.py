@@ -10,8 +10,8 @@ from ..files.errors import CmcslError
 from ..method.distances import nearest_of_classes
 from .modality import Modality
 
-#: Bytes that the rows of one step and their distances may take.
-MEMORY = 2**23
+#: Bytes that the rows of one step may take, and their distances.
+MEMORY = 2**23, 2**26
 
 
 class Opinion(NamedTuple):
@@ -113,14 +113,15 @@ def around_seeds(X: np.ndarray | Modality, codes: np.ndarray, classes: int) -> O
     vectors = X[seeds]
     present, starts = np.unique(seed_label, return_index=True)
     distance, cluster = np.full((len(codes), classes), np.inf), np.zeros((len(codes), classes), dtype=np.int64)
-    for step in gen_batches(len(codes), max(1, MEMORY // (8 * sum(vectors.shape)))):
+    size = max(1, min(memory // (8 * numbers) for memory, numbers in zip(MEMORY, vectors.T.shape, strict=True)))
+    for step in gen_batches(len(codes), size):
         cluster[step, present], distance[step, present] = nearest_of_classes(X[step], vectors, starts)
     # A seed stays in its own cluster, also beside a twin.
     distance[seeds, seed_label], cluster[seeds, seed_label] = 0.0, places
     label = distance.argmin(axis=1)
     label[seeds] = seed_label
     among_seeds = np.full((len(seeds), classes), np.inf)
-    for step in gen_batches(len(seeds), max(1, MEMORY // (8 * sum(vectors.shape)))):
+    for step in gen_batches(len(seeds), size):
         among_seeds[step, present] = nearest_of_classes(vectors[step], vectors, starts, own=places[step])[1]
     return Opinion(label, distance, cluster, seeds, seed_label, among_seeds)
 

@@ -64,6 +64,7 @@ def calibrated_labels(
     classes: int,
     rounds: int = ROUNDS,
     present: Sequence[np.ndarray] | None = None,
+    nearest: Sequence[np.ndarray] | None = None,
 ) -> CalibratedLabels:
     """Label rows by the calibrated evidence of all modalities.
 
@@ -81,6 +82,8 @@ def calibrated_labels(
         Rounds of re-estimation, at least 0.
     present : sequence of ndarray of shape (m,), dtype int64, optional
         Which rows have each modality; default all of them.
+    nearest : sequence of ndarray of shape (n, k), optional
+        By modality, distances to the nearest seed of each class; default: they are measured.
 
     Returns
     -------
@@ -88,12 +91,15 @@ def calibrated_labels(
         Of all rows.
     """
     present = [np.arange(len(codes))] * len(modalities) if present is None else present
-    pairs = list(zip(modalities, present, strict=True))
-    first = [_of_all_rows(seed_evidence(X, codes[rows], classes), rows, len(codes)) for X, rows in pairs]
+    pairs, n = list(zip(modalities, present, strict=True)), len(codes)
+    first = [
+        _of_all_rows(seed_evidence(X, codes[rows], classes, None if near is None else near[rows]), rows, n)
+        for (X, rows), near in zip(pairs, nearest or [None] * len(pairs), strict=True)
+    ]
     evidence = first
     for _ in range(rounds):
         weights = posterior(evidence, codes) * np.where(codes >= 0, SEED_WEIGHT, 1.0)[:, None]
-        again = [_of_all_rows(centre_evidence(X, codes[rows], weights[rows]), rows, len(codes)) for X, rows in pairs]
+        again = [_of_all_rows(centre_evidence(X, codes[rows], weights[rows]), rows, n) for X, rows in pairs]
         evidence = [_averaged(*both) for both in zip(first, again, strict=True)]
     return CalibratedLabels(posterior(evidence, codes), evidence)
 
@@ -119,7 +125,7 @@ def posterior(evidence: Sequence[np.ndarray], codes: np.ndarray) -> np.ndarray:
     return probabilities
 
 
-def seed_evidence(X: np.ndarray, codes: np.ndarray, classes: int) -> np.ndarray:
+def seed_evidence(X: np.ndarray, codes: np.ndarray, classes: int, nearest: np.ndarray | None = None) -> np.ndarray:
     """Evidence S: log-probabilities by Gaussians around the seeds.
 
     The seeds of a class count as one: how many there are is no evidence.
@@ -132,6 +138,8 @@ def seed_evidence(X: np.ndarray, codes: np.ndarray, classes: int) -> np.ndarray:
         Class of each labelled row, -1 for the others.
     classes : int
         k.
+    nearest : ndarray of shape (m, k), dtype float64, optional
+        Distances to the nearest seed of each class; default: they are measured.
 
     Returns
     -------
@@ -144,8 +152,11 @@ def seed_evidence(X: np.ndarray, codes: np.ndarray, classes: int) -> np.ndarray:
     present, starts = np.unique(codes[seeds], return_index=True)
     if len(present) < 2:
         return np.full((len(X), classes), np.nan)
-    nearest = _by_steps(X, X[seeds], lambda squared: np.minimum.reduceat(squared, starts, axis=1))
-    unit = median_gap(nearest[codes < 0])
+    if nearest is None:
+        squared = _by_steps(X, X[seeds], lambda squared: np.minimum.reduceat(squared, starts, axis=1))
+    else:
+        squared = nearest[:, present] ** 2
+    unit = median_gap(squared[codes < 0])
     if unit == 0:
         return np.full((len(X), classes), np.nan)
     counts = np.diff(np.append(starts, len(seeds)))
