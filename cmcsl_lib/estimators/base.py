@@ -29,6 +29,7 @@ from .inputs import (
     encode,
     is_dict,
     known_labels,
+    metadata_of,
     modality_columns,
 )
 from .modality import Modality, present_rows
@@ -308,28 +309,30 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             validate_data(self, [[0.0]], y)
         if is_dict(X):
             arrays, self._names = checked_arrays(X, known={})
-            self.modalities_ = modality_columns(self.modalities, arrays)
+            self._parts = modality_columns(self.modalities, arrays)
+            features = self._of_arrays(arrays, reset=True)
         else:
-            arrays = self._matrix(X, reset=True)
+            matrix = self._matrix(X, reset=True)
             names = getattr(self, "feature_names_in_", None)
-            self.modalities_ = modality_columns(self.modalities, arrays, names)
-            named = {} if names is None else self.modalities_
-            self._names = {name: names[columns].tolist() for name, columns in named.items()}
-        self._parts = self.modalities_
-        features = self._by_modality(arrays, reset=True)
+            self._parts = modality_columns(self.modalities, matrix, names)
+            self._names = {} if names is None else {name: names[part].tolist() for name, part in self._parts.items()}
+            features = self._of_matrix(matrix)
+        self.modalities_ = self._parts
         self._check_length(features, y)
         self.classes_, codes = encode(y, classes, labeled)
         return features, codes
 
-    def _matrix(self, X: ArrayLike, *, reset: bool) -> np.ndarray:
+    def _matrix(self, X: Features, *, reset: bool) -> np.ndarray:
         """X as one checked matrix."""
         return validate_data(self, X, reset=reset, dtype=PRECISIONS, ensure_all_finite="allow-nan")
 
-    def _by_modality(self, arrays: np.ndarray | dict[str, np.ndarray], *, reset: bool) -> dict[str, Modality]:
-        """Features of each modality as they are given, from one checked matrix or one of each modality."""
-        if not is_dict(arrays):
-            rows = np.arange(len(arrays))
-            return {name: Modality(arrays, rows, columns) for name, columns in self._parts.items()}
+    def _of_matrix(self, matrix: np.ndarray) -> dict[str, Modality]:
+        """Features of each modality as they are given, in one checked matrix."""
+        rows = np.arange(len(matrix))
+        return {name: Modality(matrix, rows, columns) for name, columns in self._parts.items()}
+
+    def _of_arrays(self, arrays: Mapping[str, np.ndarray], *, reset: bool) -> dict[str, Modality]:
+        """The same in one checked array of each modality; one that is not there is missing in every row."""
         n, width = len(next(iter(arrays.values()))), sum(array.shape[1] for array in arrays.values())
         # As if the arrays stood side by side, in no memory.
         joint = np.broadcast_to(np.nan, (n, width if reset else self.n_features_in_))
@@ -344,10 +347,9 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         """Features of each modality as they are given, with the columns of the training data, and how many rows."""
         check_is_fitted(self)
         if is_dict(X):
-            arrays, _ = checked_arrays(X, self._names)
+            features = self._of_arrays(checked_arrays(X, self._names)[0], reset=False)
         else:
-            arrays = self._matrix(X, reset=False)
-        features = self._by_modality(arrays, reset=False)
+            features = self._of_matrix(self._matrix(X, reset=False))
         self._check_length(features, y)
         return len(next(iter(features.values()))), features
 
@@ -395,10 +397,12 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         features, codes = self._validate(X, y, labeled=labeled)
         return self._preprocess(features, fit=True), codes, self._route(params, "fit", len(codes))
 
-    def _route(self, params: dict[str, Any], method: str, n: int) -> dict[str, Any]:
-        """Metadata for the base estimator's method, of n rows."""
+    def _route(
+        self, params: dict[str, Any], method: str, n: int, consumer: str = "base_estimator", callee: str | None = None
+    ) -> dict[str, Any]:
+        """Metadata of n rows, given to a method, for the base estimator or another consumer's method."""
         if get_config()["enable_metadata_routing"]:
-            params = process_routing(self, method, **params)["base_estimator"][method]
+            params = process_routing(self, method, **params)[consumer][callee or method]
         metadata = {name: value for name, value in params.items() if value is not None}
         weight = metadata.get("sample_weight", 1.0)
         if np.ndim(weight) and np.shape(weight) != (n,):
@@ -429,11 +433,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
                 of_rows, own_labels = np.nonzero(shares[rows] >= LEAST)
                 places, rows = places[of_rows], rows[of_rows]
                 row_weights = shares[rows, own_labels]
-            # What has one entry per row is cut to the rows that are learnt.
-            arguments = {
-                key: np.asarray(value)[rows] if np.ndim(value) and len(value) == len(codes) else value
-                for key, value in metadata.items()
-            }
+            arguments = metadata_of(metadata, rows, len(codes))
             for factor in (row_weights, None if weights is None else weights[own_labels]):
                 if factor is not None:
                     arguments["sample_weight"] = factor * np.asarray(arguments.get("sample_weight", 1.0))

@@ -3,20 +3,24 @@
 import warnings
 from collections.abc import Mapping
 from numbers import Integral, Real
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
+from sklearn import get_config
 from sklearn.base import BaseEstimator, clone
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping
 from sklearn.utils.metaestimators import available_if
+from sklearn.utils.validation import has_fit_parameter
 
 from ..files.errors import CmcslError, check_choice
 from ..method.calibrated import ROUNDS, SEED_WEIGHT, calibrated_labels
 from ..method.fusion import held_out_parts, temperature_and_weight
 from .base import CALIBRATED as CALIBRATED_FUSION
 from .base import FUSIONS, ModalityClassifier, base_has, log_probabilities
-from .inputs import Features, Modalities, decode, encode
+from .inputs import Features, Modalities, decode, encode, metadata_of
 from .modality import Modality
 from .propagation import Opinion, opinion
 from .strategies import CALIBRATED, EXCHANGES, Decision, decide, decide_together
@@ -70,8 +74,9 @@ class SelfLabelingClassifier(ModalityClassifier):
             is not -1, None or NaN. After a meta-estimator has numbered the classes anew, only this says which rows
             have none (see Notes of `CMCSLClassifier`).
         **params : dict
-            Metadata for the `fit` of the base estimator, such as `sample_weight`; what has n entries is cut to the
-            rows that a classifier is trained on. With metadata routing enabled, the base estimator must request it.
+            Metadata for the `fit` of the base estimator, such as `sample_weight`, which a propagator that takes it is
+            given as well; what has n entries is cut to the rows that a classifier is trained on. With metadata routing
+            enabled, base estimator and propagator must request it.
 
         Returns
         -------
@@ -91,7 +96,7 @@ class SelfLabelingClassifier(ModalityClassifier):
                 "labeled which rows have a label.",
                 stacklevel=2,
             )
-        opinions = self._label_by_modality(modalities, codes)
+        opinions = self._label_by_modality(modalities, codes, self._route_to_propagator(params, "fit", len(codes)))
         self.seeds_right_ = {name: _seeds_right(each) for name, each in opinions.items()}
         decisions, overall = self._label_across_modalities(modalities, opinions, codes)
         self._record(opinions, decisions, overall)
@@ -113,7 +118,32 @@ class SelfLabelingClassifier(ModalityClassifier):
         """Modalities whose labels a modality's classifier is trained on; where they differ, the surest decides."""
         raise NotImplementedError
 
-    def _label_by_modality(self, modalities: Mapping[str, Modality], codes: np.ndarray) -> dict[str, Opinion]:
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Route the metadata of `fit` and `partial_fit` to the base estimator, and to the `fit` of the propagator.
+
+        Returns
+        -------
+        MetadataRouter
+            See the metadata routing of scikit-learn.
+        """
+        router = super().get_metadata_routing()
+        if self.propagator is not None:
+            mapping = MethodMapping().add(caller="fit", callee="fit").add(caller="partial_fit", callee="fit")
+            router.add(propagator=self.propagator, method_mapping=mapping)
+        return router
+
+    def _route_to_propagator(self, params: dict[str, Any], method: str, n: int) -> dict[str, Any]:
+        """Metadata for the `fit` of the propagator, of n rows; without metadata routing weights, if it takes any."""
+        if self.propagator is None:
+            return {}
+        if not get_config()["enable_metadata_routing"]:
+            takes = has_fit_parameter(self.propagator, "sample_weight")
+            params = {name: value for name, value in params.items() if takes and name == "sample_weight"}
+        return self._route(params, method, n, "propagator", "fit")
+
+    def _label_by_modality(
+        self, modalities: Mapping[str, Modality], codes: np.ndarray, metadata: Mapping[str, Any]
+    ) -> dict[str, Opinion]:
         """CLUSTERING and PROPAGATE, or the propagator, in each modality."""
         opinions = {}
         for name, X in modalities.items():
@@ -121,7 +151,7 @@ class SelfLabelingClassifier(ModalityClassifier):
             if len(absent):
                 listed = ", ".join(map(repr, self.classes_[absent].tolist()))
                 warnings.warn(f"Modality {name!r} has no seed of class {listed}: it labels no row so.", stacklevel=3)
-            opinions[name] = opinion(self.propagator, X, codes, len(self.classes_), X.rows)
+            opinions[name] = opinion(self.propagator, X, codes, len(self.classes_), X.rows, metadata)
         return opinions
 
     def _label_across_modalities(
@@ -462,10 +492,11 @@ class CMCSLClassifier(SelfLabelingClassifier):
         features, codes = self._validate(X, y, classes) if first else self._validate_batch(X, y, classes)
         batch = self._preprocess(features, fit=first)
         metadata = self._route(params, "partial_fit", len(codes))
-        rows = _StreamRows(batch, codes, np.arange(len(codes)))
+        weights = self._route_to_propagator(params, "partial_fit", len(codes))
+        rows = _StreamRows(batch, codes, np.arange(len(codes)), weights)
         if not first:
             rows = self._seeds.followed_by(rows._replace(numbers=self._rows_seen + rows.numbers))
-        opinions = self._label_by_modality(rows.modalities, rows.codes)
+        opinions = self._label_by_modality(rows.modalities, rows.codes, rows.metadata)
         self.seeds_right_ = {name: _seeds_right(each) for name, each in opinions.items()}
         decisions, overall = self._label_across_modalities(rows.modalities, opinions, rows.codes)
         # Of the seeds of earlier batches, which come first, nothing is recorded.
@@ -479,9 +510,9 @@ class CMCSLClassifier(SelfLabelingClassifier):
             parts = self._parts_to_hold_out(batch, labels, codes)
             self._calibrate(batch, self._train(batch, taught, parts), parts, labels, codes, soft)
             self.estimators_ = {name: clone(self._base()) for name in batch}
-        for name, X in batch.items():
+        for name, estimator in self.estimators_.items():
             if len(taught[name].rows):
-                taught[name].show(self.estimators_[name], X, "partial_fit", classes=np.arange(len(self.classes_)))
+                taught[name].show(estimator, batch[name], "partial_fit", classes=np.arange(len(self.classes_)))
         self._keep_seeds(*rows)
         return self
 
@@ -526,18 +557,23 @@ class CMCSLClassifier(SelfLabelingClassifier):
         return [name for name in every if name != modality] if self.transfer == "crosswise" else [self.transfer]
 
     def _keep_seeds(
-        self, modalities: dict[str, Modality], codes: np.ndarray, numbers: np.ndarray | None = None
+        self,
+        modalities: dict[str, Modality],
+        codes: np.ndarray,
+        numbers: np.ndarray | None = None,
+        metadata: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
-        rows = _StreamRows(modalities, codes, np.arange(len(codes)) if numbers is None else numbers)
+        rows = _StreamRows(modalities, codes, np.arange(len(codes)) if numbers is None else numbers, metadata)
         self._seeds, self._rows_seen = rows.newest_seeds(self.max_seeds), int(rows.numbers[-1]) + 1
 
 
 class _StreamRows(NamedTuple):
-    """Rows of a stream: preprocessed features, class numbers, row numbers from the start of the stream."""
+    """Rows of a stream: preprocessed features, class numbers, row numbers from its start, the propagator's metadata."""
 
     modalities: dict[str, Modality]
     codes: np.ndarray
     numbers: np.ndarray
+    metadata: Mapping[str, Any]
 
     def followed_by(self, batch: "_StreamRows") -> "_StreamRows":
         """These rows, and those of a batch after them."""
@@ -548,8 +584,14 @@ class _StreamRows(NamedTuple):
             # A modality that the whole batch lacks has no preprocessed columns.
             features = np.concatenate([X[:], after[:]]) if len(after) else X[:]
             modalities[name] = Modality(features, rows, source=np.arange(len(rows)))
-        codes, numbers = (np.concatenate(pair) for pair in zip(self[1:], batch[1:], strict=True))
-        return _StreamRows(modalities, codes, numbers)
+        codes, numbers = (np.concatenate(pair) for pair in zip(self[1:3], batch[1:3], strict=True))
+        # Metadata that the seeds have and the batch has not, or the other way round, are those of no row.
+        metadata = {
+            key: np.concatenate([self.metadata[key], value]) if np.ndim(value) else value
+            for key, value in batch.metadata.items()
+            if key in self.metadata or not np.ndim(value)
+        }
+        return _StreamRows(modalities, codes, numbers, metadata)
 
     def newest_seeds(self, count: int | None) -> "_StreamRows":
         """The labelled rows, of each class the last `count`."""
@@ -562,7 +604,8 @@ class _StreamRows(NamedTuple):
             places = np.flatnonzero(np.isin(X.rows, seeds))
             rows = np.searchsorted(seeds, X.rows[places])
             modalities[name] = Modality(X[places], rows, source=np.arange(len(rows)))
-        return _StreamRows(modalities, self.codes[seeds], self.numbers[seeds])
+        metadata = metadata_of(self.metadata, seeds, len(self.codes))
+        return _StreamRows(modalities, self.codes[seeds], self.numbers[seeds], metadata)
 
 
 def _of_batch(decision: Decision, start: int, numbers: np.ndarray) -> Decision:

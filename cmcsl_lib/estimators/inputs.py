@@ -260,6 +260,28 @@ def check_gaps(name: str, rows: np.ndarray) -> None:
         )
 
 
+def metadata_of(metadata: Mapping[str, Any], rows: np.ndarray, n: int) -> dict[str, Any]:
+    """Metadata of some rows.
+
+    Parameters
+    ----------
+    metadata : dict
+        What has n entries is taken to have one per row.
+    rows : ndarray of int64, or of bool
+        Row numbers, or a mask.
+    n : int
+        How many rows there are.
+
+    Returns
+    -------
+    dict
+        What has one entry per row cut to these rows, everything else as it is.
+    """
+    return {
+        key: np.asarray(value)[rows] if np.ndim(value) and len(value) == n else value for key, value in metadata.items()
+    }
+
+
 def known_labels(y: Any, known: Any = None) -> tuple[np.ndarray, np.ndarray]:
     """Find the rows that have a label, and these labels.
 

@@ -57,7 +57,7 @@ class Modality:
     def __getitem__(self, places: slice | np.ndarray) -> np.ndarray:
         """Some rows preprocessed, dtype float64."""
         X = self.raw(places)
-        return transformed(self.transformer, X) if self.transformer and len(X) else X
+        return transformed(self.transformer, X) if self.transformer is not None and len(X) else X
 
     def raw(self, places: slice | np.ndarray) -> np.ndarray:
         """Some rows as they are given, a copy of shape (number of rows, d), dtype float64."""

@@ -1,6 +1,8 @@
 """CLUSTERING and PROPAGATE of Algorithm 1 with all that an exchange can need, and propagators other than clustering."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator, clone
@@ -8,7 +10,8 @@ from sklearn.utils import gen_batches
 
 from ..files.errors import CmcslError
 from ..method.distances import nearest_of_classes
-from .modality import Modality
+from ..method.matrix import Matrix
+from .inputs import metadata_of
 
 #: Bytes that the rows of one step may take, and their distances.
 MEMORY = 2**23, 2**26
@@ -44,10 +47,11 @@ class Opinion(NamedTuple):
 
 def opinion(
     propagator: BaseEstimator | None,
-    X: np.ndarray | Modality,
+    X: Matrix,
     codes: np.ndarray,
     classes: int,
     rows: np.ndarray | None = None,
+    metadata: Mapping[str, Any] = MappingProxyType({}),
 ) -> Opinion:
     """What one modality says of every row: `around_seeds` if the propagator is None, else `by_propagator`.
 
@@ -58,7 +62,7 @@ def opinion(
     ----------
     propagator : estimator or None
         As `CMCSLClassifier` takes it.
-    X : ndarray of shape (m, d), dtype float64, or Modality
+    X : Matrix of shape (m, d), dtype float64
         The rows that have one modality, preprocessed.
     codes : ndarray of shape (n,), dtype int64
         Class of each labelled row, in 0..classes-1, and -1 for the others.
@@ -66,6 +70,8 @@ def opinion(
         How many there are, k.
     rows : ndarray of shape (m,), dtype int64, optional
         Which rows have the modality; default all.
+    metadata : dict
+        Of all n rows, for the `fit` of the propagator, such as `sample_weight`.
 
     Returns
     -------
@@ -83,18 +89,18 @@ def opinion(
     if propagator is None:
         of_rows = around_seeds(X, codes[rows], classes)
     else:
-        of_rows = by_propagator(propagator, X[:], codes[rows], classes)
+        of_rows = by_propagator(propagator, X[:], codes[rows], classes, metadata_of(metadata, rows, n))
     label[rows], distance[rows], cluster[rows] = of_rows.label, of_rows.distance, of_rows.cluster
     seed_rows = np.where(of_rows.seeds >= 0, rows[of_rows.seeds], -1)
     return of_rows._replace(label=label, distance=distance, cluster=cluster, seeds=seed_rows)
 
 
-def around_seeds(X: np.ndarray | Modality, codes: np.ndarray, classes: int) -> Opinion:
+def around_seeds(X: Matrix, codes: np.ndarray, classes: int) -> Opinion:
     """Opinion by Algorithm 1: each row takes the class of its nearest seed.
 
     Parameters
     ----------
-    X : ndarray of shape (n, d), dtype float64, or Modality
+    X : Matrix of shape (n, d), dtype float64
         One preprocessed modality, without missing rows.
     codes : ndarray of shape (n,), dtype int64
         Class of each labelled row, -1 for the others; at least one row is labelled.
@@ -126,7 +132,13 @@ def around_seeds(X: np.ndarray | Modality, codes: np.ndarray, classes: int) -> O
     return Opinion(label, distance, cluster, seeds, seed_label, among_seeds)
 
 
-def by_propagator(propagator: BaseEstimator, X: np.ndarray, codes: np.ndarray, classes: int) -> Opinion:
+def by_propagator(
+    propagator: BaseEstimator,
+    X: np.ndarray,
+    codes: np.ndarray,
+    classes: int,
+    metadata: Mapping[str, Any] = MappingProxyType({}),
+) -> Opinion:
     """Opinion of a classifier that gives confidences.
 
     Parameters
@@ -136,6 +148,8 @@ def by_propagator(propagator: BaseEstimator, X: np.ndarray, codes: np.ndarray, c
         no unlabelled rows and is fitted again, to the labelled ones alone.
     X, codes, classes : ndarray, ndarray, int
         As for `around_seeds`.
+    metadata : dict
+        Of these rows, for `fit`.
 
     Returns
     -------
@@ -152,9 +166,9 @@ def by_propagator(propagator: BaseEstimator, X: np.ndarray, codes: np.ndarray, c
     if not hasattr(propagator, "predict_proba"):
         raise CmcslError(f"propagator must have predict_proba, but {type(propagator).__name__} has none.")
     labeled = codes >= 0
-    fitted = clone(propagator).fit(X, codes)
+    fitted = clone(propagator).fit(X, codes, **metadata)
     if -1 in fitted.classes_:
-        fitted = clone(propagator).fit(X[labeled], codes[labeled])
+        fitted = clone(propagator).fit(X[labeled], codes[labeled], **metadata_of(metadata, labeled, len(X)))
     # For the nodes of a graph, the distributions to which it converged, not what it would predict for new rows.
     converged = getattr(fitted, "label_distributions_", None)
     support = np.zeros((len(X), classes))

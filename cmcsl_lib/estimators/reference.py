@@ -1,5 +1,6 @@
 """The paper's reference methods (Section IV-B) as classifiers."""
 
+from collections.abc import Mapping
 from typing import Any, Self
 
 import numpy as np
@@ -158,9 +159,11 @@ class EarlyFusionClassifier(PrelabeledClassifier):
         self.modalities_ = {ONLY: np.concatenate(list(self._parts.values()))}
         return features, codes
 
-    def _by_modality(self, arrays: np.ndarray | dict[str, np.ndarray], *, reset: bool) -> dict[str, Modality]:
-        modalities = super()._by_modality(arrays, reset=reset)
-        together = np.hstack([each[:] for each in modalities.values()])
+    def _of_matrix(self, matrix: np.ndarray) -> dict[str, Modality]:
+        return {ONLY: Modality(matrix, np.arange(len(matrix)), np.concatenate(list(self._parts.values())))}
+
+    def _of_arrays(self, arrays: Mapping[str, np.ndarray], *, reset: bool) -> dict[str, Modality]:
+        together = np.hstack([each[:] for each in super()._of_arrays(arrays, reset=reset).values()])
         return {ONLY: Modality(together, np.arange(len(together)))}
 
     def __sklearn_tags__(self):

@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, clone
 from sklearn.naive_bayes import GaussianNB
 
 from ..method.naive_bayes import Sums, sums_by_part
+from .inputs import metadata_of
 from .modality import Modality
 
 
@@ -35,11 +36,8 @@ class Taught(NamedTuple):
 
     def without(self, held_out: np.ndarray) -> "Taught":
         """The same without the entries of a mask."""
-        cut = {
-            key: value[~held_out] if np.ndim(value) and len(value) == len(self.rows) else value
-            for key, value in self.arguments.items()
-        }
-        return Taught(self.rows[~held_out], self.labels[~held_out], cut)
+        arguments = metadata_of(self.arguments, ~held_out, len(self.rows))
+        return Taught(self.rows[~held_out], self.labels[~held_out], arguments)
 
     def show(self, estimator: BaseEstimator, X: Modality, method: str = "fit", **arguments: Any) -> BaseEstimator:
         """Train an estimator on what is taught."""

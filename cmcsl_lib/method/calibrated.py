@@ -24,9 +24,12 @@ References
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
+
+from .matrix import Matrix
 
 #: A temperature is expected to be so many times the median gap between the two nearest classes: of two classes, one
 #: modality then gives that of a typical row the probability 0.56. One seed says little, however close it lies.
@@ -59,7 +62,7 @@ class CalibratedLabels(NamedTuple):
 
 
 def calibrated_labels(
-    modalities: Sequence[np.ndarray],
+    modalities: Sequence[Matrix],
     codes: np.ndarray,
     classes: int,
     rounds: int = ROUNDS,
@@ -70,9 +73,8 @@ def calibrated_labels(
 
     Parameters
     ----------
-    modalities : sequence of matrix of shape (m, d of the modality), dtype float64
-        Preprocessed features of the m rows that have the modality; an ndarray, or anything that gives some of its rows
-        as one.
+    modalities : sequence of Matrix of shape (m, d of the modality), dtype float64
+        Preprocessed features of the m rows that have the modality.
     codes : ndarray of shape (n,), dtype int64
         Class of each labelled row, in 0..classes-1, and -1 for the others. Numbers of seeds tell nothing of how
         frequent classes are.
@@ -94,7 +96,7 @@ def calibrated_labels(
     pairs, n = list(zip(modalities, present, strict=True)), len(codes)
     first = [
         _of_all_rows(seed_evidence(X, codes[rows], classes, None if near is None else near[rows]), rows, n)
-        for (X, rows), near in zip(pairs, nearest or [None] * len(pairs), strict=True)
+        for (X, rows), near in zip(pairs, nearest or repeat(None, len(pairs)), strict=True)
     ]
     evidence = first
     for _ in range(rounds):
@@ -125,14 +127,14 @@ def posterior(evidence: Sequence[np.ndarray], codes: np.ndarray) -> np.ndarray:
     return probabilities
 
 
-def seed_evidence(X: np.ndarray, codes: np.ndarray, classes: int, nearest: np.ndarray | None = None) -> np.ndarray:
+def seed_evidence(X: Matrix, codes: np.ndarray, classes: int, nearest: np.ndarray | None = None) -> np.ndarray:
     """Evidence S: log-probabilities by Gaussians around the seeds.
 
     The seeds of a class count as one: how many there are is no evidence.
 
     Parameters
     ----------
-    X : ndarray of shape (m, d), dtype float64
+    X : Matrix of shape (m, d), dtype float64
         One modality, without missing rows.
     codes : ndarray of shape (m,), dtype int64
         Class of each labelled row, -1 for the others.
@@ -151,14 +153,14 @@ def seed_evidence(X: np.ndarray, codes: np.ndarray, classes: int, nearest: np.nd
     seeds = seeds[np.argsort(codes[seeds], kind="stable")]
     present, starts = np.unique(codes[seeds], return_index=True)
     if len(present) < 2:
-        return np.full((len(X), classes), np.nan)
+        return np.full((len(codes), classes), np.nan)
     if nearest is None:
         squared = _by_steps(X, X[seeds], lambda squared: np.minimum.reduceat(squared, starts, axis=1))
     else:
         squared = nearest[:, present] ** 2
     unit = median_gap(squared[codes < 0])
     if unit == 0:
-        return np.full((len(X), classes), np.nan)
+        return np.full((len(codes), classes), np.nan)
     counts = np.diff(np.append(starts, len(seeds)))
     own = np.repeat(np.arange(len(present)), counts)
     # Each seed is judged by the others, if its class has any; of very many seeds some of every class.
@@ -172,7 +174,7 @@ def seed_evidence(X: np.ndarray, codes: np.ndarray, classes: int, nearest: np.nd
     return _of_all_classes(scores, present, classes)
 
 
-def centre_evidence(X: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def centre_evidence(X: Matrix, codes: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Evidence C: log-probabilities by Gaussians around the classes' centres.
 
     Parameters
@@ -327,13 +329,13 @@ def _log_sums(squared: np.ndarray, starts: np.ndarray, t: float) -> np.ndarray:
         return np.log(np.add.reduceat(np.exp(scores, out=scores), starts, axis=1)) + highest
 
 
-def _steps(X: np.ndarray, more: int = 0) -> Iterator[slice]:
+def _steps(X: Matrix, more: int = 0) -> Iterator[slice]:
     """All rows, so many at a time that they and as many rows of `more` numbers stay within `MEMORY`."""
     n, d = X.shape
     step = max(1, MEMORY // (8 * (d + more)))
     return (slice(start, start + step) for start in range(0, n, step))
 
 
-def _by_steps(X: np.ndarray, seeds: np.ndarray, reduce: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+def _by_steps(X: Matrix, seeds: np.ndarray, reduce: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
     """What `reduce` makes of the squared distances to the seeds, some rows at a time."""
     return np.concatenate([reduce(squared_distances(X[step], seeds)) for step in _steps(X, len(seeds))])

@@ -18,6 +18,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .matrix import Matrix
+
 #: Part of the largest variance of all columns that is added to every variance, as in scikit-learn.
 SMOOTHING = 1e-9
 #: A variance is taken in two passes where the mean of squares is so many times larger: rounding of the sums, about
@@ -120,7 +122,7 @@ class Sums(NamedTuple):
 
     Parameters
     ----------
-    X : matrix of shape (n, d)
+    X : Matrix of shape (n, d)
         The rows.
     weights : ndarray of shape (n, k), dtype float64
         How much each row counts in each class.
@@ -138,7 +140,7 @@ class Sums(NamedTuple):
         Sums of these rows, and of their squares.
     """
 
-    X: np.ndarray
+    X: Matrix
     weights: np.ndarray
     parts: np.ndarray
     centre: np.ndarray
@@ -182,13 +184,13 @@ class Sums(NamedTuple):
         return totals, mean, variance, largest
 
 
-def sums_by_part(X: np.ndarray, weights: np.ndarray, counts: np.ndarray, parts: np.ndarray) -> Sums:
+def sums_by_part(X: Matrix, weights: np.ndarray, counts: np.ndarray, parts: np.ndarray) -> Sums:
     """Add up rows in one pass over them.
 
     Parameters
     ----------
-    X : matrix of shape (n, d)
-        Rows, an ndarray or anything that gives some of its rows as one.
+    X : Matrix of shape (n, d), dtype float64
+        The rows.
     weights : ndarray of shape (n, k), dtype float64
         How much each row counts in each class.
     counts : ndarray of shape (n,), dtype int64
@@ -379,7 +381,7 @@ def _one_hot(labels: np.ndarray, weights: np.ndarray, classes: int) -> np.ndarra
     return indicators
 
 
-def _powers(X: np.ndarray, centre: np.ndarray, width: int) -> Iterator[tuple[slice, np.ndarray]]:
+def _powers(X: Matrix, centre: np.ndarray, width: int) -> Iterator[tuple[slice, np.ndarray]]:
     """Centred rows and their squares side by side, for some rows at a time: a slice, and an array of shape (rows, 2d).
 
     There are so many rows in a slice that the array and another one of this width stay within `MEMORY`. The array of
