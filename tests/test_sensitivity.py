@@ -327,7 +327,8 @@ def test_what_is_missing_is_listed_with_its_commands_and_the_rest_is_loaded(monk
         "features=split seed 1412",
         "not computed",
         (
-            'cmcsl extract openclipart PT AF CO MO HP CT --name "split seed 1412" --start pooled --precision single '
+            'cmcsl extract openclipart PT AF CO MO HP CT --name "split seed 1412" '
+            "--image-encoder efficientnet-lite0 --start imagenet --precision mixed "
             "--split-seed 1412 && cmcsl run 3 --corpus openclipart --datasets PT AF CO MO HP CT "
             '--change "features=split seed 1412"'
         ),
@@ -347,11 +348,11 @@ def test_commands_change_one_thing_at_a_time(monkeypatch):
     """A seed is changed, while everything else is as the features were made that the change is compared with."""
     every = list(corpora.datasets("openclipart"))
     settings = {"start": "imagenet", "precision": "mixed (bfloat16)", "images": "224 cropped swapped"}
-    settings |= {"fine-tuning": "none", "seed": 7, "split seed": 8}
+    settings |= {"image encoder": "resnet18", "fine-tuning": "none", "new layer": 512, "seed": 7, "split seed": 8}
     features = replace(load_features("openclipart", "AF"), metadata={"settings": settings})
     monkeypatch.setattr(registry, "load_features", lambda corpus, dataset: features)
     missing = sensitivity.missing_changes(made_up(names=every)).set_index("change")
-    same = "--start imagenet --precision mixed --orientation swapped --finetune no"
+    same = "--image-encoder resnet18 --start imagenet --precision mixed --orientation swapped --finetune no --width 512"
     for change, seeds in (
         ("training seed 1411", "--split-seed 8 --seed 1411"),
         ("split seed 1411", "--seed 7 --split-seed 1411"),

@@ -166,11 +166,14 @@ def _other_options(change: Change, settings: dict[str, Any]) -> list[str]:
     """Options of `cmcsl extract` that repeat how features were made, but for those that the change is of."""
     # Features that name no precision were made before there was a choice; mixed precision names its type as well.
     precision = settings.get("precision", "single").split()[0]
-    options = [f"--start {settings.get('start', 'auto')}", f"--precision {precision}"]
+    options = [f"--image-encoder {settings['image encoder']}"] if "image encoder" in settings else []
+    options += [f"--start {settings.get('start', 'auto')}", f"--precision {precision}"]
     if settings.get("images", "").endswith("swapped"):
         options.append("--orientation swapped")
     if settings.get("fine-tuning") == "none":
         options.append("--finetune no")
+    if settings.get("new layer", "none") != "none":
+        options.append(f"--width {settings['new layer']}")
     for option, key in (("--seed", "seed"), ("--split-seed", "split seed")):
         if settings.get(key, RANDOM_STATE) != RANDOM_STATE:
             options.append(f"{option} {settings[key]}")
