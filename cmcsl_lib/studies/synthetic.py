@@ -5,7 +5,7 @@ Item i of class y has in modality m the latent vector
     z_m = c_y delta_m / sqrt(2) + e_m,    e_m ~ N(0, I) in D_m dimensions,
 
 where c_y is the y-th unit vector, so that any two class centres are delta_m apart, in units of the noise. Its features
-are z_m U_m / sqrt(D_m), with orthonormal rows U_m drawn at random: as many columns as the real features have, which
+are z_m U_m / sqrt(D_m), with orthonormal rows U_m drawn at random: as many columns as the paper's encoders give, which
 vary in D_m directions only. Three things can be set:
 
 - *Strength* of a modality: the balanced accuracy of FULL, by which real datasets have their place too. It is adjusted
@@ -25,9 +25,9 @@ import numpy as np
 from ..experiments.protocol import PROTOCOLS
 from ..method import naive_bayes
 
-#: Columns of each modality, those of the real features.
+#: Columns of each modality, as many as the encoders of the paper give (Section III): ResNet-18 and MiniLM.
 WIDTHS = {"visual": 512, "text": 384}
-#: Effective dimensions of visual and text. "measured" are about those of openclipart's features
+#: Effective dimensions of visual and text. "measured" are about those of the features of these encoders on openclipart
 #: (`placement.effective_dimension`); "equal" is their geometric mean in both modalities.
 GEOMETRIES = {"measured": (18, 90), "equal": (40, 40), "swapped": (90, 18)}
 
