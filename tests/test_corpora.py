@@ -45,7 +45,7 @@ def test_readme_tells_the_datasets(corpus):
     documented = re.findall(r"^\| ([A-Z]+) \| ([\w, ]+) \| ([\d /]+) \| ([\d /]+) \|$", README, re.MULTILINE)
     assert [row[0] for row in documented] == list(corpora.datasets("openclipart"))
     for dataset, classes, _, extracted in documented:
-        divided = corpora.subset(corpus, dataset)
+        divided = corpora.subset(corpus, dataset, split="dataset")
         assert tuple(classes.split(", ")) == divided.classes
         assert [int(count) for count in extracted.split(" / ")] == np.bincount(divided.y).tolist()
 

@@ -56,7 +56,7 @@ def test_captions_of_a_gallery_leave_the_images_free():
 def test_the_scheme_has_an_arrow_per_row():
     data = scheme(load_features("openclipart", "AF"))
     assert len(data) == sum(hasattr(text, "arrow_patch") for text in plt.gca().texts) == 9
-    assert data.iloc[0].tolist() == ["20% of images, for fine-tuning", "ResNet-18 512 features"]
+    assert data.iloc[0].tolist() == ["20% of images, for fine-tuning", "EfficientNet-Lite0 1280 features"]
     assert "MiniLM-L6-v2 384 features" in set(data["from"])
 
 

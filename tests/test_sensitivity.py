@@ -17,7 +17,7 @@ from cmcsl_lib import corpora
 from cmcsl_lib.analysis import sensitivity
 from cmcsl_lib.analysis.sensitivity import mean_interval, registry
 from cmcsl_lib.corpora import Corpus
-from cmcsl_lib.corpora.features import load_features
+from cmcsl_lib.corpora.features import divided, load_features
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.files.errors import Absent, CmcslError
@@ -223,7 +223,7 @@ def test_one_value_has_no_interval():
 def embedded_members():
     corpus = corpora.load("openclipart")
     everything = np.arange(len(corpus.items))
-    return np.array([np.isin(everything, corpora.subset(corpus, name).rows) for name in corpora.datasets(corpus.name)])
+    return np.array([np.isin(everything, divided(corpus, name).rows) for name in corpora.datasets(corpus.name)])
 
 
 def test_coverage_where_datasets_share_items():
