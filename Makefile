@@ -19,7 +19,7 @@ book: .venv/installed-book
 pdf: .venv/installed-book
 	@$(BIN)/cmcsl book --pdf
 
-# The authors' scores; the book shows them where they are.
+# The authors' score arrays, of which the repository ships means and the statistics of tests.
 scores: .venv/installed-book
 	@$(BIN)/cmcsl fetch published-scores
 

@@ -337,7 +337,6 @@ def test_sources_stand_below_each_other():
     assert published.groupby("group").dataset.nunique().to_dict() == {"binary": 10, "multiclass": 10}
 
 
-@originals
 def test_answers_of_the_published_scores():
     gnb = with_groups(source_scores("published", 3))
     verdicts = against_uni(gnb, ["group"]).set_index(["modality", "group"])
@@ -352,7 +351,6 @@ def test_answers_of_the_published_scores():
     assert better.index[better == 2].to_list() == ["L2STD"]
 
 
-@originals
 def test_published_scores_of_other_classifiers_are_without_preprocessing():
     scores = distinct(
         pd.concat(

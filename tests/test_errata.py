@@ -15,12 +15,9 @@ from cmcsl_lib.analysis.errata import (
 )
 from cmcsl_lib.analysis.statistics import VARIANTS, Statistics
 from cmcsl_lib.analysis.tables import ROMAN, TABLES, count_better, paper_table
-from cmcsl_lib.experiments.published import available, printed_table
+from cmcsl_lib.experiments.published import printed_table
 from cmcsl_lib.experiments.sources import source_scores
 
-originals = pytest.mark.skipif(
-    not available(), reason="the authors' score arrays are absent: set CMCSL_PUBLISHED_SCORES or fetch them"
-)
 ENDS = {title: VARIANTS[name] for title, name in ((AS_PUBLISHED, "published"), (REPAIRED, "corrected"))}
 NAMES = ["table", "row", "modality", "column"]
 
@@ -130,7 +127,6 @@ def test_printed_numbers_that_are_not_met(monkeypatch):
     assert numbers.loc["all"].to_list() == [326, 325, pytest.approx(0.002), 88, 87]
 
 
-@originals
 def test_published_verdicts_that_change():
     scores = all_published()
     assert printed_numbers(scores).iloc[-1].to_list() == ["all", 326, 326, 0, 88, 88]
@@ -151,7 +147,6 @@ def test_published_verdicts_that_change():
     assert beats_uni.to_list() == [8, 7]
 
 
-@originals
 def test_rows_that_table_6_and_7_are_tested_on():
     title = f"only repaired: {SLIPS['own_rows']}"
     both = verdicts(all_published(), {AS_PUBLISHED: ENDS[AS_PUBLISHED], title: variants()[title]})

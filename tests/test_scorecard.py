@@ -11,7 +11,7 @@ from cmcsl_lib.analysis.effects import load_sources
 from cmcsl_lib.analysis.scorecard import scorecard
 from cmcsl_lib.book.pages import source_notebooks
 from cmcsl_lib.corpora import datasets
-from cmcsl_lib.experiments.published import available, paper_claims
+from cmcsl_lib.experiments.published import paper_claims
 from cmcsl_lib.experiments.scores import COLUMNS
 
 BUDGETS = (1, 2, 3, 4, 5, 16, 17, 18, 19, 20)
@@ -209,7 +209,6 @@ def test_the_scorecard_has_one_row_per_claim_and_source():
     assert {type(number) for number in numbers} == {int, float} and np.isfinite(numbers).all()
 
 
-@pytest.mark.skipif(not available(), reason="the authors' arrays are not here")
 def test_what_the_paper_says_holds_with_its_own_scores_and_statistics():
     scores = load_sources([1, 2, 3], datasets="AF AFP", classifiers=("GNB", "LR", "CART"), budgets=range(1, 21))
     judged = scorecard(scores[scores.source == "published scores"]).set_index(["statistics", "name"])

@@ -29,7 +29,7 @@ def test_what_is_not_here_is_told(tmp_path, monkeypatch):
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
     monkeypatch.delenv("CMCSL_PUBLISHED_SCORES", raising=False)
     with pytest.raises(Absent, match="cmcsl fetch published-scores"):
-        source_scores("published", 3)
+        source_scores("published", 3, budgets=(1, 5))
     with pytest.raises(Absent, match="cmcsl extract"):
         source_scores("mm-imdb", 3)
 

@@ -18,14 +18,11 @@ from cmcsl_lib.analysis.tables import (
     readable,
 )
 from cmcsl_lib.corpora.dataset_classes import MM_IMDB, OPENCLIPART, kind
-from cmcsl_lib.experiments.published import AVERAGE_RANK, available, load_published, printed_table
+from cmcsl_lib.experiments.published import AVERAGE_RANK, load_published, printed_table
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.files.errors import Absent, CmcslError
 from cmcsl_lib.files.paths import shipped
 
-originals = pytest.mark.skipif(
-    not available(), reason="the authors' score arrays are absent: set CMCSL_PUBLISHED_SCORES or fetch them"
-)
 BINARY = [name for name, classes in OPENCLIPART.items() if kind(classes) == "binary"]
 MULTICLASS = [name for name in OPENCLIPART if name not in BINARY]
 
@@ -320,7 +317,6 @@ def original():
     return {experiment: load_published(experiment) for experiment in (1, 2, 3)}
 
 
-@originals
 @pytest.mark.parametrize(
     ("number", "numbers", "letters"),
     [
@@ -342,13 +338,11 @@ def test_published_statistics_meet_every_printed_number_and_verdict(original, nu
     assert verdicts[~verdicts.same].empty
 
 
-@originals
 def test_published_statistics_meet_the_complete_table_8(original):
     expected = (shipped() / "paper" / "table_8_complete.csv").read_text().rstrip("\n")
     assert csv_text(paper_table(8, original[3], "published")) == expected
 
 
-@originals
 @pytest.mark.parametrize(
     ("number", "column", "published", "corrected"),
     [
@@ -365,7 +359,6 @@ def test_verdicts_that_fall_with_the_right_statistics(original, number, column, 
         assert count_better(paper_table(number, original[3], statistics), column, "UNI") == (wins, 20)
 
 
-@originals
 def test_global_claim_over_datasets(original):
     parts = [paper_table(number, original[3]) for number in (5, 6)]
     rows = pd.concat([part[part.dataset != AVERAGE_RANK] for part in parts])
@@ -410,7 +403,6 @@ def test_multiclass_datasets_alone_stand_beside_the_paper(number):
     assert alone.ours.tolist() == every.ours.tolist()
 
 
-@originals
 def test_every_printed_number_stands_beside_the_published_scores():
     table = beside_paper(5, load_published(3))
     assert len(table) == 123 and (table.difference == 0).all()

@@ -185,7 +185,7 @@ def add_commands(commands: Commands) -> None:
     csv = "cmcsl table 5 --source published --statistics published --csv"
     parser = command(commands, table, "cmcsl table 5", csv)
     parser.add_argument("number", metavar="NUMBER", help="1 to 9, as the paper numbers its tables")
-    parser.add_argument("--source", help="a corpus, or published: the authors' arrays; default: openclipart")
+    parser.add_argument("--source", help="a corpus, or published: the authors' scores; default: openclipart")
     add_choices(parser)
     parser.add_argument("--statistics", metavar="VARIANT", help="corrected or published; default: corrected")
     parser.add_argument("--csv", action="store_true", help="print comma-separated values, as the paper rounds them")
