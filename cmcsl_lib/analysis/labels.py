@@ -22,7 +22,8 @@ def labels_used(scores: pd.DataFrame, taught: pd.DataFrame, frozen: pd.DataFrame
     taught : DataFrame
         Of the study ``finetuning``, with the same features; methods are compared at its budgets.
     frozen : DataFrame, optional
-        Of Experiment 3 with features of pictures that took no label: the seeds are all labels of their `FROZEN`.
+        Of Experiment 3 with features of pictures that took no label: the seeds are all labels of their `FROZEN`. None or
+        an empty table leaves it out.
 
     Returns
     -------
@@ -31,7 +32,7 @@ def labels_used(scores: pd.DataFrame, taught: pd.DataFrame, frozen: pd.DataFrame
     """
     text = scores[(scores.modality == "text") & scores.method.isin(["PRE", "UNI", "CMCSL"])]
     parts = [text, taught]
-    if frozen is not None:
+    if frozen is not None and len(frozen):
         own = frozen[(frozen.modality == "text") & (frozen.method == "CMCSL")]
         parts.append(own.assign(method=FROZEN))
     every = pd.concat([part[part.budget.isin(taught.budget)] for part in parts])
