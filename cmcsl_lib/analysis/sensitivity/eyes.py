@@ -37,7 +37,8 @@ def combinations(reference: Protocol | str = "strict") -> tuple[Change, ...]:
         for distances in CHOICES["distances"]:
             wanted = {"features": features, "distances": distances}
             changes = {name: value for name, value in wanted.items() if value != getattr(rules, name)}
-            combined.append(Change(rules.changed(**changes), True, extraction))
+            # A pooled training keeps other items from the experiments.
+            combined.append(Change(rules.changed(**changes), "pooled" not in extraction, extraction))
     return tuple(combined)
 
 
