@@ -22,8 +22,8 @@ def labels_used(scores: pd.DataFrame, taught: pd.DataFrame, frozen: pd.DataFrame
     taught : DataFrame
         Of the study ``finetuning``, with the same features; methods are compared at its budgets.
     frozen : DataFrame, optional
-        Of Experiment 3 with features of pictures that took no label: the seeds are all labels of their `FROZEN`. None or
-        an empty table leaves it out.
+        Of Experiment 3 with features of pictures that took no label: the seeds are all labels of their `FROZEN`. None
+        or an empty table leaves it out.
 
     Returns
     -------
