@@ -16,7 +16,7 @@ from . import user_corpora
 from .cells import cell_text, label_set, read_column
 from .corpus import subset
 from .dataset_classes import datasets
-from .features import Features, items_sha256, write_features
+from .features import Features, items_sha256, row_not_finite, write_features
 
 #: What a file of arrays must do.
 ARRAYS = "hold arrays of numbers or texts, as numpy.save and numpy.savez write them, and no Python objects"
@@ -84,7 +84,9 @@ def read_arrays(
         metadata = {"settings": {"cmcsl": __version__, "start": "ready-made"}}
         for dataset, dataset_classes in datasets(name).items():
             divided = subset(corpus, dataset)
-            rows_of_dataset = ids[divided.rows], divided.y, X_visual[divided.rows], X_text[divided.rows]
+            # Without a copy where these are all rows.
+            rows = slice(None) if len(divided.rows) == len(ids) else divided.rows
+            rows_of_dataset = ids[rows], divided.y, X_visual[rows], X_text[rows]
             features = Features(name, dataset, dataset_classes, *rows_of_dataset, metadata, items_sha256=items)
             paths.append(features_folder(name) / f"{dataset}.parquet")
             write_features(features, paths[-1], exact=True)
@@ -150,7 +152,7 @@ def _reading(path: Path, form: str) -> Iterator[None]:
 
 
 def _matrix(values: Any, name: str) -> np.ndarray:
-    """A matrix of finite numbers in double precision."""
+    """A matrix of finite numbers in single or double precision."""
     try:
         X = np.asarray(values)
     except ValueError:
@@ -159,9 +161,9 @@ def _matrix(values: Any, name: str) -> np.ndarray:
         raise CmcslError(f"The features {name!r} must be a matrix with a row per item, got shape {X.shape}.")
     if X.dtype.kind not in "biuf":
         raise CmcslError(f"The features {name!r} must be numbers, got values of type {X.dtype}.")
-    X = X.astype(np.float64)
-    if not np.isfinite(X).all():
-        row = int(np.flatnonzero(~np.isfinite(X).all(axis=1))[0])
+    X = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
+    row = row_not_finite(X)
+    if row is not None:
         raise CmcslError(f"The features {name!r} must be finite, but row {row + 1} holds NaN or infinity.")
     return X
 

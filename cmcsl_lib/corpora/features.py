@@ -3,24 +3,27 @@
 No network and no torch are needed to read them; `extraction` makes them.
 """
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from ..files.checksums import read_checked
+from ..files.checksums import opened_checked
 from ..files.errors import Absent, CmcslError
 from ..files.paths import features_folder, readable_path, shipped
-from ..files.tables import read_table, reading, write_table
+from ..files.tables import reading, write_table, written_metadata
 from .corpus import RANDOM_STATE, Corpus, Subset, subset
 from .dataset_classes import DATASETS, datasets, description, kind
 from .items_file import items_path, items_seal
 
 MODALITIES = ("visual", "text")
+#: Rows that are looked at, written and read together.
+STEP = 8192
+#: Columns that say what a row is; the last one is there where some rows are fine-tuning items.
+DESCRIBED = ("id", "label", "finetuning")
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,8 @@ class Features:
     y : ndarray of shape (n,), dtype int64
         Class of each row, in [0, len(classes)), or -1 where it is not known.
     visual, text : ndarray of shape (n, d), dtype float64
-        As many columns as the encoders give: 512 of ResNet-18 and 384 of MiniLM in the paper (Section III).
+        As many columns as the encoders give: 512 of ResNet-18 and 384 of MiniLM in the paper (Section III). Where rows
+        are many, and nothing but estimators calculates with them, they may be float32.
     metadata : dict
         How the features were made: encoders, versions, start of the visual network, batch size.
     sha256 : str
@@ -109,9 +113,18 @@ def _check_matrix(X: np.ndarray, modality: str, where: str) -> None:
         raise CmcslError(
             f"{where}: the {modality} matrix must have a row per item and at least one column, got shape {X.shape}."
         )
-    if not np.isfinite(X).all():
-        row = int(np.flatnonzero(~np.isfinite(X).all(axis=1))[0])
+    row = row_not_finite(X)
+    if row is not None:
         raise CmcslError(f"{where}: the {modality} matrix must be finite, but row {row} holds NaN or infinity.")
+
+
+def row_not_finite(X: np.ndarray) -> int | None:
+    """The first row of a matrix that holds NaN or infinity, or None."""
+    for start in range(0, len(X), STEP):
+        finite = np.isfinite(X[start : start + STEP]).all(axis=1)
+        if not finite.all():
+            return start + int(finite.argmin())
+    return None
 
 
 def write_features(features: Features, path: Path, *, exact: bool = False) -> None:
@@ -167,7 +180,7 @@ def write_features(features: Features, path: Path, *, exact: bool = False) -> No
         pa.table(columns),
         path,
         origin | {"extraction": features.metadata},
-        compression_level=19,
+        **{"row_group_size": STEP, "compression_level": 1} if exact else {"compression_level": 19},
         use_dictionary=["label"],
         use_byte_stream_split=[f"{modality}.list.element" for modality in MODALITIES],
     )
@@ -176,13 +189,13 @@ def write_features(features: Features, path: Path, *, exact: bool = False) -> No
 def _stored(X: np.ndarray, exact: bool) -> np.ndarray:
     """A matrix as its file keeps it: as it is, or with the last 12 of the 23 bits of single precision zero."""
     with np.errstate(over="ignore", under="ignore"):
-        single = X.astype(np.float32)
+        single = X.astype(np.float32, copy=False)
     if exact:
-        return single if (single == X).all() else X.astype(np.float64)
+        return single if single is X or (single == X).all() else X.astype(np.float64, copy=False)
     return ((single.view(np.uint32) + np.uint32(1 << 11)) & np.uint32(0xFFFFF000)).view(np.float32)
 
 
-def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET") -> Features:
+def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET", *, as_written: bool = False) -> Features:
     """Read and check the features that `write_features` wrote.
 
     Parameters
@@ -190,6 +203,8 @@ def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET") -> 
     path : Path
     command : str
         What makes them, for errors.
+    as_written : bool
+        Whether matrices that were written in single precision stay so, instead of becoming double.
 
     Returns
     -------
@@ -202,44 +217,52 @@ def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET") -> 
     """
     if not path.is_file():
         raise Absent(f"There is no features file {readable_path(path)}: make it with `{command}`.")
-    with reading(path, "features file", f"make it again with `{command}`"):
-        content = read_checked(path)
-        table, metadata = read_table(content)
+    with (
+        reading(path, "features file", f"make it again with `{command}`"),
+        opened_checked(path) as (file, sha256),
+        pq.ParquetFile(file) as content,
+    ):
+        metadata = written_metadata(content.schema_arrow)
         classes = tuple(metadata["classes"])
-        known = "finetuning" in table.column_names
-        rows = table.filter(pc.invert(table.column("finetuning"))) if known else table
-        others = table.filter(table.column("finetuning")) if known else None
+        described = content.read(columns=[name for name in DESCRIBED if name in content.schema_arrow.names])
+        ids = np.array(described.column("id").to_pylist(), dtype=str)
+        places = {name: place for place, name in enumerate(classes)} | {None: -1}
+        y = np.array([places[label] for label in described.column("label").to_pylist()], dtype=np.int64)
+        text, n, finetuning = _matrix(content, "text", as_written), len(ids), None
+        if "finetuning" in described.column_names:
+            # They stand last.
+            n -= int(np.count_nonzero(described.column("finetuning")))
+            finetuning = FinetuningItems(ids[n:], y[n:], text[n:])
         return Features(
             corpus=metadata["corpus"],
             dataset=metadata["dataset"],
             classes=classes,
-            **_named(rows, classes),
-            **{modality: _matrix(rows, modality) for modality in MODALITIES},
+            ids=ids[:n],
+            y=y[:n],
+            visual=_matrix(content, "visual", as_written, n),
+            text=text[:n],
             metadata=metadata["extraction"],
-            sha256=hashlib.sha256(content).hexdigest(),
+            sha256=sha256,
             items_sha256=metadata.get("items", ""),
-            finetuning=None
-            if others is None
-            else FinetuningItems(**_named(others, classes), text=_matrix(others, "text")),
+            finetuning=finetuning,
         )
 
 
-def _named(table: pa.Table, classes: tuple[str, ...]) -> dict[str, np.ndarray]:
-    """Identifier and class of each row."""
-    places = {name: place for place, name in enumerate(classes)} | {None: -1}
-    labels = table.column("label").to_pylist()
-    return {
-        "ids": np.array(table.column("id").to_pylist(), dtype=str),
-        "y": np.array([places[label] for label in labels], dtype=np.int64),
-    }
-
-
-def _matrix(table: pa.Table, modality: str) -> np.ndarray:
-    column = table.column(modality).combine_chunks()
-    if column.null_count:
-        raise CmcslError(f"The {modality} matrix must be finite, but it has {column.null_count} empty rows.")
-    width = column.type.list_size
-    return column.flatten().to_numpy(zero_copy_only=False).astype(np.float64).reshape(-1, width)
+def _matrix(content: pq.ParquetFile, modality: str, as_written: bool, rows: int | None = None) -> np.ndarray:
+    """The first rows of one matrix, or all, read a part of the file at a time."""
+    kind = content.schema_arrow.field(modality).type
+    dtype = kind.value_type.to_pandas_dtype() if as_written else np.float64
+    rows = content.metadata.num_rows if rows is None else rows
+    X, start = np.empty((rows, kind.list_size), dtype), 0
+    for number in range(content.num_row_groups):
+        column = content.read_row_group(number, columns=[modality]).column(modality).combine_chunks()
+        column = column.slice(0, rows - start)
+        if column.null_count:
+            raise CmcslError(f"The {modality} matrix must be finite, but it has {column.null_count} empty rows.")
+        stop = start + len(column)
+        X[start:stop] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, kind.list_size)
+        start = stop
+    return X
 
 
 def items_sha256(corpus: str) -> str:
@@ -309,7 +332,9 @@ def extracted_datasets(
     return known
 
 
-def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled: bool = False) -> Features:
+def load_features(
+    corpus: str, dataset: str, name: str = "default", *, unlabeled: bool = False, as_written: bool = False
+) -> Features:
     """Features of a dataset.
 
     Parameters
@@ -320,6 +345,8 @@ def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled
         Which extraction, as `features_folder`.
     unlabeled : bool
         Whether rows whose class is not known come too; experiments have no use for them.
+    as_written : bool
+        As for `read_features`.
 
     Returns
     -------
@@ -335,7 +362,7 @@ def load_features(corpus: str, dataset: str, name: str = "default", *, unlabeled
     classes = datasets(corpus, [dataset])[dataset]
     path = features_path(corpus, dataset, name)
     command = f"cmcsl extract {corpus} {dataset}" + (f' --name "{name}"' if name != "default" else "")
-    features = read_features(path, command)
+    features = read_features(path, command, as_written=as_written)
     if (features.corpus, features.dataset) != (corpus, dataset):
         raise CmcslError(
             f"{path} holds the features of {features.corpus}/{features.dataset}, not those of "

@@ -1,5 +1,6 @@
 """From a few labels to labels of everything: pseudo-labels of a user's items, with where each comes from."""
 
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,13 +9,13 @@ import pandas as pd
 
 from ..estimators import CMCSLClassifier
 from ..files.errors import CmcslError
-from ..files.escaping import spreadsheet_safe_table
+from ..files.escaping import spreadsheet_safe
 from ..files.paths import home, written_whole
 from ..method.labeling import labeling
 from . import load
 from .corpus import RANDOM_STATE, divide
 from .dataset_classes import datasets
-from .features import MODALITIES, Features, check_items, load_features
+from .features import MODALITIES, STEP, Features, check_items, load_features
 
 #: Columns of every table of labels; the calibrated exchange adds others.
 COLUMNS = ("id", "given", "label", "modality", "distance", "margin", "seed", "exchange")
@@ -48,7 +49,7 @@ def unlabeled_features(corpus: str, dataset: str | None = None) -> Features:
     names = list(datasets(corpus, None if dataset is None else [dataset]))
     if len(names) > 1:
         raise CmcslError(f"The corpus {corpus} has several datasets: name one of {', '.join(names)}.")
-    features = load_features(corpus, names[0], unlabeled=True)
+    features = load_features(corpus, names[0], unlabeled=True, as_written=True)
     if (features.y >= 0).all():
         raise CmcslError(
             f"Every item of {corpus}/{features.dataset} has a label: leave the labels of some items "
@@ -115,9 +116,8 @@ def pseudo_labels(
         preprocessing=preprocessing,
         min_margin=min_margin,
         exchange=exchange,
-        fusion="mean",
     )
-    cmcsl.fit(dict(zip(MODALITIES, features.modalities, strict=True)), features.y)
+    cmcsl.label(dict(zip(MODALITIES, features.modalities, strict=True)), features.y)
     # The entry after the last class stands for none, which is number -1.
     names, ids = np.array([*features.classes, ""], dtype=object), np.append(features.ids.astype(object), "")
     table = pd.DataFrame(
@@ -165,12 +165,13 @@ def with_finetuning_items(labels: pd.DataFrame, features: Features) -> pd.DataFr
     items = load(features.corpus).items
     check_items(features)
     rows, y = divide(items.labels, features.classes)
+    known = set(labels.id.tolist())
     ids, names = items.id.to_numpy()[rows], np.array(features.classes, dtype=object)[y]
     spent = pd.DataFrame(
         {column: "" if labels[column].dtype == object else np.nan for column in labels}
         | {"id": ids, "given": names, "label": names}
     )
-    spent = spent[~spent.id.isin(labels.id)]
+    spent = spent[[identity not in known for identity in spent.id]]
     return pd.concat([labels, spent], ignore_index=True) if len(spent) else labels
 
 
@@ -183,6 +184,16 @@ def write_labels(labels: pd.DataFrame, path: Path) -> None:
         From `pseudo_labels`.
     path : Path
     """
-    safe = spreadsheet_safe_table(labels)
-    with written_whole(path) as temporary:
-        safe.to_csv(temporary, index=False, float_format="%.6g", lineterminator="\n")
+    with written_whole(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(labels.columns)
+        for start in range(0, len(labels), STEP):
+            some = labels.iloc[start : start + STEP]
+            writer.writerows(zip(*(_cells(some[column]) for column in some), strict=True))
+
+
+def _cells(column: pd.Series) -> list[str]:
+    """A column as cells of CSV; what is missing is empty."""
+    if column.dtype.kind == "f":
+        return ["" if value != value else f"{value:.6g}" for value in column.tolist()]
+    return [spreadsheet_safe(value) for value in column.tolist()]

@@ -88,18 +88,7 @@ class SelfLabelingClassifier(ModalityClassifier):
         ValueError
             If a parameter or the input is not as described; the message names it.
         """
-        modalities, codes, metadata = self._begin_fit(X, y, labeled, params)
-        if labeled is None and (codes >= 0).all():
-            warnings.warn(
-                "y has no unlabelled row, so that there is nothing to label. If some rows should have none: "
-                "scikit-learn's VotingClassifier and others number the classes anew, and take -1 for one; say with "
-                "labeled which rows have a label.",
-                stacklevel=2,
-            )
-        opinions = self._label_by_modality(modalities, codes, self._route_to_propagator(params, "fit", len(codes)))
-        self.seeds_right_ = {name: _seeds_right(each) for name, each in opinions.items()}
-        decisions, overall = self._label_across_modalities(modalities, opinions, codes)
-        self._record(opinions, decisions, overall)
+        modalities, codes, metadata, decisions = self._label(X, y, labeled, params)
         labels, soft = _hard_and_soft(decisions, codes)
         taught = self._teach(modalities, labels, codes, metadata, soft)
         parts = self._parts_to_hold_out(modalities, labels, codes)
@@ -108,6 +97,48 @@ class SelfLabelingClassifier(ModalityClassifier):
         self._calibrate(modalities, classifiers, parts, labels, codes, soft)
         self._keep_seeds(modalities, codes)
         return self
+
+    def label(self, X: Features, y: ArrayLike, *, labeled: ArrayLike | None = None, **params: Any) -> Self:
+        """Label the unlabelled rows as `fit` does, but train no classifier: for those who want the labels alone.
+
+        Parameters
+        ----------
+        X, y, labeled : array-like
+            As for `fit`.
+        **params : dict
+            As for `fit`; a propagator may take some.
+
+        Returns
+        -------
+        self
+            With the labels and where they come from, and not fitted to predict.
+
+        Raises
+        ------
+        ValueError
+            As `fit`.
+        """
+        vars(self).pop("estimators_", None)
+        self._label(X, y, labeled, params)
+        return self
+
+    def _label(
+        self, X: Features, y: ArrayLike, labeled: ArrayLike | None, params: dict[str, Any]
+    ) -> tuple[dict[str, Modality], np.ndarray, dict[str, Any], dict[str, Decision]]:
+        """Label the rows, and return what `_begin_fit` does and the labels for each modality's classifier."""
+        modalities, codes, metadata = self._begin_fit(X, y, labeled, params)
+        if labeled is None and (codes >= 0).all():
+            warnings.warn(
+                "y has no unlabelled row, so that there is nothing to label. If some rows should have none: "
+                "scikit-learn's VotingClassifier and others number the classes anew, and take -1 for one; say with "
+                "labeled which rows have a label.",
+                stacklevel=3,
+            )
+        opinions = self._label_by_modality(modalities, codes, self._route_to_propagator(params, "fit", len(codes)))
+        self.seeds_right_ = {name: _seeds_right(each) for name, each in opinions.items()}
+        decisions, overall = self._label_across_modalities(modalities, opinions, codes)
+        self._record(opinions, decisions, overall)
+        return modalities, codes, metadata, decisions
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
@@ -150,7 +181,7 @@ class SelfLabelingClassifier(ModalityClassifier):
             absent = np.setdiff1d(np.arange(len(self.classes_)), codes[X.rows])
             if len(absent):
                 listed = ", ".join(map(repr, self.classes_[absent].tolist()))
-                warnings.warn(f"Modality {name!r} has no seed of class {listed}: it labels no row so.", stacklevel=3)
+                warnings.warn(f"Modality {name!r} has no seed of class {listed}: it labels no row so.", stacklevel=4)
             opinions[name] = opinion(self.propagator, X, codes, len(self.classes_), X.rows, metadata)
         return opinions
 

@@ -85,9 +85,40 @@ def read_checked(path: Path) -> bytes:
     content = path.read_bytes()
     if not is_shipped(path):
         check_seal(content)
-    elif hashlib.sha256(content).hexdigest() != _listed().get(path.relative_to(shipped()).as_posix()):
-        raise Damaged("its SHA-256 is not the one in data/SHA256SUMS, which `make sums` writes anew")
+    else:
+        _check_listed(path, hashlib.sha256(content).hexdigest())
     return content
+
+
+@contextmanager
+def opened_checked(path: Path) -> Iterator[tuple[BinaryIO, str]]:
+    """As `read_checked`, of a file that need not fit into memory.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    file : binary file
+        Open, at its beginning.
+    sha256 : str
+        Of all that it holds, in hexadecimal digits.
+
+    Raises
+    ------
+    Damaged
+        If it is not what was written.
+    """
+    with path.open("rb") as file:
+        if not is_shipped(path):
+            _check(file)
+        file.seek(0)
+        sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+        if is_shipped(path):
+            _check_listed(path, sha256)
+        file.seek(0)
+        yield file, sha256
 
 
 def file_sha256(path: Path) -> str:
@@ -101,6 +132,12 @@ def _check(file: BinaryIO) -> None:
     file.seek(position)
     if file.read(DIGITS) != digest:
         raise Damaged("its SHA-256 is not the one that it was written with")
+
+
+def _check_listed(path: Path, sha256: str) -> None:
+    """Raise `Damaged` unless the repository ships a file with this SHA-256 at this path."""
+    if sha256 != _listed().get(path.relative_to(shipped()).as_posix()):
+        raise Damaged("its SHA-256 is not the one in data/SHA256SUMS, which `make sums` writes anew")
 
 
 def _digest(file: BinaryIO) -> tuple[int, bytes]:

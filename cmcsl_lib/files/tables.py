@@ -32,13 +32,18 @@ def write_table(table: pa.Table, path: Path, metadata: Mapping[str, object], **o
     """
     described = {METADATA_KEY: json.dumps(metadata, sort_keys=True).encode()} | SEAL
     with written_sealed(path) as temporary:
-        pq.write_table(table.replace_schema_metadata(described), temporary, compression="zstd", **options)
+        pq.write_table(table.replace_schema_metadata(described), temporary, **{"compression": "zstd"} | options)
+
+
+def written_metadata(schema: pa.Schema) -> dict:
+    """The metadata that `write_table` wrote, from the schema of its file."""
+    return json.loads(schema.metadata[METADATA_KEY])
 
 
 def read_table(content: bytes) -> tuple[pa.Table, dict]:
     """The table and the metadata that `write_table` wrote, from the checked content of its file."""
     table = pq.ParquetFile(pa.BufferReader(content)).read()
-    return table.replace_schema_metadata(), json.loads(table.schema.metadata[METADATA_KEY])
+    return table.replace_schema_metadata(), written_metadata(table.schema)
 
 
 def read_keyed(
