@@ -1,14 +1,18 @@
+import importlib
 import io
 import json
 import os
 import subprocess
 import sys
+import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
 
+from cmcsl_lib.estimators import CMCSLClassifier
 from cmcsl_lib.experiments.grid import run_fold
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.scores import COLUMNS
@@ -39,6 +43,26 @@ def test_the_grid_gives_what_plain_scikit_learn_gives(reference, make_features, 
             expected.sort_values(NAMED, ignore_index=True),
             check_exact=True,
         )
+
+
+def test_the_plain_form_predicts_what_the_estimator_predicts(monkeypatch):
+    monkeypatch.syspath_prepend(REPOSITORY / "benchmarks")
+    plain = importlib.import_module("estimators")
+    X, codes = plain.made_up(500)
+    expected = CMCSLClassifier(modalities=plain.COLUMNS, fusion="mean").fit(X, codes).predict(X)
+    assert (plain.plain(X, codes) == expected).all()
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").is_file(), reason="Linux tells how much memory a process has")
+def test_the_benchmark_of_estimators_tells_memory_and_commands(monkeypatch):
+    monkeypatch.syspath_prepend(REPOSITORY / "benchmarks")
+    benchmark = importlib.import_module("estimators")
+    block = []
+    assert benchmark.memory_beside(lambda: (block.append(np.ones(2**22)), time.sleep(0.1))) >= 2**25
+    figures = benchmark.commands(200)
+    assert set(figures) == {
+        f"{kind}_{name}_200_rows" for kind in ("seconds", "memory_mb") for name in ("extract", "label")
+    }
 
 
 def test_the_plain_loop_gives_the_features_that_the_library_gives(tmp_path, monkeypatch):

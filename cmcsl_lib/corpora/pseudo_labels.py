@@ -196,4 +196,4 @@ def _cells(column: pd.Series) -> list[str]:
     """A column as cells of CSV; what is missing is empty."""
     if column.dtype.kind == "f":
         return ["" if value != value else f"{value:.6g}" for value in column.tolist()]
-    return [spreadsheet_safe(value) for value in column.tolist()]
+    return [spreadsheet_safe(value) for value in column.astype(object).where(column.notna(), "").tolist()]
