@@ -1,12 +1,14 @@
 """Estimators that take some rows at a time say what those say that take all at once."""
 
 import numpy as np
+import pandas as pd
 import pytest
 import sklearn
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import cdist
-from sklearn.exceptions import UnsetMetadataPassedError
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError, UnsetMetadataPassedError
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.utils.metadata_routing import get_routing_for_object
@@ -61,6 +63,25 @@ def test_single_precision_is_calculated_in_double(make, tmp_path):
     arrays = {name: X[:, columns] for name, columns in TWO.items()}
     for data, modalities in ((X, TWO), (mapped, TWO), (np.asfortranarray(X), TWO), (arrays, None)):
         assert (make(modalities=modalities).fit(data, y).predict_proba(data) == expected).all()
+
+
+@pytest.mark.parametrize("exchange", ["distance", "calibrated"])
+def test_labels_alone_are_those_of_fit(exchange):
+    X, y = two_views(gaps=20)
+    make = CMCSLClassifier(modalities=TWO, exchange=exchange, min_margin=0.2)
+    fitted, labels = clone(make).fit(X, y), clone(make).label(X, y)
+    assert (labels.transduction_ == fitted.transduction_).all() and labels.seeds_right_ == fitted.seeds_right_
+    pd.testing.assert_frame_equal(labels.provenance_["text"], fitted.provenance_["text"])
+    for estimator in (labels, fitted.label(X, y)):
+        with pytest.raises(NotFittedError):
+            estimator.predict(X)
+
+
+def test_modalities_that_are_taught_the_same_share_their_provenance():
+    X, y = two_views()
+    shared = CMCSLClassifier(modalities=TWO).fit(X, y).provenance_
+    apart = UnimodalClassifier(modalities=TWO).fit(X, y).provenance_
+    assert shared["visual"] is shared["text"] and not apart["visual"].equals(apart["text"])
 
 
 def test_features_are_left_as_they_are():

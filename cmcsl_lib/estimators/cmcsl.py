@@ -258,33 +258,29 @@ class SelfLabelingClassifier(ModalityClassifier):
         alone |= {name: _most_probable(each)[0] for name, each in overall.by_modality.items()}
         self.unimodal_transduction_ = {name: decode(label, self.classes_) for name, label in alone.items()}
         self.transduction_by_modality_ = {name: decode(each.label, self.classes_) for name, each in decisions.items()}
-        self.provenance_ = {
-            name: pd.DataFrame(
-                {
-                    "label": self.transduction_by_modality_[name],
-                    "deciding_modality": pd.Series(decision.modality, dtype=object),
-                    "distance": decision.distance,
-                    "margin": decision.margin,
-                    "seed_row": decision.seed,
-                    **self._probabilities(decision),
-                }
-            )
-            for name, decision in decisions.items()
-        }
+        # Modalities that are taught the same share one table.
+        tables = {id(decision): self._provenance(decision) for decision in decisions.values()}
+        self.provenance_ = {name: tables[id(decision)] for name, decision in decisions.items()}
         self.transduction_ = decode(overall.label, self.classes_)
         self.deciding_modality_, self.distance_, self.margin_, self.seed_row_ = overall[1:5]
         if overall.posterior is not None:
             self.probability_, self.probability_by_modality_ = overall.posterior, dict(overall.by_modality)
 
-    def _probabilities(self, decision: Decision) -> dict[str, np.ndarray]:
-        """Columns of provenance that only modalities that decided together have."""
-        if decision.posterior is None:
-            return {}
-        columns = {"probability": decision.posterior.max(axis=1)}
-        for name, each in decision.by_modality.items():
-            label, probability = _most_probable(each)
-            columns |= {f"{name}_label": decode(label, self.classes_), f"{name}_probability": probability}
-        return columns
+    def _provenance(self, decision: Decision) -> pd.DataFrame:
+        """Where labels come from; what each modality says by itself only if they decided together."""
+        columns = {
+            "label": decode(decision.label, self.classes_),
+            "deciding_modality": pd.Series(decision.modality, dtype=object),
+            "distance": decision.distance,
+            "margin": decision.margin,
+            "seed_row": decision.seed,
+        }
+        if decision.posterior is not None:
+            columns["probability"] = decision.posterior.max(axis=1)
+            for name, each in decision.by_modality.items():
+                label, probability = _most_probable(each)
+                columns |= {f"{name}_label": decode(label, self.classes_), f"{name}_probability": probability}
+        return pd.DataFrame(columns)
 
     def _keep_seeds(self, modalities: dict[str, Modality], codes: np.ndarray) -> None:
         """Keep what `partial_fit` needs of these rows, in a classifier that has it."""
@@ -391,7 +387,7 @@ class CMCSLClassifier(SelfLabelingClassifier):
     provenance_ : dict of str to DataFrame
         What each modality's classifier was taught: label, deciding_modality, distance, margin, seed_row; by
         ``calibrated`` also probability, and for each modality M what it says by itself, M_label and M_probability.
-        All are the same unless `transfer` makes a difference.
+        All are one table unless `transfer` makes a difference.
     probability_ : ndarray of shape (n, k), dtype float64
         Probability of each class, by ``calibrated`` alone; also of rows whose margin is too small.
     probability_by_modality_ : dict of str to ndarray of shape (n, k)
