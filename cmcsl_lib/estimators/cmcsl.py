@@ -118,7 +118,8 @@ class SelfLabelingClassifier(ModalityClassifier):
         ValueError
             As `fit`.
         """
-        vars(self).pop("estimators_", None)
+        if hasattr(self, "estimators_"):
+            del self.estimators_
         self._label(X, y, labeled, params)
         return self
 
