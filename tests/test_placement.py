@@ -12,7 +12,7 @@ from cmcsl_lib.experiments.exchange import exchange_table
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.sources import source_scores
 from cmcsl_lib.plots import simulation as simulation_figures
-from cmcsl_lib.studies import placement, prediction, simulation_map, synthetic
+from cmcsl_lib.studies import placement, prediction, simulation_map
 from cmcsl_lib.studies.results import load_simulation
 
 STRICT = PROTOCOLS["strict"]
@@ -111,8 +111,8 @@ def test_agreement_counts_signs():
 
 
 def test_deciders_count_rows_that_differ():
-    row = prediction.deciders("openclipart", ["AF"], STRICT, (3,)).iloc[0]
-    table = exchange_table(load_features("openclipart", "AF"), STRICT, 3)
+    row = prediction.deciders("openclipart", ["AF"], STRICT, (20,)).iloc[0]
+    table = exchange_table(load_features("openclipart", "AF"), STRICT, 20)
     assert row.differ == (table.visual_label != table.text_label)[~table.seed].sum()
     assert 0 < row.text_decides < 1
     # With two classes exactly one of two different labels is right.
@@ -132,13 +132,6 @@ def test_simulated_deciders_are_shares_of_the_differing(usual):
     row = shares[(shares.exchange == "distance") & (shares.budget == 20)].iloc[0]
     assert row.text_decides == pytest.approx(cell.text_decides / cell.differ)
     assert (shares.right_visual + shares.right_text).to_numpy() == pytest.approx(np.ones(len(shares)))
-
-
-def test_the_corpus_geometry_is_that_of_the_map(own):
-    """The two datasets' own dimensions differ from the corpus's mean by less than a fifth."""
-    visual, text = synthetic.GEOMETRIES["measured"]
-    assert own.dimension_visual.mean() == pytest.approx(visual, rel=0.2)
-    assert own.dimension_text.mean() == pytest.approx(text, rel=0.2)
 
 
 def test_all_datasets_and_budgets_are_compared(table, own):
