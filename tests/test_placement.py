@@ -111,13 +111,13 @@ def test_agreement_counts_signs():
 
 
 def test_deciders_count_rows_that_differ():
-    row = prediction.deciders("openclipart", ["AF"], STRICT, (20,)).iloc[0]
-    table = exchange_table(load_features("openclipart", "AF"), STRICT, 20)
+    row = prediction.deciders("openclipart", ["AT"], STRICT, (20,)).iloc[0]
+    table = exchange_table(load_features("openclipart", "AT"), STRICT, 20)
     assert row.differ == (table.visual_label != table.text_label)[~table.seed].sum()
     assert 0 < row.text_decides < 1
     # With two classes exactly one of two different labels is right.
     assert row.right_visual + row.right_text == pytest.approx(1)
-    assert row.classes == len(load_features("openclipart", "AF").classes)
+    assert row.classes == len(load_features("openclipart", "AT").classes)
 
 
 def test_deciders_take_a_protocol_or_its_name():
