@@ -368,27 +368,27 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         for name, rows in present_rows(features, gaps=not by_name).items():
             if fit and not len(rows):
                 raise CmcslError(f"Modality {name!r} is missing in every row: at least one row must have it.")
-            given = features[name] if len(rows) == len(features[name]) else features[name].at(rows)
+            modality = features[name] if len(rows) == len(features[name]) else features[name].at(rows)
             if by_name:
                 if fit:
                     with config_context(transform_output="default"):
-                        steps = (given.raw(step) for step in given.steps())
+                        steps = (modality.raw(step) for step in modality.steps())
                         self.preprocessors_[name] = fitted(self.preprocessing, steps)
-                modalities[name] = Modality(given.features, rows, given.columns, self.preprocessors_[name])
+                modalities[name] = Modality(modality.features, rows, modality.columns, self.preprocessors_[name])
             else:
-                modalities[name] = self._transformed(name, given, fit=fit)
+                modalities[name] = self._transformed(name, modality, fit=fit)
         return modalities
 
-    def _transformed(self, name: str, given: Modality, *, fit: bool) -> Modality:
+    def _transformed(self, name: str, modality: Modality, *, fit: bool) -> Modality:
         """A modality that a transformer of the user's own has changed, which may need all rows at once."""
-        X = given[:]
+        X = modality[:]
         with config_context(transform_output="default"):
             if fit:
                 self.preprocessors_[name] = clone(self.preprocessing).fit(X)
             X = np.asarray(self.preprocessors_[name].transform(X) if len(X) else X, dtype=np.float64)
         if np.isnan(X.sum()):
-            check_gaps(name, given.rows[np.isnan(X).any(axis=1)])
-        return Modality(X, given.rows, source=np.arange(len(X)))
+            check_gaps(name, modality.rows[np.isnan(X).any(axis=1)])
+        return Modality(X, modality.rows, source=np.arange(len(X)))
 
     def _begin_fit(
         self, X: Features, y: ArrayLike, labeled: ArrayLike | None, params: dict[str, Any]

@@ -70,10 +70,10 @@ def load_combinations(
     """
     every = combinations(reference)
     scores = load_changes(corpus, reference, datasets=datasets, budgets=budgets, changes=every)
-    chosen = {change.protocol.name: change.protocol for change in every}
+    protocols = {change.protocol.name: change.protocol for change in every}
     return scores.assign(
-        features=scores.protocol.map(lambda name: chosen[name].features),
-        distances=scores.protocol.map(lambda name: chosen[name].distances),
+        features=scores.protocol.map(lambda name: protocols[name].features),
+        distances=scores.protocol.map(lambda name: protocols[name].distances),
     )
 
 
@@ -99,5 +99,5 @@ def conclusions(scores: pd.DataFrame) -> pd.DataFrame:
     judged = pd.DataFrame(rows, columns=["name", "features", "distances", "verdict"])
     by_claim = judged.groupby("name").verdict
     judged["same"] = by_claim.transform("nunique") == 1
-    told = by_claim.transform(lambda verdicts: (verdicts != CANNOT_TELL).any())
-    return paper_claims()[["name", "area", "claim"]].merge(judged[told.astype(bool)], on="name")
+    judgeable = by_claim.transform(lambda verdicts: (verdicts != CANNOT_TELL).any())
+    return paper_claims()[["name", "area", "claim"]].merge(judged[judgeable.astype(bool)], on="name")
