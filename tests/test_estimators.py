@@ -51,7 +51,8 @@ from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.method.labeling import clustering, nearest, propagate
 
 CLASSIFIERS = [getattr(estimators, name) for name in estimators.__all__]
-PAPER_MODALITIES = {"visual": slice(0, 512), "text": slice(512, 896)}
+#: Columns of the shipped features side by side.
+SHIPPED_MODALITIES = {"visual": slice(0, 1280), "text": slice(1280, 1664)}
 TWO = {"visual": [0, 1], "text": [2, 3, 4]}
 CHECKED = {"first": [0], "others": slice(1, None)}
 #: scikit-learn excuses its own semi-supervised classifiers from classes -1 and 1, by their names.
@@ -156,7 +157,7 @@ def test_pseudo_labels_and_their_provenance_are_those_of_algorithm_1(budget, pre
     seeds = protocol.draw_seeds(features.y[training], budget, repetition, fold)
     y = np.full(len(training), None)
     y[seeds] = np.array(features.classes)[features.y[training][seeds]]
-    fitted = CMCSLClassifier(modalities=PAPER_MODALITIES, preprocessing=preprocessing)
+    fitted = CMCSLClassifier(modalities=SHIPPED_MODALITIES, preprocessing=preprocessing)
     fitted.fit(np.hstack(features.modalities)[training], y)
     table = exchange_table(features, protocol, budget, preprocessing)
     by_visual = table.decided_by == "visual"
@@ -164,7 +165,7 @@ def test_pseudo_labels_and_their_provenance_are_those_of_algorithm_1(budget, pre
     assert (fitted.deciding_modality_ == table.decided_by).all()
     assert (fitted.distance_ == np.where(by_visual, table.visual_distance, table.text_distance)).all()
     assert (features.ids[training][fitted.seed_row_] == np.where(by_visual, table.visual_seed, table.text_seed)).all()
-    for modality in PAPER_MODALITIES:
+    for modality in SHIPPED_MODALITIES:
         assert (fitted.unimodal_transduction_[modality] == table[f"{modality}_label"]).all()
 
 
@@ -217,11 +218,11 @@ def test_scores_are_those_of_experiment_3():
         seeds = training[protocol.draw_seeds(y[training], budget, repetition, fold)]
         known = np.where(np.isin(np.arange(len(y)), seeds), y, -1)
         for method, make in apart.items():
-            fitted = make(modalities=PAPER_MODALITIES).fit(X[training], (y if method == "FULL" else known)[training])
+            fitted = make(modalities=SHIPPED_MODALITIES).fit(X[training], (y if method == "FULL" else known)[training])
             for modality, predicted in fitted.predict_by_modality(X[test]).items():
                 assert scores[method, modality, repetition, fold] == balanced_accuracy_score(y[test], predicted)
         for method, make in {"EF": EarlyFusionClassifier, "LF": LateFusionClassifier}.items():
-            predicted = make(modalities=PAPER_MODALITIES).fit(X[training], y[training]).predict(X[test])
+            predicted = make(modalities=SHIPPED_MODALITIES).fit(X[training], y[training]).predict(X[test])
             assert scores[method, "both", repetition, fold] == balanced_accuracy_score(y[test], predicted)
 
 

@@ -570,12 +570,12 @@ def test_a_missing_package_of_an_encoder_is_told_with_the_pip_command(torch, mon
     assert f"needs {name}: pip install -e" in message and message.count("\n") == 1
 
 
-def test_a_users_own_corpus_takes_the_encoder_that_knows_imagenet(monkeypatch, tmp_path):
-    monkeypatch.setattr(extraction, "own_corpora", lambda: ["pets"])
+def test_every_corpus_but_the_papers_takes_the_encoder_that_knows_imagenet(tmp_path):
     assert extraction.default_image_encoder("pets") == "efficientnet-lite0"
     assert extraction.default_image_encoder("pets", "pooled") == "resnet18"
     assert extraction.default_image_encoder("pets", weights=tmp_path / "resnet.pth") == "resnet18"
-    assert extraction.default_image_encoder("openclipart") == "resnet18"
+    assert extraction.default_image_encoder("openclipart") == "efficientnet-lite0"
+    assert extraction.default_image_encoder("mm-imdb") == "resnet18"
 
 
 # Images

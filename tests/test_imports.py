@@ -30,7 +30,8 @@ def test_help_is_told_before_anything_else_is_imported(words):
     assert not imported & (others | {"cmcsl_lib.corpora"})
 
 
-@pytest.mark.parametrize("words", [["corpora"], ["table", "1"], ["table", "5"], ["table", "9", "--csv"]])
+# In Table V some scores are tied, so that its tests are those of scipy.
+@pytest.mark.parametrize("words", [["corpora"], ["table", "1"], ["table", "2"], ["table", "9", "--csv"]])
 def test_tables_of_shipped_scores_need_pandas_alone(words):
     packages = loaded(f"from cmcsl_lib.cli import main\nassert main({words}) == 0")
     assert "pandas" in packages

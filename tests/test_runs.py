@@ -41,18 +41,19 @@ def test_scores_are_kept_and_found_again(kept_features, monkeypatch):
     pd.testing.assert_frame_equal(again, expected, check_dtype=False)
 
 
-@pytest.mark.parametrize("protocol", [STRICT, PAPER], ids=lambda protocol: protocol.name)
 @pytest.mark.parametrize(
-    ("number", "fits"),
+    ("number", "fits", "protocol", "classifiers"),
     [
-        (1, 3 * 2),
-        (2, 5 * 2 * (1 + 3 * 20)),
-        (3, 3 * (2 * (1 + 3 * 20) + 2)),
+        (1, 3 * 2, STRICT, None),
+        (2, 5 * 2 * (1 + 3 * 20), STRICT, None),
+        (3, 3 * (2 * (1 + 3 * 20) + 2), STRICT, ("GNB", "LR", "CART")),
+        (1, 3 * 2, PAPER, None),
+        (2, 5 * 2 * (1 + 3 * 20), PAPER, None),
+        (3, 2 * (1 + 3 * 20) + 2, PAPER, ("GNB",)),
     ],
 )
-def test_shipped_scores_are_those_of_the_shipped_features(number, fits, protocol, tmp_path, monkeypatch):
+def test_shipped_scores_are_those_of_the_shipped_features(number, fits, protocol, classifiers, tmp_path, monkeypatch):
     monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
-    classifiers = ("GNB", "LR", "CART") if number == 3 else None
     scores = runs.load_scores("openclipart", protocol, number, classifiers=classifiers, compute=False)
     assert scores.dataset.nunique() == 20
     assert len(scores) == 20 * 10 * fits
