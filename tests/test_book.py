@@ -132,7 +132,7 @@ def test_an_executed_page_tells_what_it_was_run_with_and_when(make_page):
         "protocol paper",
         "cmcsl 0.1.0",
         record["made_from"]["data"][:12],
-        "published scores as shipped",
+        "published scores as means",
     ):
         assert words in last.source
 
@@ -308,7 +308,7 @@ def test_pages_are_stale_when_the_authors_arrays_come(make_page, tmp_path, monke
     monkeypatch.setenv("CMCSL_PUBLISHED_SCORES", str(tmp_path))
     page = make_page("from cmcsl_lib.experiments.published import available\nprint(available())")
     assert execution.execute(page) is None and freshness.stale(page) == []
-    assert "published scores as shipped" in nbformat.read(page.output, as_version=4).cells[-1].source
+    assert "published scores as means" in nbformat.read(page.output, as_version=4).cells[-1].source
     pretend_published_scores(tmp_path / "authors", monkeypatch)
     assert freshness.stale(page) == ["data"]
     assert execution.execute(page) is None
