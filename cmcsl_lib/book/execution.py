@@ -164,7 +164,7 @@ def _sources(page: Page) -> str:
     """Corpus and protocol that a page was run with, and whether the authors' arrays were there."""
     declared = papermill.inspect_notebook(str(page.notebook))
     values = {name: each["default"].strip("\"'") for name, each in declared.items()} | page.parameters
-    published = f"published scores {'from the arrays' if available() else 'as shipped'}"
+    published = f"published scores {'from the arrays' if available() else 'as means'}"
     if values.get("corpus") == PUBLISHED:
         return published
     return f"corpus {values.get('corpus')}, protocol {values.get('protocol')}, {published}"
