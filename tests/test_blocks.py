@@ -15,7 +15,7 @@ from sklearn.utils.metadata_routing import get_routing_for_object
 
 from cmcsl_lib.estimators import CMCSLClassifier, EarlyFusionClassifier, UnimodalClassifier, modality, propagation
 from cmcsl_lib.estimators.modality import Modality
-from cmcsl_lib.estimators.training import Taught, trained
+from cmcsl_lib.estimators.training import TrainingSet, trained
 from cmcsl_lib.method import calibrated, distances, naive_bayes
 from cmcsl_lib.method.preprocessing import PREPROCESSINGS, fitted, preprocessor, transformed
 
@@ -145,17 +145,17 @@ def lessons(draw):
     several[np.arange(n), np.arange(n) % k] = True
     rows, labels = np.nonzero(several)
     arguments = {"sample_weight": 0.01 + random.random(len(rows))} if draw(st.booleans()) else {}
-    return X, Taught(rows, labels, arguments), np.arange(n) % 3
+    return X, TrainingSet(rows, labels, arguments), np.arange(n) % 3
 
 
 @given(lessons())
 def test_naive_bayes_by_sums_is_that_of_scikit_learn(lesson):
-    X, taught, parts = lesson
+    X, training_set, parts = lesson
     rows = Modality(X, np.arange(len(X)))
-    everything, *others = trained(GaussianNB(), rows, taught, parts)
+    everything, *others = trained(GaussianNB(), rows, training_set, parts)
     assert len(others) == 3
-    expected = [taught.show(GaussianNB(), rows)]
-    expected += [taught.without(parts[taught.rows] == part).show(GaussianNB(), rows) for part in range(3)]
+    expected = [training_set.train(GaussianNB(), rows)]
+    expected += [training_set.without(parts[training_set.rows] == part).train(GaussianNB(), rows) for part in range(3)]
     for own, plain in zip([everything, *others], expected, strict=True):
         assert (own.classes_ == plain.classes_).all() and own.n_features_in_ == plain.n_features_in_
         for name in LEARNT:
@@ -171,10 +171,10 @@ def test_what_sums_do_not_tell_is_learnt_by_scikit_learn():
         (GaussianNB(), {"sample_weight": weight}),
         (LogisticRegression(), {}),
     ):
-        taught = Taught(np.arange(60), y, arguments)
-        classifiers = trained(base, rows, taught, parts)
+        training_set = TrainingSet(np.arange(60), y, arguments)
+        classifiers = trained(base, rows, training_set, parts)
         for own, held_out in zip(classifiers, (None, 0, 1, 2), strict=True):
-            plain = taught.without(parts == held_out).show(base, rows)
+            plain = training_set.without(parts == held_out).train(base, rows)
             assert (own.predict_proba(X) == plain.predict_proba(X)).all()
 
 

@@ -33,7 +33,7 @@ from .inputs import (
     modality_columns,
 )
 from .modality import Modality, present_rows
-from .training import Taught, trained
+from .training import TrainingSet, trained
 
 FUSIONS = ("mean", "maximum")
 #: The fusion by temperatures and weights, of classifiers that learn how sure each modality may be.
@@ -416,14 +416,14 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         codes: np.ndarray,
         metadata: Mapping[str, Any],
         soft: Mapping[str, np.ndarray | None] | None = None,
-    ) -> dict[str, Taught]:
+    ) -> dict[str, TrainingSet]:
         """What the classifier of each modality learns: its `labels`, rows with -1 left out.
 
         Classes are weighted by the known labels `codes`. Where there are `soft` labels, how much each row belongs to
         each class, of shape (n, k), a base estimator that takes `sample_weight` is given each row once per class, with
         these weights.
         """
-        weights, taught = self._class_weights(codes), {}
+        weights, training_sets = self._class_weights(codes), {}
         weighted = has_fit_parameter(self._base(), "sample_weight")
         for name, X in modalities.items():
             places = np.flatnonzero(labels[name][X.rows] >= 0)
@@ -437,18 +437,21 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             for factor in (row_weights, None if weights is None else weights[own_labels]):
                 if factor is not None:
                     arguments["sample_weight"] = factor * np.asarray(arguments.get("sample_weight", 1.0))
-            taught[name] = Taught(places, own_labels, arguments)
-        return taught
+            training_sets[name] = TrainingSet(places, own_labels, arguments)
+        return training_sets
 
     def _train(
-        self, modalities: Mapping[str, Modality], taught: Mapping[str, Taught], parts: Mapping[str, np.ndarray]
+        self,
+        modalities: Mapping[str, Modality],
+        training_sets: Mapping[str, TrainingSet],
+        parts: Mapping[str, np.ndarray],
     ) -> dict[str, list[BaseEstimator]]:
         """Train the classifier of each modality, and for each of its `parts`, if it has any, one without this part."""
         classifiers = {}
         for name, X in modalities.items():
-            if not len(taught[name].rows):
+            if not len(training_sets[name].rows):
                 raise CmcslError(f"y labels no row that has modality {name!r}: its classifier needs at least one.")
-            classifiers[name] = trained(self._base(), X, taught[name], parts.get(name))
+            classifiers[name] = trained(self._base(), X, training_sets[name], parts.get(name))
         return classifiers
 
     def _fit_classifiers(
@@ -459,8 +462,8 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         metadata: Mapping[str, Any],
     ) -> dict[str, BaseEstimator]:
         """Train the classifiers of all modalities on the same labels."""
-        taught = self._teach(modalities, dict.fromkeys(modalities, labels), codes, metadata)
-        return {name: classifier for name, (classifier,) in self._train(modalities, taught, {}).items()}
+        training_sets = self._teach(modalities, dict.fromkeys(modalities, labels), codes, metadata)
+        return {name: classifier for name, (classifier,) in self._train(modalities, training_sets, {}).items()}
 
     def _class_weights(self, codes: np.ndarray) -> np.ndarray | None:
         """Weight of each class; None if nothing is to be weighted."""

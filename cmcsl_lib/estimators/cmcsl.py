@@ -90,9 +90,9 @@ class SelfLabelingClassifier(ModalityClassifier):
         """
         modalities, codes, metadata, decisions = self._label(X, y, labeled, params)
         labels, soft = _hard_and_soft(decisions, codes)
-        taught = self._teach(modalities, labels, codes, metadata, soft)
+        training_sets = self._teach(modalities, labels, codes, metadata, soft)
         parts = self._parts_to_hold_out(modalities, labels, codes)
-        classifiers = self._train(modalities, taught, parts)
+        classifiers = self._train(modalities, training_sets, parts)
         self.estimators_ = {name: everything for name, (everything, *_) in classifiers.items()}
         self._calibrate(modalities, classifiers, parts, labels, codes, soft)
         self._keep_seeds(modalities, codes)
@@ -533,14 +533,14 @@ class CMCSLClassifier(SelfLabelingClassifier):
         decisions = {name: _of_batch(each, start, rows.numbers) for name, each in decisions.items()}
         self._record(opinions, decisions, _of_batch(overall, start, rows.numbers))
         labels, soft = _hard_and_soft(decisions, codes)
-        taught = self._teach(batch, labels, rows.codes, metadata, soft)
+        training_sets = self._teach(batch, labels, rows.codes, metadata, soft)
         if first:
             parts = self._parts_to_hold_out(batch, labels, codes)
-            self._calibrate(batch, self._train(batch, taught, parts), parts, labels, codes, soft)
+            self._calibrate(batch, self._train(batch, training_sets, parts), parts, labels, codes, soft)
             self.estimators_ = {name: clone(self._base()) for name in batch}
         for name, estimator in self.estimators_.items():
-            if len(taught[name].rows):
-                taught[name].show(estimator, batch[name], "partial_fit", classes=np.arange(len(self.classes_)))
+            if len(training_sets[name].rows):
+                training_sets[name].train(estimator, batch[name], "partial_fit", classes=np.arange(len(self.classes_)))
         self._keep_seeds(*rows)
         return self
 

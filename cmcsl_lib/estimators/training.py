@@ -16,8 +16,8 @@ from .inputs import metadata_of
 from .modality import Modality
 
 
-class Taught(NamedTuple):
-    """What the classifier of a modality is taught.
+class TrainingSet(NamedTuple):
+    """What the classifier of a modality is trained on.
 
     Parameters
     ----------
@@ -34,18 +34,20 @@ class Taught(NamedTuple):
     labels: np.ndarray
     arguments: Mapping[str, Any]
 
-    def without(self, held_out: np.ndarray) -> "Taught":
+    def without(self, held_out: np.ndarray) -> "TrainingSet":
         """The same without the entries of a mask."""
         arguments = metadata_of(self.arguments, ~held_out, len(self.rows))
-        return Taught(self.rows[~held_out], self.labels[~held_out], arguments)
+        return TrainingSet(self.rows[~held_out], self.labels[~held_out], arguments)
 
-    def show(self, estimator: BaseEstimator, X: Modality, method: str = "fit", **arguments: Any) -> BaseEstimator:
-        """Train an estimator on what is taught."""
+    def train(self, estimator: BaseEstimator, X: Modality, method: str = "fit", **arguments: Any) -> BaseEstimator:
+        """Train an estimator on it."""
         return getattr(estimator, method)(X[self.rows], self.labels, **self.arguments, **arguments)
 
 
-def trained(base: BaseEstimator, X: Modality, taught: Taught, parts: np.ndarray | None = None) -> list[BaseEstimator]:
-    """Train one classifier on all that is taught, and for each part of it one that has not learnt this part.
+def trained(
+    base: BaseEstimator, X: Modality, training_set: TrainingSet, parts: np.ndarray | None = None
+) -> list[BaseEstimator]:
+    """Train one classifier on a training set, and for each part of it one that has not learnt this part.
 
     Parameters
     ----------
@@ -53,7 +55,7 @@ def trained(base: BaseEstimator, X: Modality, taught: Taught, parts: np.ndarray 
         That is cloned.
     X : Modality
         Its rows.
-    taught : Taught
+    training_set : TrainingSet
         Which of them are learnt, as what.
     parts : ndarray of shape (m,), dtype int64, optional
         Part of each row that is learnt, in 0..P-1; at least two. Default: there are no parts.
@@ -63,31 +65,33 @@ def trained(base: BaseEstimator, X: Modality, taught: Taught, parts: np.ndarray 
     list of estimator
         1 + P.
     """
-    if _is_told_by_sums(base, taught):
-        return _from_sums(base, X, taught, parts)
-    everything = taught.show(clone(base), X)
+    if _learns_from_sums(base, training_set):
+        return _from_sums(base, X, training_set, parts)
+    everything = training_set.train(clone(base), X)
     if parts is None:
         return [everything]
-    own = parts[taught.rows]
-    return [everything, *(taught.without(own == part).show(clone(base), X) for part in range(own.max() + 1))]
+    own = parts[training_set.rows]
+    return [everything, *(training_set.without(own == part).train(clone(base), X) for part in range(own.max() + 1))]
 
 
-def _is_told_by_sums(base: BaseEstimator, taught: Taught) -> bool:
+def _learns_from_sums(base: BaseEstimator, training_set: TrainingSet) -> bool:
     """Whether a classifier is scikit-learn's naive Bayes, and learns rows with weights above 0 alone."""
-    weight = np.asarray(taught.arguments.get("sample_weight", 1.0), dtype=np.float64)
+    weight = np.asarray(training_set.arguments.get("sample_weight", 1.0), dtype=np.float64)
     return (
         type(base) is GaussianNB
         and base.priors is None
-        and taught.arguments.keys() <= {"sample_weight"}
+        and training_set.arguments.keys() <= {"sample_weight"}
         and bool((np.isfinite(weight) & (weight > 0)).all())
     )
 
 
-def _from_sums(base: GaussianNB, X: Modality, taught: Taught, parts: np.ndarray | None) -> list[GaussianNB]:
+def _from_sums(base: GaussianNB, X: Modality, training_set: TrainingSet, parts: np.ndarray | None) -> list[GaussianNB]:
     """As `trained`, by sums."""
-    rows, counts = np.unique(taught.rows, return_counts=True)
-    weights = np.zeros((len(rows), taught.labels.max() + 1))
-    weights[np.searchsorted(rows, taught.rows), taught.labels] = taught.arguments.get("sample_weight", 1.0)
+    rows, counts = np.unique(training_set.rows, return_counts=True)
+    weights = np.zeros((len(rows), training_set.labels.max() + 1))
+    weights[np.searchsorted(rows, training_set.rows), training_set.labels] = training_set.arguments.get(
+        "sample_weight", 1.0
+    )
     sums = sums_by_part(X.at(rows), weights, counts, np.zeros_like(rows) if parts is None else parts[rows])
     number_of_parts = 0 if parts is None else len(sums.counts)
     return [_gaussian(base, sums, left_out) for left_out in (None, *range(number_of_parts))]

@@ -61,17 +61,17 @@ def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
     X, X_test = halves.protocol.preprocess(matrix[halves.training], matrix[halves.test], PREPROCESSING)
     _, X_items = halves.protocol.preprocess(matrix[halves.training], items.text, PREPROCESSING)
 
-    def learnt(seeds: np.ndarray) -> float:
+    def accuracy_with(seeds: np.ndarray) -> float:
         y = np.concatenate([items.y, halves.y[seeds]])
         weights = halves.protocol.weights(halves.y, y)[y]
         classifier = GaussianNB().fit(np.vstack([X_items, X[seeds]]), y, sample_weight=weights)
         return accuracy(halves.y_test, classifier.predict(X_test))
 
-    alone = learnt(np.array([], dtype=np.int64))
+    alone = accuracy_with(np.array([], dtype=np.int64))
     for budget in budgets:
         seeds = halves.seeds(budget)
         yield score_row(ITEMS, MODALITY, budget, alone, n_labels=len(items.y))
-        yield score_row(WITH_SEEDS, MODALITY, budget, learnt(seeds), n_labels=len(items.y) + len(seeds))
+        yield score_row(WITH_SEEDS, MODALITY, budget, accuracy_with(seeds), n_labels=len(items.y) + len(seeds))
 
 
 FINETUNING = Study(score, budgets=(1, 2, 5, 10, 20), check=finetuning_items)
