@@ -81,6 +81,21 @@ def extract_corpus(
         print_safe(str(path))
 
 
+def transform(
+    corpus: str, *, by: str, modality: str = "text", name: str | None = None, text_encoder: str = "minilm"
+) -> None:
+    """Make a corpus whose pictures are made from the texts of another one."""
+    require("extract", "`cmcsl transform`")
+    from ..corpora import load
+    from ..corpora.items_file import items_path
+    from ..extraction.transformations import transform as transform_corpus
+    from ..files.paths import readable_path
+
+    name = transform_corpus(corpus, by, modality=modality, name=name, text_encoder=text_encoder)
+    print_safe(f"{len(load(name).items)} items: {readable_path(items_path(name))}")
+    print_safe(f"Next: cmcsl extract {name}")
+
+
 def extract_folder(
     items: Path | None = None, corpus: str | None = None, classes: list[str] | None = None, **columns: str
 ) -> str:
@@ -124,7 +139,7 @@ def named_classes(words: list[str] | None) -> dict[str, list[str]] | None:
 
 
 def add_commands(commands: Commands) -> None:
-    """Add the command, which takes the options of all its forms in any order."""
+    """Add the commands; `extract` takes the options of all its forms in any order."""
     parser = command(
         commands,
         extract,
@@ -142,7 +157,7 @@ def add_commands(commands: Commands) -> None:
     add("--min-class", type=int, metavar="N", help="fewest items of a class; default: 50, of your own data 1")
     add("--to", type=Path, metavar="FOLDER", help="default: features/CORPUS in CMCSL_HOME")
     add("--name", help="of these features, for `cmcsl run --change features=NAME`")
-    encoders = "resnet18, efficientnet-lite0, or auto, the default: of your own data efficientnet-lite0, else resnet18"
+    encoders = "resnet18, efficientnet-lite0, or auto, the default: of mm-imdb resnet18, else efficientnet-lite0"
     add("--image-encoder", metavar="NAME", help=encoders)
     encoders = "minilm, the default, or a folder with a model of sentence-transformers"
     add("--text-encoder", metavar="NAME", help=encoders)
@@ -173,3 +188,16 @@ def add_commands(commands: Commands) -> None:
     add("--separator", metavar="TEXT", help="between several labels of one item")
     datasets = "datasets, needed if items have several labels; default: all classes in one, named as the corpus"
     add("--classes", nargs="+", metavar="NAME=CLASS,CLASS", help=datasets)
+
+    parser = command(
+        commands, transform, "cmcsl transform openclipart --by sentence-space", "cmcsl extract openclipart-sentence-space"
+    )
+    parser.add_argument("corpus", metavar="CORPUS", help="a corpus with texts")
+    transformations = "sentence-space: a row of pixels per word; encoding: a square per feature of the text; or "
+    parser.add_argument(
+        "--by", required=True, metavar="NAME", help=transformations + "sonification: the spectrogram of a sound"
+    )
+    parser.add_argument("--modality", metavar="NAME", help="what pictures are made from: text, the default")
+    parser.add_argument("--as", dest="name", metavar="NAME", help="of the new corpus; default: CORPUS-NAME")
+    encoders = "minilm, the default, or a folder with a model of sentence-transformers"
+    parser.add_argument("--text-encoder", metavar="NAME", help=encoders)
