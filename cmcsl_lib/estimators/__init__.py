@@ -1,7 +1,7 @@
 """CMCSL and the paper's reference methods as scikit-learn classifiers, with more than the paper has.
 
 The `fit` of each reads from validation to fitted classifiers in its own module: `cmcsl` (CMCSL and UNI), `reference`,
-`cotraining`. The steps are elsewhere: `inputs` reads X, y and the division into modalities; `base` preprocesses, trains
+`cotraining`; `related` holds methods that Section II names. The steps are elsewhere: `inputs` reads X, y and the division into modalities; `base` preprocesses, trains
 one classifier per modality and fuses them; `propagation` labels rows by each modality; `strategies` compares the
 modalities and lets the surest decide.
 """
@@ -15,8 +15,10 @@ from .reference import (
     PrelabeledClassifier,
     UnimodalClassifier,
 )
+from .related import AMMSSClassifier
 
 __all__ = [
+    "AMMSSClassifier",
     "CMCSLClassifier",
     "CoTrainingClassifier",
     "EarlyFusionClassifier",
