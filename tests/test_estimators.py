@@ -43,7 +43,7 @@ from cmcsl_lib.estimators import (
     propagation,
     reference,
 )
-from cmcsl_lib.estimators.related import ammss, kernels
+from cmcsl_lib.estimators.related import ammss, apma, kernels, selftraining
 from cmcsl_lib.estimators.strategies import EXCHANGES
 from cmcsl_lib.experiments.exchange import exchange_table
 from cmcsl_lib.experiments.grid import run_dataset
@@ -140,7 +140,9 @@ def test_classes_of_any_kind(make, names):
     assert (named.predict(X) == names[numbered.predict(X)]).all()
 
 
-@pytest.mark.parametrize("module", [cmcsl, cotraining, reference, ammss, kernels], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [cmcsl, cotraining, reference, ammss, apma, kernels, selftraining], ids=lambda module: module.__name__
+)
 def test_examples(module):
     results = doctest.testmod(module)
     assert results.attempted and not results.failed

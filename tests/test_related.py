@@ -2,24 +2,42 @@
 
 import numpy as np
 import pytest
+from sklearn.base import clone
+from sklearn.cluster import AgglomerativeClustering
+from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics.pairwise import rbf_kernel
+from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import kneighbors_graph
-from sklearn.semi_supervised import LabelPropagation
+from sklearn.semi_supervised import LabelPropagation, SelfTrainingClassifier
 from sklearn.svm import SVC
 
-from cmcsl_lib.estimators import AMMSSClassifier, MultipleKernelClassifier
+from cmcsl_lib.estimators import (
+    AbstainingSelfTrainingClassifier,
+    ActiveSelfTrainingClassifier,
+    AMMSSClassifier,
+    APMAClassifier,
+    CoTrainingClassifier,
+    MultipleKernelClassifier,
+    PrelabeledClassifier,
+)
 from cmcsl_lib.estimators.related.kernels import alignment_weights
 from cmcsl_lib.files.errors import CmcslError
 
 TWO = {"visual": [0, 1], "text": [2, 3, 4]}
-METHODS = [AMMSSClassifier, MultipleKernelClassifier]
+METHODS = [
+    AMMSSClassifier,
+    APMAClassifier,
+    AbstainingSelfTrainingClassifier,
+    ActiveSelfTrainingClassifier,
+    MultipleKernelClassifier,
+]
 
 
-def views(n=60, seed=0, missing=0.0):
+def views(n=60, seed=0, missing=0.0, noise=1.0):
     """Two views of three classes, one seed in four rows, and the true classes."""
     random = np.random.default_rng(seed)
     y = np.arange(n) % 3
-    X = random.normal(size=(3, 5))[y] * 3 + random.normal(size=(n, 5))
+    X = random.normal(size=(3, 5))[y] * 3 + noise * random.normal(size=(n, 5))
     labels = np.where(np.arange(n) // 3 % 4 == 0, y, -1)
     for columns in TWO.values():
         X[np.ix_((random.random(n) < missing) & ~np.isnan(X).any(axis=1), columns)] = np.nan
@@ -36,8 +54,8 @@ def test_labels_are_better_than_chance_by_far_and_seeds_keep_theirs(make, missin
     fitted = make(modalities=TWO, preprocessing="STD").fit(X, y)
     for name, labels in fitted.transduction_by_modality_.items():
         assert (labels[y >= 0] == y[y >= 0]).all()
-        assert (labels == true)[y < 0].mean() > 0.7
         present = ~np.isnan(X[:, TWO[name]]).any(axis=1)
+        assert (labels == true)[present & (y < 0)].mean() > 0.7
         assert (fitted.predict_by_modality(X)[name] == true)[present].mean() > 0.6
     assert (fitted.predict(X) == true).mean() > 0.7
 
@@ -57,6 +75,25 @@ def test_nothing_to_label(make):
         (AMMSSClassifier(max_iter=2.5), "max_iter must be a whole number of at least 1, got 2.5"),
         (AMMSSClassifier(exponent=1), "exponent must be a finite number above 1, got 1"),
         (AMMSSClassifier(tol="small"), "tol must be a finite number above 0, got 'small'"),
+        (APMAClassifier(n_clusters=0), "n_clusters must be a whole number of at least 1, got 0"),
+        (APMAClassifier(transfer="sound"), "transfer 'sound': choose from multimodal, none, visual, text"),
+        (APMAClassifier(RidgeClassifier()), "base_estimator must have predict_proba, but RidgeClassifier has none"),
+        (AbstainingSelfTrainingClassifier(threshold=1.5), r"threshold must be a number in \[0, 1\], got 1.5"),
+        (AbstainingSelfTrainingClassifier(threshold="high"), r"threshold must be a number in \[0, 1\], got 'high'"),
+        (AbstainingSelfTrainingClassifier(max_iter=0), "max_iter must be a whole number of at least 1, got 0"),
+        (AbstainingSelfTrainingClassifier(RidgeClassifier()), "base_estimator must have predict_proba"),
+        (ActiveSelfTrainingClassifier(RidgeClassifier()), "base_estimator must have predict_proba"),
+        (ActiveSelfTrainingClassifier(growth=0), "growth must be a whole number of at least 1, got 0"),
+        (ActiveSelfTrainingClassifier(budget=-1), "budget must be a whole number of at least 0, got -1"),
+        (ActiveSelfTrainingClassifier(budget=3), "oracle must be callable where budget is above 0, got None"),
+        (
+            ActiveSelfTrainingClassifier(oracle=lambda rows: rows * 0 + 7, budget=10),
+            r"oracle must return one of the classes 0, 1, 2 for each of the 1 rows, got \[7\]",
+        ),
+        (
+            ActiveSelfTrainingClassifier(oracle=lambda rows: [0, 1], budget=10),
+            r"oracle must return one of the classes 0, 1, 2 for each of the 1 rows, got \[0, 1\]",
+        ),
         (MultipleKernelClassifier(C=0), "C must be a finite number above 0, got 0"),
         (MultipleKernelClassifier(C=np.inf), "C must be a finite number above 0, got inf"),
     ],
@@ -112,7 +149,7 @@ def test_weights_of_graphs_minimise_their_share_of_the_objective(exponent):
 
 
 def test_a_graph_of_noise_loses_its_weight_and_a_large_exponent_levels_weights():
-    X, y, true = views()
+    X, y, _ = views()
     X[:, :2] = np.random.default_rng(1).normal(size=(len(y), 2))
     weights = {
         exponent: AMMSSClassifier(modalities=TWO, preprocessing="RAW", exponent=exponent).fit(X, y).graph_weights_
@@ -131,7 +168,9 @@ def test_rows_that_no_path_joins_to_a_seed_have_no_label():
 
 def test_a_row_that_lacks_a_modality_is_joined_by_the_other():
     X = np.array([[0.0, 5], [1, np.nan], [9, 6], [np.nan, 7], [10, 8]])
-    fitted = AMMSSClassifier(modalities={"a": [0], "b": [1]}, preprocessing="RAW", n_neighbors=1).fit(X, [0, -1, 1, -1, 1])
+    fitted = AMMSSClassifier(modalities={"a": [0], "b": [1]}, preprocessing="RAW", n_neighbors=1).fit(
+        X, [0, -1, 1, -1, 1]
+    )
     assert fitted.transduction_.tolist() == [0, 0, 1, 1, 1]
 
 
@@ -186,3 +225,171 @@ def test_a_row_without_a_modality_of_the_seeds_gets_no_label_by_kernels():
     fitted = MultipleKernelClassifier(modalities=TWO).fit(X, y)
     assert np.flatnonzero(fitted.transduction_ < 0).tolist() == [alone]
     assert fitted.kernel_weights_ == {"visual": 1.0, "text": 0.0}
+
+
+# APMA
+
+
+def majority(clusters, y, centre_distances):
+    """Class of most seeds in each cluster, or of the nearest cluster that has any."""
+    votes = np.array([np.bincount(y[(clusters == c) & (y >= 0)], minlength=3) for c in range(len(centre_distances))])
+    asked = np.where(votes.any(axis=1), 0, np.inf)
+    return votes.argmax(axis=1)[(centre_distances + asked).argmin(axis=1)]
+
+
+@pytest.mark.parametrize("n_clusters", [4, 9])
+def test_without_transfer_apma_is_cluster_labelling_in_each_modality(n_clusters):
+    X, y, _ = views()
+    y[y == 2] = np.where(np.arange((y == 2).sum()) == 0, 2, -1)
+    apma = APMAClassifier(modalities=TWO, preprocessing="RAW", n_clusters=n_clusters, transfer="none").fit(X, y)
+    for name, columns in TWO.items():
+        own = X[:, columns]
+        clusters = AgglomerativeClustering(n_clusters).fit_predict(own)
+        centres = np.array([own[clusters == c].mean(axis=0) for c in range(n_clusters)])
+        labels = majority(clusters, y, np.linalg.norm(centres[:, None] - centres, axis=2))[clusters]
+        assert (apma.transduction_by_modality_[name] == np.where(y >= 0, y, labels)).all()
+    assert not hasattr(apma, "transduction_")
+
+
+def test_with_one_modality_there_is_nothing_to_transfer():
+    X, y, _ = views()
+    plain, multimodal = (APMAClassifier(transfer=transfer).fit(X, y) for transfer in ("none", "multimodal"))
+    assert (plain.transduction_ == multimodal.transduction_).all()
+    assert plain.clusters_["all"].max() == (y >= 0).sum() - 1
+
+
+def test_clusters_without_seeds_are_labelled_by_the_other_modality():
+    X, y, true = views()
+    X[y >= 0, 2:] = np.nan
+    apma = APMAClassifier(modalities=TWO, preprocessing="STD", n_clusters=3).fit(X, y)
+    text = apma.transduction_by_modality_["text"][y < 0]
+    assert (text >= 0).all() and (text == true[y < 0]).mean() > 0.7
+    with pytest.raises(CmcslError, match="y labels no row that has modality 'text'"):
+        APMAClassifier(modalities=TWO, transfer="none").fit(X, y)
+
+
+def test_one_modality_may_teach_all():
+    X, y, _ = views()
+    together = APMAClassifier(modalities=TWO).fit(X, y).transduction_by_modality_
+    assert (together["visual"] != together["text"]).any()
+    taught = APMAClassifier(modalities=TWO, transfer="text").fit(X, y)
+    assert (taught.transduction_ == together["text"]).all()
+    assert (taught.transduction_by_modality_["visual"] == together["text"]).all()
+
+
+def test_clusters_that_rows_share_are_joined():
+    # Three groups that are the same in both modalities, but numbered otherwise by their order.
+    X = np.array([[0, 9], [1, 8], [20, 50], [21, 51], [40, 30], [41, 31]], dtype=float)
+    apma = APMAClassifier(modalities={"a": [0], "b": [1]}, preprocessing="RAW", n_clusters=3)
+    clusters = apma.fit(X, [0, -1, -1, -1, -1, 1]).clusters_
+    assert (clusters["a"] == clusters["b"]).all() and len(set(clusters["a"])) == 3
+    assert [len(set(clusters["a"][pair])) for pair in ([0, 1], [2, 3], [4, 5])] == [1, 1, 1]
+
+
+@pytest.mark.parametrize("transfer", ["multimodal", "none", "text"])
+@pytest.mark.parametrize("missing", [0.0, 0.3])
+def test_queries_are_different_rows_in_different_clusters(transfer, missing):
+    X, y, true = views(missing=missing)
+    apma = APMAClassifier(modalities=TWO, transfer=transfer)
+    for n in (1, 6, 20, len(y)):
+        rows = apma.queries(X, n)
+        assert len(set(rows.tolist())) == n and set(rows.tolist()) <= set(range(len(y)))
+    asked = np.full(len(y), -1)
+    rows = apma.queries(X, 6)
+    asked[rows] = true[rows]
+    clusters = apma.fit(X, asked).clusters_
+    if transfer != "none":
+        assert set(range(6)) == set(np.concatenate([each[rows] for each in clusters.values()]).tolist()) - {-1}
+
+
+def test_queries_change_no_fitted_classifier_and_take_a_dict():
+    X, y, _ = views()
+    apma = APMAClassifier(modalities=TWO).fit(X, y)
+    before = apma.predict_proba(X)
+    rows = apma.queries(X[:20] + 1, 5)
+    assert (apma.predict_proba(X) == before).all() and rows.max() < 20
+    arrays = {name: X[:20, columns] + 1 for name, columns in TWO.items()}
+    assert (APMAClassifier().queries(arrays, 5) == rows).all()
+    for n in (0, 61, 2.5):
+        with pytest.raises(CmcslError, match=f"n must be a whole number in 1..60, the number of rows, got {n}"):
+            apma.queries(X, n)
+
+
+# Self-training
+
+
+def test_one_round_of_one_modality_is_self_training_with_a_threshold():
+    X, y, _ = views(noise=3.0)
+    plain = dict(preprocessing="RAW", class_weight=None, threshold=0.99, max_iter=1)
+    fitted = AbstainingSelfTrainingClassifier(**plain).fit(X, y)
+    expected = SelfTrainingClassifier(GaussianNB(), threshold=0.99, max_iter=1).fit(X, y).transduction_
+    assert (expected < 0).any()
+    assert (fitted.transduction_ == expected).all()
+
+
+def test_without_a_threshold_the_first_round_is_what_late_fusion_of_the_seeds_predicts():
+    X, y, _ = views(missing=0.3)
+    fitted = AbstainingSelfTrainingClassifier(modalities=TWO, threshold=0, max_iter=1).fit(X, y)
+    fusion = PrelabeledClassifier(modalities=TWO).fit(X, y)
+    assert (fitted.transduction_[y < 0] == fusion.predict(X)[y < 0]).all()
+    assert fitted.confidence_[y < 0] == pytest.approx(fusion.predict_proba(X).max(axis=1)[y < 0])
+
+
+def test_labels_are_judged_again_in_every_round_until_none_changes():
+    X, y, _ = views(120, noise=2.0)
+    abstaining = AbstainingSelfTrainingClassifier(modalities=TWO, threshold=0.6)
+    fits = [clone(abstaining).set_params(max_iter=rounds).fit(X, y) for rounds in (1, 2, 50)]
+    first, second, last = (fitted.transduction_ for fitted in fits)
+    assert ((first >= 0) & (second != first)).any()
+    assert 2 < fits[2].n_iter_ < 50
+    # The classifiers learnt from the last labels would give the same.
+    confident = fits[2].predict_proba(X).max(axis=1) >= 0.6
+    assert (last[y < 0] == np.where(confident, fits[2].predict(X), -1)[y < 0]).all()
+    assert (confident | (y >= 0)).sum() == (last >= 0).sum() < len(y)
+
+
+def test_with_one_modality_and_no_budget_asking_is_self_training():
+    # So much noise that no two probabilities are the same.
+    X, y, _ = views(noise=3.0)
+    plain = dict(preprocessing="RAW", growth=2, max_iter=4)
+    fitted = ActiveSelfTrainingClassifier(**plain).fit(X, y)
+    expected = CoTrainingClassifier(**plain, pool_size=len(y), random_state=0).fit(X, y)
+    assert (expected.transduction_ < 0).any()
+    assert (fitted.transduction_ == expected.transduction_).all()
+    assert (fitted.labeled_iter_ == expected.labeled_iter_).all()
+    assert not len(fitted.queried_)
+
+
+def test_the_oracle_is_asked_for_the_least_sure_rows_of_each_round():
+    X, y, true = views(noise=3.0)
+    asked = []
+
+    def oracle(rows):
+        asked.append(rows)
+        return true[rows]
+
+    fitted = ActiveSelfTrainingClassifier(modalities=TWO, oracle=oracle, budget=7, max_iter=3).fit(X, y)
+    assert [len(rows) for rows in asked] == [3, 2, 2]
+    assert (fitted.queried_ == np.concatenate(asked)).all() and len(set(fitted.queried_)) == 7
+    assert (fitted.transduction_[fitted.queried_] == true[fitted.queried_]).all()
+    assert (fitted.transduction_ >= 0).all() and fitted.n_iter_ == 3
+    support = np.sort(PrelabeledClassifier(modalities=TWO).fit(X, y).predict_proba(X), axis=1)
+    margin = np.where(y >= 0, np.inf, support[:, -1] - support[:, -2])
+    assert set(asked[0]) == set(np.argsort(margin)[:3])
+
+
+def test_the_oracle_may_name_classes_and_be_asked_for_all_rows():
+    X, y, true = views()
+    names = np.array(["one", "three", "two"])
+    known = np.where(y >= 0, names[y], None)
+    fitted = ActiveSelfTrainingClassifier(modalities=TWO, oracle=lambda rows: names[true[rows]], budget=500)
+    assert (fitted.fit(X, known).transduction_ == names[true]).all()
+    assert set(fitted.queried_) == set(np.flatnonzero(y < 0))
+
+
+@pytest.mark.parametrize("growth", [1, 3])
+def test_each_class_gets_as_many_labels_in_a_round(growth):
+    X, y, _ = views(120)
+    fitted = ActiveSelfTrainingClassifier(modalities=TWO, growth=growth, max_iter=5).fit(X, y)
+    for number in range(1, 6):
+        assert np.bincount(fitted.transduction_[fitted.labeled_iter_ == number], minlength=3).tolist() == [growth] * 3

@@ -15,10 +15,19 @@ from .reference import (
     PrelabeledClassifier,
     UnimodalClassifier,
 )
-from .related import AMMSSClassifier, MultipleKernelClassifier
+from .related import (
+    AbstainingSelfTrainingClassifier,
+    ActiveSelfTrainingClassifier,
+    AMMSSClassifier,
+    APMAClassifier,
+    MultipleKernelClassifier,
+)
 
 __all__ = [
     "AMMSSClassifier",
+    "APMAClassifier",
+    "AbstainingSelfTrainingClassifier",
+    "ActiveSelfTrainingClassifier",
     "CMCSLClassifier",
     "CoTrainingClassifier",
     "EarlyFusionClassifier",

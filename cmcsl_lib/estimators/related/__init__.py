@@ -1,6 +1,14 @@
 """Methods that the paper's Section II names, adapted to precomputed features."""
 
 from .ammss import AMMSSClassifier
+from .apma import APMAClassifier
 from .kernels import MultipleKernelClassifier
+from .selftraining import AbstainingSelfTrainingClassifier, ActiveSelfTrainingClassifier
 
-__all__ = ["AMMSSClassifier", "MultipleKernelClassifier"]
+__all__ = [
+    "AMMSSClassifier",
+    "APMAClassifier",
+    "AbstainingSelfTrainingClassifier",
+    "ActiveSelfTrainingClassifier",
+    "MultipleKernelClassifier",
+]

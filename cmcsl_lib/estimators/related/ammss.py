@@ -107,14 +107,15 @@ class AMMSSClassifier(RelatedClassifier):
 
     def _label(
         self, modalities: Mapping[str, Modality], codes: np.ndarray, metadata: Mapping[str, Any]
-    ) -> np.ndarray:
+    ) -> dict[str, np.ndarray]:
         graphs = [neighbor_graph(X, len(codes), self.n_neighbors) for X in modalities.values()]
         _, component = connected_components(csr_array(sum(graphs)), directed=False)
         reached = np.isin(component, component[codes >= 0])
         F = np.zeros((len(codes), len(self.classes_)))
         F[codes >= 0, codes[codes >= 0]] = 1
         weights = np.full(len(graphs), 1 / len(graphs))
-        for self.n_iter_ in range(1, self.max_iter + 1):
+        for turn in range(self.max_iter):
+            self.n_iter_ = turn + 1
             affinity = csr_array(sum(w**self.exponent * graph for w, graph in zip(weights, graphs, strict=True)))
             F = harmonic(affinity, F, np.flatnonzero(reached & (codes < 0)), codes >= 0)
             before, weights = weights, self._weights(graphs, F)
@@ -122,7 +123,8 @@ class AMMSSClassifier(RelatedClassifier):
                 break
         self.label_distributions_ = F
         self.graph_weights_ = dict(zip(modalities, weights.tolist(), strict=True))
-        return np.where(codes >= 0, codes, np.where(reached, F.argmax(axis=1), -1))
+        labels = np.where(codes >= 0, codes, np.where(reached, F.argmax(axis=1), -1))
+        return dict.fromkeys(modalities, labels)
 
     def _weights(self, graphs: list[csr_array], F: np.ndarray) -> np.ndarray:
         """Weight of each graph given the labels: the smoother they are on it, the larger."""

@@ -44,21 +44,21 @@ class RelatedClassifier(ModalityClassifier):
         """
         modalities, codes, metadata = self._begin_fit(X, y, labeled, params)
         labels = self._label(modalities, codes, metadata)
-        by_modality = labels if isinstance(labels, dict) else dict.fromkeys(modalities, labels)
-        training_sets = self._teach(modalities, by_modality, codes, metadata)
+        training_sets = self._teach(modalities, labels, codes, metadata)
         trained = self._train(modalities, training_sets, {})
         self.estimators_ = {name: classifier for name, (classifier,) in trained.items()}
-        self.transduction_by_modality_ = {name: decode(each, self.classes_) for name, each in by_modality.items()}
-        if not isinstance(labels, dict):
-            self.transduction_ = decode(labels, self.classes_)
+        self.transduction_by_modality_ = {name: decode(each, self.classes_) for name, each in labels.items()}
+        first, *others = labels.values()
+        if all(each is first for each in others):
+            self.transduction_ = next(iter(self.transduction_by_modality_.values()))
         return self
 
     def _label(
         self, modalities: Mapping[str, Modality], codes: np.ndarray, metadata: Mapping[str, Any]
-    ) -> np.ndarray | dict[str, np.ndarray]:
-        """Class number of each row, those of labelled rows as they are, -1 for no label; of each modality if they differ.
+    ) -> dict[str, np.ndarray]:
+        """Class number of each row for each modality, of labelled rows as it is, -1 for no label; learns attributes.
 
-        Its attributes are learnt here too.
+        If modalities are not told apart, their labels are the same array, and `transduction_` is set.
         """
         raise NotImplementedError
 
@@ -72,7 +72,7 @@ class RelatedClassifier(ModalityClassifier):
     def _check_above(self, name: str, bound: float) -> None:
         """Raise unless this parameter is a finite number above a bound."""
         value = getattr(self, name)
-        if not isinstance(value, Real) or isinstance(value, bool) or not bound < value < np.inf:
+        if not isinstance(value, Real) or isinstance(value, bool) or not bound < float(value) < np.inf:
             raise CmcslError(f"{name} must be a finite number above {bound:g}, got {value!r}.")
 
     def _check_probabilities(self) -> None:

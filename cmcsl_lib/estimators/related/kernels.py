@@ -1,4 +1,4 @@
-"""The multiple kernels of Guillaumin et al., which Section II-A names: an SVM on kernels of all modalities labels rows."""
+"""Multiple kernels by Guillaumin et al., which Section II-A names: an SVM that sees all modalities labels the rows."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -86,7 +86,7 @@ class MultipleKernelClassifier(RelatedClassifier):
 
     def _label(
         self, modalities: Mapping[str, Modality], codes: np.ndarray, metadata: Mapping[str, Any]
-    ) -> np.ndarray:
+    ) -> dict[str, np.ndarray]:
         seeds = np.flatnonzero(codes >= 0)
         kernels = np.stack([seed_kernel(X, seeds, len(codes)) for X in modalities.values()])
         weights = alignment_weights(kernels[:, seeds], codes[seeds])
@@ -96,7 +96,7 @@ class MultipleKernelClassifier(RelatedClassifier):
         if len(asked):
             svm = SVC(C=self.C, kernel="precomputed").fit(kernel[seeds], codes[seeds])
             labels[asked] = svm.predict(kernel[asked])
-        return labels
+        return dict.fromkeys(modalities, labels)
 
 
 def seed_kernel(X: Modality, seeds: np.ndarray, n: int) -> np.ndarray:
