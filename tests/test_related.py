@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.cluster import AgglomerativeClustering
+from sklearn.decomposition import NMF
 from sklearn.linear_model import RidgeClassifier
 from sklearn.metrics.pairwise import rbf_kernel
 from sklearn.naive_bayes import GaussianNB
@@ -17,10 +18,13 @@ from cmcsl_lib.estimators import (
     AMMSSClassifier,
     APMAClassifier,
     CoTrainingClassifier,
+    MICClassifier,
     MultipleKernelClassifier,
     PrelabeledClassifier,
 )
+from cmcsl_lib.estimators.modality import Modality
 from cmcsl_lib.estimators.related.kernels import alignment_weights
+from cmcsl_lib.estimators.related.mic import consensus, filled
 from cmcsl_lib.files.errors import CmcslError
 
 TWO = {"visual": [0, 1], "text": [2, 3, 4]}
@@ -29,6 +33,7 @@ METHODS = [
     APMAClassifier,
     AbstainingSelfTrainingClassifier,
     ActiveSelfTrainingClassifier,
+    MICClassifier,
     MultipleKernelClassifier,
 ]
 
@@ -51,7 +56,8 @@ def views(n=60, seed=0, missing=0.0, noise=1.0):
 @pytest.mark.parametrize("missing", [0.0, 0.3])
 def test_labels_are_better_than_chance_by_far_and_seeds_keep_theirs(make, missing):
     X, y, true = views(120, missing=missing)
-    fitted = make(modalities=TWO, preprocessing="STD").fit(X, y)
+    chance = {"random_state": 0} if make is MICClassifier else {}
+    fitted = make(modalities=TWO, preprocessing="STD", **chance).fit(X, y)
     for name, labels in fitted.transduction_by_modality_.items():
         assert (labels[y >= 0] == y[y >= 0]).all()
         present = ~np.isnan(X[:, TWO[name]]).any(axis=1)
@@ -94,6 +100,10 @@ def test_nothing_to_label(make):
             ActiveSelfTrainingClassifier(oracle=lambda rows: [0, 1], budget=10),
             r"oracle must return one of the classes 0, 1, 2 for each of the 1 rows, got \[0, 1\]",
         ),
+        (MICClassifier(n_components=0), "n_components must be a whole number of at least 1, got 0"),
+        (MICClassifier(max_iter=0), "max_iter must be a whole number of at least 1, got 0"),
+        (MICClassifier(consistency=-1), "consistency must be a finite number of at least 0, got -1"),
+        (MICClassifier(sparsity=None), "sparsity must be a finite number of at least 0, got None"),
         (MultipleKernelClassifier(C=0), "C must be a finite number above 0, got 0"),
         (MultipleKernelClassifier(C=np.inf), "C must be a finite number above 0, got inf"),
     ],
@@ -393,3 +403,84 @@ def test_each_class_gets_as_many_labels_in_a_round(growth):
     fitted = ActiveSelfTrainingClassifier(modalities=TWO, growth=growth, max_iter=5).fit(X, y)
     for number in range(1, 6):
         assert np.bincount(fitted.transduction_[fitted.labeled_iter_ == number], minlength=3).tolist() == [growth] * 3
+
+
+# MIC
+
+
+def start(n, widths, components, seed=0):
+    """Matrices of so many columns, at least 0, and factors to start from."""
+    random = np.random.default_rng(seed)
+    views = [random.random((n, d), dtype=np.float32) for d in widths]
+    bases = [random.random((d, components), dtype=np.float32) for d in widths]
+    return views, random.random((n, components), dtype=np.float32), bases
+
+
+def test_one_view_without_penalties_is_non_negative_matrix_factorisation():
+    (X,), V, (U,) = start(30, [8], 3)
+    factors = consensus([X], [np.ones(30, dtype=np.float32)], V, [U], 0, 0, 25)
+    nmf = NMF(3, init="custom", solver="mu", max_iter=25, tol=0)
+    W = nmf.fit_transform(X, W=V.copy(), H=U.T.copy())
+    # The product is the same; here the columns of U have length 1.
+    assert factors == pytest.approx(W * np.linalg.norm(nmf.components_, axis=1), rel=1e-3)
+
+
+def test_shared_factors_are_means_by_the_squared_weights():
+    (X, Z), V, (U, T) = start(6, [4, 5], 2)
+    ones = np.ones(6, dtype=np.float32)
+    # Without penalties views know nothing of each other, and weights that are all the same do not matter to a view.
+    one, other = consensus([X], [ones], V, [U], 0, 0, 10), consensus([Z], [ones / 2], V, [T], 0, 0, 10)
+    assert consensus([X, Z], [ones, ones / 2], V, [U, T], 0, 0, 10) == pytest.approx((4 * one + other) / 5, rel=1e-4)
+    assert consensus([X, X], [ones, ones / 2], V, [U, U], 0, 0, 10) == pytest.approx(one, rel=1e-4)
+
+
+def test_sparsity_takes_the_same_length_from_each_row_as_far_as_there_is_any():
+    direction, lengths = np.array([[0.6, 0.8]], dtype=np.float32), np.array([[1.0], [2], [0.1]], dtype=np.float32)
+    ones = np.ones(3, dtype=np.float32)
+    factors = consensus([lengths * direction], [ones], np.ones_like(lengths), [direction.T], 0, 0.5, 300)
+    assert factors == pytest.approx(np.array([[0.75], [1.75], [0]]), abs=1e-3)
+
+
+def test_consistency_brings_views_together():
+    views, V, U = start(40, [6, 9], 3)
+    ones = [np.ones(40, dtype=np.float32)] * 2
+    # The mean of two views that must agree is not that of each one's own factors.
+    means = [consensus(views, ones, V, U, consistency, 0, 30) for consistency in (0, 1e-6, 100)]
+    assert means[1] == pytest.approx(means[0], rel=1e-3)
+    assert means[2] != pytest.approx(means[0], rel=1e-1)
+
+
+def test_features_become_parts_that_are_not_negative_and_missing_rows_the_mean():
+    X = np.array([[3.0, -1, 0], [1, 1, 0], [np.nan] * 3, [-1, -2, 0]])
+    view, weights = filled(Modality(X, np.array([0, 1, 3])), 4)
+    parts = np.array([[3, 0, 0, 1], [1, 1, 0, 0], [0, 0, 1, 2]]) / np.sqrt((10 + 2 + 5) / 3)
+    assert view[[0, 1, 3]] == pytest.approx(parts) and view[2] == pytest.approx(parts.mean(axis=0))
+    assert weights == pytest.approx([1, 1, 0.75, 1])
+    assert view.dtype == np.float32
+
+
+def test_clusters_take_the_class_of_most_seeds_or_of_the_nearest_cluster():
+    X, y, _ = views(120, noise=3.0)
+    mic = MICClassifier(modalities=TWO, n_components=8, random_state=0).fit(X, y)
+    centres = np.array([mic.factors_[mic.clusters_ == c].mean(axis=0) for c in range(8)])
+    votes = np.array([np.bincount(y[(mic.clusters_ == c) & (y >= 0)], minlength=3) for c in range(8)])
+    for cluster in range(8):
+        distances = np.where(votes.any(axis=1), np.linalg.norm(centres - centres[cluster], axis=1), np.inf)
+        members = (mic.clusters_ == cluster) & (y < 0)
+        assert (mic.transduction_[members] == votes[distances.argmin()].argmax()).all()
+    assert (mic.factors_ >= 0).all() and mic.factors_.shape == (120, 8)
+
+
+def test_three_clusters_of_far_classes_are_the_classes():
+    X, y, true = views(90, missing=0.3, noise=0.1)
+    mic = MICClassifier(modalities=TWO, preprocessing="MM", n_components=3, random_state=0).fit(X, y)
+    assert (mic.transduction_ == true).mean() > 0.95
+
+
+def test_there_are_no_more_factors_than_columns_and_no_more_clusters_than_different_rows():
+    X = np.repeat([[0.0, 0], [1, 3], [5, 1]], 2, axis=0)
+    mic = MICClassifier(preprocessing="RAW", n_components=100, random_state=0).fit(X, [0, -1, 1, -1, -1, -1])
+    assert mic.factors_.shape == (6, 2)
+    assert (mic.clusters_[::2] == mic.clusters_[1::2]).all()
+    same = MICClassifier(preprocessing="RAW", random_state=0).fit(X[:2][[0, 0, 0]], [0, 0, 1])
+    assert set(same.clusters_) == {0}

@@ -20,6 +20,7 @@ from .related import (
     ActiveSelfTrainingClassifier,
     AMMSSClassifier,
     APMAClassifier,
+    MICClassifier,
     MultipleKernelClassifier,
 )
 
@@ -33,6 +34,7 @@ __all__ = [
     "EarlyFusionClassifier",
     "FullyLabeledClassifier",
     "LateFusionClassifier",
+    "MICClassifier",
     "MultipleKernelClassifier",
     "PrelabeledClassifier",
     "UnimodalClassifier",

@@ -3,6 +3,7 @@
 from .ammss import AMMSSClassifier
 from .apma import APMAClassifier
 from .kernels import MultipleKernelClassifier
+from .mic import MICClassifier
 from .selftraining import AbstainingSelfTrainingClassifier, ActiveSelfTrainingClassifier
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     "APMAClassifier",
     "AbstainingSelfTrainingClassifier",
     "ActiveSelfTrainingClassifier",
+    "MICClassifier",
     "MultipleKernelClassifier",
 ]

@@ -102,8 +102,8 @@ class AMMSSClassifier(RelatedClassifier):
     def _check_parameters(self) -> None:
         super()._check_parameters()
         self._check_counts("n_neighbors", "max_iter")
-        self._check_above("exponent", 1)
-        self._check_above("tol", 0)
+        self._check_finite("exponent", above=1)
+        self._check_finite("tol", above=0)
 
     def _label(
         self, modalities: Mapping[str, Modality], codes: np.ndarray, metadata: Mapping[str, Any]

@@ -69,11 +69,13 @@ class RelatedClassifier(ModalityClassifier):
             if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
                 raise CmcslError(f"{name} must be a whole number of at least {least}, got {value!r}.")
 
-    def _check_above(self, name: str, bound: float) -> None:
-        """Raise unless this parameter is a finite number above a bound."""
+    def _check_finite(self, name: str, *, above: float | None = None, least: float | None = None) -> None:
+        """Raise unless this parameter is a finite number above a bound, or at least as large as one."""
         value = getattr(self, name)
-        if not isinstance(value, Real) or isinstance(value, bool) or not bound < float(value) < np.inf:
-            raise CmcslError(f"{name} must be a finite number above {bound:g}, got {value!r}.")
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else np.nan
+        if not np.isfinite(number) or (above is not None and number <= above) or (least is not None and number < least):
+            bound = f"above {above:g}" if least is None else f"of at least {least:g}"
+            raise CmcslError(f"{name} must be a finite number {bound}, got {value!r}.")
 
     def _check_probabilities(self) -> None:
         """Raise unless the base estimator gives probabilities."""

@@ -82,7 +82,7 @@ class MultipleKernelClassifier(RelatedClassifier):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        self._check_above("C", 0)
+        self._check_finite("C", above=0)
 
     def _label(
         self, modalities: Mapping[str, Modality], codes: np.ndarray, metadata: Mapping[str, Any]
