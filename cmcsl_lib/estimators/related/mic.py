@@ -64,13 +64,15 @@ class MICClassifier(RelatedClassifier):
     into its positive part and the size of its negative part, each modality is scaled to rows of length 1 on average,
     and the seeds label the clusters by majority; a cluster without a seed takes the label of the one with the nearest
     centre. The first factors come from one factorisation of all modalities side by side, so that they stand for the
-    same in all of them, in [1]_ from one modality after the other. Updates are multiplicative; after each one the
-    columns of U_v are scaled to length 1.
+    same in all of them, in [1]_ from one modality after the other. Updates are multiplicative, as in [1]_; those of
+    U_v keep its columns at length 1 as in [2]_, so that no penalty is escaped by larger columns.
 
     References
     ----------
     .. [1] W. Shao, L. He and P. S. Yu, "Multiple incomplete views clustering via weighted nonnegative matrix
        factorization with L2,1 regularization", Machine Learning and Knowledge Discovery in Databases (ECML PKDD), 2015.
+    .. [2] J. Eggert and E. Körner, "Sparse coding and NMF", IEEE International Joint Conference on Neural Networks,
+       2004.
 
     Examples
     --------
@@ -196,27 +198,32 @@ def consensus(
         At least 0.
     """
     squares = [weight[:, None] ** 2 for weight in weights]
-    factors, bases = zip(*(_unit(V, basis) for basis in U), strict=True)
-    factors, bases = list(factors), list(bases)
+    lengths = [np.maximum(np.linalg.norm(basis, axis=0), SMALL) for basis in U]
+    factors = [V * length for length in lengths]
+    bases = [basis / length for basis, length in zip(U, lengths, strict=True)]
     for number in range(max_iter + 1):
         shared = sum(W * own for W, own in zip(squares, factors, strict=True)) / sum(squares)
         if number == max_iter:
             break
         for v, (X, W) in enumerate(zip(views, squares, strict=True)):
-            own, basis = factors[v], bases[v]
-            lengths = np.maximum(np.linalg.norm(own, axis=1, keepdims=True), SMALL)
-            pull = W * (X @ basis + np.float32(consistency) * shared)
-            push = (
-                W * (own @ (basis.T @ basis) + np.float32(consistency) * own) + np.float32(sparsity / 2) * own / lengths
-            )
-            own = own * pull / np.maximum(push, SMALL)
-            basis = basis * (X.T @ (W * own)) / np.maximum(basis @ (own.T @ (W * own)), SMALL)
-            factors[v], bases[v] = _unit(own, basis)
+            factors[v] = _factors(X, W, factors[v], bases[v], shared, consistency, sparsity)
+            bases[v] = _basis(X, W, factors[v], bases[v])
     return shared
 
 
-def _unit(V: np.ndarray, U: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The same product, with columns of U of length 1."""
-    lengths = np.linalg.norm(U, axis=0)
-    lengths = np.where(lengths > SMALL, lengths, np.float32(1))
-    return V * lengths, U / lengths
+def _factors(
+    X: np.ndarray, W: np.ndarray, V: np.ndarray, U: np.ndarray, shared: np.ndarray, consistency: float, sparsity: float
+) -> np.ndarray:
+    """Factors after one update: none of them makes the sum larger."""
+    lengths = np.maximum(np.linalg.norm(V, axis=1, keepdims=True), SMALL)
+    # Products with Python's numbers stay in single precision.
+    pull = W * (X @ U + float(consistency) * shared)
+    push = W * (V @ (U.T @ U) + float(consistency) * V) + float(sparsity) / 2 * V / lengths
+    return V * pull / np.maximum(push, SMALL)
+
+
+def _basis(X: np.ndarray, W: np.ndarray, V: np.ndarray, U: np.ndarray) -> np.ndarray:
+    """Columns of length 1 after one update, that along the columns themselves left out on both sides."""
+    pull, push = X.T @ (W * V), U @ (V.T @ (W * V))
+    U = U * (pull + U * (U * push).sum(axis=0)) / np.maximum(push + U * (U * pull).sum(axis=0), SMALL)
+    return U / np.maximum(np.linalg.norm(U, axis=0), SMALL)
