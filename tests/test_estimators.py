@@ -43,6 +43,7 @@ from cmcsl_lib.estimators import (
     propagation,
     reference,
 )
+from cmcsl_lib.estimators.related import ammss, apma, kernels, mic, selftraining
 from cmcsl_lib.estimators.strategies import EXCHANGES
 from cmcsl_lib.experiments.exchange import exchange_table
 from cmcsl_lib.experiments.grid import run_dataset
@@ -139,7 +140,11 @@ def test_classes_of_any_kind(make, names):
     assert (named.predict(X) == names[numbered.predict(X)]).all()
 
 
-@pytest.mark.parametrize("module", [cmcsl, cotraining, reference], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module",
+    [cmcsl, cotraining, reference, ammss, apma, kernels, mic, selftraining],
+    ids=lambda module: module.__name__,
+)
 def test_examples(module):
     results = doctest.testmod(module)
     assert results.attempted and not results.failed
@@ -723,7 +728,7 @@ def test_pandas_labels():
 def test_pickled_and_cloned(make):
     X, y, true = views()
     labels = true if make is FullyLabeledClassifier else y
-    chance = {"random_state": 0} if make is CoTrainingClassifier else {}
+    chance = {"random_state": 0} if "random_state" in make().get_params() else {}
     fitted = make(modalities=TWO, **chance).fit(X, labels)
     assert (pickle.loads(pickle.dumps(fitted)).predict_proba(X) == fitted.predict_proba(X)).all()
     assert (clone(fitted).fit(X, labels).predict_proba(X) == fitted.predict_proba(X)).all()

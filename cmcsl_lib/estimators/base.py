@@ -176,9 +176,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
             logs = self._log_proba_by_modality(X)
             scales = [(self.temperatures_[name], self.modality_weights_[name]) for name in logs]
             return fused(list(logs.values()), *zip(*scales, strict=True))
-        support = np.stack(list(self.predict_proba_by_modality(X).values()))
-        mean_or_maximum = np.nanmean(support, axis=0) if self.fusion == "mean" else np.nanmax(support, axis=0)
-        return mean_or_maximum / mean_or_maximum.sum(axis=1, keepdims=True)
+        return self._fused(self.predict_proba_by_modality(X))
 
     def predict_by_modality(self, X: Features) -> dict[str, np.ndarray]:
         """Class of each row by each modality's own classifier, as the paper scores them.
@@ -215,14 +213,27 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         dict of str to ndarray of shape (n, k)
             Rows that lack the modality have NaN.
         """
-        probabilities, (n, modalities) = {}, self._known(X)
-        for name, modality in self._preprocess(modalities).items():
-            support, estimator = np.full((n, len(self.classes_)), np.nan), self.estimators_[name]
+        n, modalities = self._known(X)
+        return self._proba(self.estimators_, self._preprocess(modalities), n)
+
+    def _proba(
+        self, estimators: Mapping[str, BaseEstimator], modalities: Mapping[str, Modality], n: int
+    ) -> dict[str, np.ndarray]:
+        """Probabilities of n rows by these classifiers; NaN where a row lacks the modality."""
+        probabilities = {}
+        for name, modality in modalities.items():
+            support, estimator = np.full((n, len(self.classes_)), np.nan), estimators[name]
             support[modality.rows] = 0.0
             for step in modality.steps():
                 support[np.ix_(modality.rows[step], estimator.classes_)] = estimator.predict_proba(modality[step])
             probabilities[name] = support
         return probabilities
+
+    def _fused(self, probabilities: Mapping[str, np.ndarray]) -> np.ndarray:
+        """Mean or maximum of the probabilities by the modalities that each row has, with sum 1."""
+        support = np.stack(list(probabilities.values()))
+        mean_or_maximum = np.nanmean(support, axis=0) if self.fusion == "mean" else np.nanmax(support, axis=0)
+        return mean_or_maximum / mean_or_maximum.sum(axis=1, keepdims=True)
 
     def _log_proba_by_modality(self, X: Features) -> dict[str, np.ndarray]:
         """Logarithms of `predict_proba_by_modality`."""

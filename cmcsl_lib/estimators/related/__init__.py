@@ -1,0 +1,16 @@
+"""Methods that the paper's Section II names, adapted to precomputed features."""
+
+from .ammss import AMMSSClassifier
+from .apma import APMAClassifier
+from .kernels import MultipleKernelClassifier
+from .mic import MICClassifier
+from .selftraining import AbstainingSelfTrainingClassifier, ActiveSelfTrainingClassifier
+
+__all__ = [
+    "AMMSSClassifier",
+    "APMAClassifier",
+    "AbstainingSelfTrainingClassifier",
+    "ActiveSelfTrainingClassifier",
+    "MICClassifier",
+    "MultipleKernelClassifier",
+]
