@@ -1,5 +1,6 @@
 """Methods that the paper's Section II names, adapted to precomputed features."""
 
 from .autoencoder import AutoencoderClassifier
+from .gated import GatedMultimodalClassifier
 
-__all__ = ["AutoencoderClassifier"]
+__all__ = ["AutoencoderClassifier", "GatedMultimodalClassifier"]
