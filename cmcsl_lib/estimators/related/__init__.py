@@ -2,6 +2,8 @@
 
 from .ammss import AMMSSClassifier
 from .apma import APMAClassifier
+from .autoencoder import AutoencoderClassifier
+from .gated import GatedMultimodalClassifier
 from .kernels import MultipleKernelClassifier
 from .mic import MICClassifier
 from .selftraining import AbstainingSelfTrainingClassifier, ActiveSelfTrainingClassifier
@@ -11,6 +13,8 @@ __all__ = [
     "APMAClassifier",
     "AbstainingSelfTrainingClassifier",
     "ActiveSelfTrainingClassifier",
+    "AutoencoderClassifier",
+    "GatedMultimodalClassifier",
     "MICClassifier",
     "MultipleKernelClassifier",
 ]

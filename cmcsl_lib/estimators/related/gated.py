@@ -1,0 +1,173 @@
+"""Gated multimodal units: a network that learns for each row how much each modality counts."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
+
+from ..inputs import Features, Modalities
+from .networks import NetworkClassifier, as_tensors, minimized, uniform
+
+if TYPE_CHECKING:
+    import torch
+
+    from .networks import Tensors
+
+
+class GatedMultimodalClassifier(NetworkClassifier):
+    r"""Gated multimodal units by Arevalo et al. [1]_ and softmax: a supervised network of all modalities.
+
+    Of two modalities with features :math:`x_1` and :math:`x_2` the hidden layer is
+
+    .. math:: h = z * \tanh(W_1 x_1) + (1 - z) * \tanh(W_2 x_2), \quad z = \sigma(W_z [x_1, x_2]),
+
+    with one gate in :math:`z` for each of its units. It learns from the labelled rows alone.
+
+    Parameters
+    ----------
+    modalities, preprocessing, class_weight : optional
+        As for `CMCSLClassifier`; features should be of similar scale.
+    width : int, default=64
+        Number of units.
+    max_iter : int, default=100
+        Epochs; fewer if the training loss stops falling.
+    learning_rate_init : float, default=0.001
+        Learning rate, above 0; of few features, which move the classes less, a higher one is needed.
+    random_state : int, RandomState or None, default=None
+        Of the first weights and of the order of rows.
+
+    Attributes
+    ----------
+    weights_ : dict of str to ndarray, dtype float32
+        Of each modality M ("unit M"), of the gates, and of the classes with their biases.
+    loss_curve_ : list of float
+        Mean loss of each epoch.
+    n_iter_ : int
+        Epochs of training.
+    classes_, modalities_, preprocessors_, n_features_in_, feature_names_in_
+        As for `CMCSLClassifier`.
+
+    Notes
+    -----
+    With more than two modalities the gates of a unit are a softmax over the modalities, which of two is the sigmoid;
+    [1]_ takes sigmoids that need not sum to 1. A modality that a row lacks has gates of zero, so that
+    `predict_by_modality` is what each one says by itself. [1]_ predicts several genres at once, by a maxout network on
+    512 units with dropout, from all labels; here one class, by softmax on the units, for a few labels. PyTorch trains
+    it, which the extra ``extract`` brings.
+
+    References
+    ----------
+    .. [1] J. Arevalo, T. Solorio, M. Montes-y-Gómez, and F. A. González, "Gated multimodal units for information
+       fusion", arXiv:1702.01992, 2017.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> X = np.array([[0., 1.], [1., 0.], [8., 9.], [9., 8.]])
+    >>> modalities = {"visual": [0], "text": [1]}
+    >>> gated = GatedMultimodalClassifier(modalities=modalities, preprocessing="STD", random_state=0)
+    >>> gated.fit(X, [0, 0, 1, 1]).predict([[1., 1.], [9., np.nan]])
+    array([0, 1])
+    """
+
+    def __init__(
+        self,
+        *,
+        modalities: Modalities = None,
+        preprocessing: str | BaseEstimator = "L2STD",
+        class_weight: str | Mapping[Any, float] | None = "share",
+        width: int = 64,
+        max_iter: int = 100,
+        learning_rate_init: float = 1e-3,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.modalities = modalities
+        self.preprocessing = preprocessing
+        self.class_weight = class_weight
+        self.width = width
+        self.max_iter = max_iter
+        self.learning_rate_init = learning_rate_init
+        self.random_state = random_state
+
+    def fit(self, X: Features, y: ArrayLike, *, labeled: ArrayLike | None = None) -> Self:
+        """Train the network on the labelled rows.
+
+        Parameters
+        ----------
+        X, y, labeled : array-like
+            As for `CMCSLClassifier.fit`.
+
+        Returns
+        -------
+        self
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the input is not as described, or the extra ``extract`` is not installed; the message
+            says what.
+        """
+        arrays, present, codes = self._training_data(X, y, labeled)
+        import torch
+        from torch.nn.functional import cross_entropy
+
+        random = check_random_state(self.random_state)
+        features, there, targets = as_tensors(arrays), torch.from_numpy(present), torch.from_numpy(codes)
+        importance = torch.from_numpy(self._row_weights(codes))
+
+        def loss(weights: "Tensors", rows: "torch.Tensor") -> "torch.Tensor":
+            logits = self._logits(weights, {name: each[rows] for name, each in features.items()}, there[rows])
+            return (importance[rows] * cross_entropy(logits, targets[rows], reduction="none")).mean()
+
+        first = self._first_weights(random)
+        rows = np.flatnonzero(codes >= 0)
+        self.weights_, self.loss_curve_ = minimized(loss, first, rows, random, self.max_iter, self.learning_rate_init)
+        self.n_iter_ = len(self.loss_curve_)
+        return self
+
+    def gates(self, X: Features) -> dict[str, np.ndarray]:
+        """How much each modality counts in each unit.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n, d), or dict of str to array-like
+            As for `predict`.
+
+        Returns
+        -------
+        dict of str to ndarray of shape (n, width)
+            In [0, 1]; all modalities' sum to 1, and that of one that is missing is 0.
+        """
+        gates = self._computed(self._gates, *self._inputs(X))
+        return {name: gates[:, number] for number, name in enumerate(self._widths)}
+
+    def _first_weights(self, random: np.random.RandomState) -> dict[str, np.ndarray]:
+        weights = {f"unit {name}": uniform(random, width, self.width) for name, width in self._widths.items()}
+        weights["gates"] = uniform(random, sum(self._widths.values()), (len(self._widths) - 1) * self.width)
+        weights["classes"] = uniform(random, self.width, len(self.classes_))
+        weights["biases"] = np.zeros(len(self.classes_), dtype=np.float32)
+        return weights
+
+    def _gates(self, weights: "Tensors", X: "Tensors", present: "torch.Tensor") -> "torch.Tensor":
+        """Gates of shape (n, modalities, width)."""
+        import torch
+
+        evidence = torch.cat(list(X.values()), dim=1) @ weights["gates"]
+        # That of the last modality is 0, so that of two the first has a sigmoid.
+        evidence = torch.nn.functional.pad(evidence, (0, self.width)).unflatten(1, (len(X), self.width))
+        return evidence.masked_fill(~present[:, :, None], -torch.inf).softmax(dim=1)
+
+    def _logits(self, weights: "Tensors", X: "Tensors", present: "torch.Tensor") -> "torch.Tensor":
+        """Logarithms of the classes' probabilities but for a summand, of shape (n, k)."""
+        import torch
+
+        units = torch.stack([(own @ weights[f"unit {name}"]).tanh() for name, own in X.items()], dim=1)
+        hidden = (self._gates(weights, X, present) * units).sum(dim=1)
+        return hidden @ weights["classes"] + weights["biases"]
+
+    def _probabilities(self, weights: "Tensors", X: "Tensors", present: "torch.Tensor") -> "torch.Tensor":
+        return self._logits(weights, X, present).softmax(dim=1)
