@@ -190,7 +190,10 @@ def add_commands(commands: Commands) -> None:
     add("--classes", nargs="+", metavar="NAME=CLASS,CLASS", help=datasets)
 
     parser = command(
-        commands, transform, "cmcsl transform openclipart --by sentence-space", "cmcsl extract openclipart-sentence-space"
+        commands,
+        transform,
+        "cmcsl transform openclipart --by sentence-space",
+        "cmcsl extract openclipart-sentence-space",
     )
     parser.add_argument("corpus", metavar="CORPUS", help="a corpus with texts")
     transformations = "sentence-space: a row of pixels per word; encoding: a square per feature of the text; or "

@@ -174,7 +174,7 @@ def _keep_scores(scores: pd.DataFrame, job: Job) -> None:
     """Write scores to CMCSL_HOME, beside what the file of the same features and protocol holds already."""
     earlier = read_scores(job.paths[0], job.key)
     # What names a row; files are sorted by it, so that they do not depend on what was computed when.
-    names = [column for column in scores if not column.endswith("accuracy")]
+    names = [column for column in scores if not column.endswith(("accuracy", "seconds"))]
     joined = scores if earlier is None else pd.concat([earlier, scores]).drop_duplicates(names, keep="last")
     write_scores(joined.sort_values(names, ignore_index=True), job.paths[0], job.key)
 

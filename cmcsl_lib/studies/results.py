@@ -19,6 +19,7 @@ from .drift import DRIFT
 from .exchange import EXCHANGE
 from .finetuning import FINETUNING
 from .peers import PEERS
+from .related import RELATED
 from .robustness import ROBUSTNESS
 from .seeds import SEEDS
 from .simulation import MAP
@@ -30,6 +31,7 @@ STUDIES = {
     "exchange": EXCHANGE,
     "decisions": DECISIONS,
     "finetuning": FINETUNING,
+    "related": RELATED,
 }
 SIMULATIONS = {"simulation": MAP, "drift": DRIFT}
 CLASSIFIER = "GNB"
@@ -105,7 +107,7 @@ def load_study(
 
     Parameters
     ----------
-    name : {"peers", "robustness", "seeds", "exchange", "decisions", "finetuning"}
+    name : {"peers", "robustness", "seeds", "exchange", "decisions", "finetuning", "related"}
         The study.
     corpus : str
         Name of the corpus.
