@@ -1,4 +1,4 @@
-"""The command `cmcsl extract`: features of a corpus, of a list of images and texts, or made elsewhere."""
+"""The commands `cmcsl extract` and `transform`: features of a corpus or of your own data, and pictures made of texts."""
 
 import sys
 from pathlib import Path
@@ -189,12 +189,8 @@ def add_commands(commands: Commands) -> None:
     datasets = "datasets, needed if items have several labels; default: all classes in one, named as the corpus"
     add("--classes", nargs="+", metavar="NAME=CLASS,CLASS", help=datasets)
 
-    parser = command(
-        commands,
-        transform,
-        "cmcsl transform openclipart --by sentence-space",
-        "cmcsl extract openclipart-sentence-space",
-    )
+    examples = ("cmcsl transform openclipart --by sentence-space", "cmcsl extract openclipart-sentence-space")
+    parser = command(commands, transform, *examples)
     parser.add_argument("corpus", metavar="CORPUS", help="a corpus with texts")
     transformations = "sentence-space: a row of pixels per word; encoding: a square per feature of the text; or "
     parser.add_argument(

@@ -192,8 +192,8 @@ def add_commands(commands: Commands) -> None:
 
     parser = command(commands, study, "cmcsl study peers --datasets AF AFP", "cmcsl study simulation --workers 2")
     studies = (
-        "peers, related, robustness, seeds, exchange, decisions or finetuning, on a corpus; simulation: the map of strengths; "
-        "or drift: streams"
+        "peers, related, robustness, seeds, exchange, decisions or finetuning, on a corpus; simulation: the map of "
+        "strengths; or drift: streams"
     )
     parser.add_argument("what", metavar="STUDY", help=studies)
     parser.add_argument("--corpus", metavar="CORPUS", help="default: openclipart")

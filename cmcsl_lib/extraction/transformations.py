@@ -21,7 +21,7 @@ from .texts import MINILM, encode_texts, text_weights
 SIDE = 224
 #: Standard deviations from the mean at which a feature is black or white.
 EXTREME = 3.0
-#: Of the sound: samples per second, seconds for each group of features, and the partials whose loudness they set, in Hz.
+#: Of the sound: samples per second, seconds of each group of features, and the partials, in Hz, that are loud or soft.
 SAMPLING_RATE, DURATION, PARTIALS = 8000, 0.125, np.geomspace(200, 3200, 16)
 #: What is weaker than the loudest by as many decibels is black in a spectrogram.
 DECIBELS = 60.0

@@ -31,7 +31,7 @@ from ..estimators import (
 from .base import Halves, ScoreRow, Study, accuracy, classifier_scores, pseudo_label_accuracy, score_row
 from .peers import fused_graph, logistic_regression
 
-#: Takes a fold and a budget; returns a fitted classifier, and the class of each training row that it was given, else -1.
+#: Takes a fold and a budget; returns a fitted classifier, and the class of each training row that it knew, else -1.
 Method = Callable[[Halves, int], tuple[BaseEstimator, np.ndarray]]
 #: The classes of all training rows, as a budget.
 ALL_LABELS = -1
@@ -52,7 +52,7 @@ def _on_seeds(make: Callable[..., BaseEstimator], **settings: Any) -> Method:
 
 
 def _network(make: Callable[..., BaseEstimator], budget: int | None = None, **settings: Any) -> Method:
-    """A method with one classifier for all modalities, and random first weights; a budget replaces that of the study."""
+    """A method whose network starts from random weights; the budget here, if there is one, is that of all fits."""
 
     def fit(halves: Halves, of_study: int) -> tuple[BaseEstimator, np.ndarray]:
         known = _known(halves, of_study if budget is None else budget)
