@@ -1,4 +1,4 @@
-"""The commands `cmcsl extract` and `transform`: features of a corpus or of your own data, and pictures made of texts."""
+"""The commands `cmcsl extract` and `transform`: features of a corpus or of your own data, and pictures of texts."""
 
 import sys
 from pathlib import Path
