@@ -17,7 +17,14 @@ from cmcsl_lib.estimators import CMCSLClassifier, EarlyFusionClassifier, Unimoda
 from cmcsl_lib.estimators.modality import Modality
 from cmcsl_lib.estimators.training import TrainingSet, trained
 from cmcsl_lib.method import calibrated, distances, naive_bayes
-from cmcsl_lib.method.preprocessing import PREPROCESSINGS, fitted, preprocessor, transformed
+from cmcsl_lib.method.preprocessing import (
+    PREPROCESSINGS,
+    RELATED_PREPROCESSINGS,
+    STEPWISE,
+    fitted,
+    preprocessor,
+    transformed,
+)
 
 TWO = {"visual": slice(0, 6), "text": slice(6, 10)}
 LEARNT = ("theta_", "var_", "class_count_", "class_prior_", "epsilon_")
@@ -41,7 +48,7 @@ def few_rows_at_a_time(monkeypatch):
 
 @pytest.mark.parametrize("gaps", [0, 20])
 @pytest.mark.parametrize("exchange", ["distance", "calibrated"])
-@pytest.mark.parametrize("preprocessing", PREPROCESSINGS)
+@pytest.mark.parametrize("preprocessing", [*PREPROCESSINGS, *RELATED_PREPROCESSINGS])
 def test_steps_change_nothing(exchange, preprocessing, gaps, request):
     X, y = two_views(gaps=gaps)
     make = CMCSLClassifier(modalities=TWO, exchange=exchange, preprocessing=preprocessing)
@@ -93,7 +100,7 @@ def test_features_are_left_as_they_are():
     np.testing.assert_array_equal(X, before)
 
 
-@pytest.mark.parametrize("name", PREPROCESSINGS)
+@pytest.mark.parametrize("name", STEPWISE)
 @pytest.mark.parametrize("step", [1, 7, 100])
 def test_preprocessing_learnt_step_by_step(name, step):
     X, _ = two_views(100)

@@ -923,7 +923,7 @@ def test_fusions():
         (dict(modalities={}), "modalities must name at least one"),
         (dict(modalities="visual"), "modalities must be a dict"),
         (dict(modalities=["visual", "text"]), "modalities must be a dict"),
-        (dict(preprocessing="L3"), "preprocessing 'L3': choose from RAW, L2, STD, MM, L2STD"),
+        (dict(preprocessing="L3"), "preprocessing 'L3': choose from RAW, L2, STD, MM, L2STD, DECIMAL, PCAL2"),
         (dict(exchange="nearest"), "exchange 'nearest': choose from distance, rank, scale, probability, calibrated"),
         (dict(exchange="calibrated", propagator=KNeighborsClassifier()), "exchange 'calibrated'.*leave out propagator"),
         (dict(rounds=-1), "rounds must be a whole number of at least 0, got -1"),

@@ -1,8 +1,13 @@
 import numpy as np
 import pytest
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import Normalizer
+from sklearn.utils.estimator_checks import parametrize_with_checks
 
+from cmcsl_lib.estimators import CMCSLClassifier
 from cmcsl_lib.files.errors import CmcslError
-from cmcsl_lib.method.preprocessing import PREPROCESSINGS, preprocessor
+from cmcsl_lib.method.preprocessing import PREPROCESSINGS, RELATED_PREPROCESSINGS, fitted, preprocessor
+from cmcsl_lib.method.scalers import DecimalScaler, PrincipalComponents
 
 X = np.random.default_rng(0).normal(3, 2, size=(30, 4))
 
@@ -35,6 +40,58 @@ def test_l2std_is_l2_first():
     assert np.array_equal(transformed("L2STD"), scaled)
 
 
+def test_decimal_scaling_moves_the_decimal_point():
+    columns = np.array([[999.0, -1000, 0.5, 1, 0, 12], [7, 3, -0.25, -0.5, 0, -345]])
+    expected = [[0.999, -0.1, 0.5, 0.1, 0, 0.012], [0.007, 0.0003, -0.25, -0.05, 0, -0.345]]
+    assert preprocessor("DECIMAL").fit_transform(columns) == pytest.approx(np.array(expected))
+
+
+def test_components_are_whitened_and_rows_of_unit_length():
+    components, rows = preprocessor("PCAL2").fit(X), transformed("PCAL2")
+    white = components[0].transform(X)
+    assert np.allclose(white.mean(axis=0), 0) and np.allclose(np.cov(white.T), np.eye(4))
+    assert np.allclose(rows * np.linalg.norm(white, axis=1)[:, None], white)
+
+
+def test_components_that_do_not_vary_are_left_out():
+    wide = np.hstack([X, X @ np.ones((4, 3)), np.ones((30, 600))])
+    components = preprocessor("PCAL2").fit(wide)[0]
+    assert components.transform(wide).shape == (30, 4)
+    new = components.transform(wide + 1)
+    assert np.isfinite(new).all() and np.abs(new).max() < 100
+    random = np.random.default_rng(0).normal(size=(400, 300))
+    assert preprocessor("PCAL2").fit_transform(random).shape == (400, 256)
+    assert (preprocessor("PCAL2").fit_transform(np.ones((5, 3))) == 0).all()
+    with pytest.raises(CmcslError, match="at least two rows, got n_samples = 1"):
+        preprocessor("PCAL2").fit(X[:1])
+
+
+@parametrize_with_checks([DecimalScaler(), PrincipalComponents()])
+def test_scikit_learn_accepts(estimator, check):
+    check(estimator)
+
+
+def test_components_are_those_of_each_modality_where_there_are_more_columns_than_rows():
+    random = np.random.default_rng(0)
+    y = np.arange(40) % 2
+    wide = y[:, None] + random.normal(size=(40, 130))
+    wide[:10, :50] = np.nan
+    known = np.where(np.arange(40) < 20, y, -1)
+    columns = {"visual": slice(0, 50), "text": slice(50, 130)}
+    by_name = CMCSLClassifier(modalities=columns, preprocessing="PCAL2").fit(wide, known)
+    assert by_name.preprocessors_["visual"][0].scale_.shape == (29,)
+    plain = CMCSLClassifier(modalities=columns, preprocessing=make_pipeline(PrincipalComponents(), Normalizer()))
+    assert (by_name.predict_proba(wide) == plain.fit(wide, known).predict_proba(wide)).all()
+    wide[3, 60] = np.nan
+    with pytest.raises(CmcslError, match="NaN in some of the columns of modality 'text' in row 3"):
+        by_name.predict(wide)
+
+
+def test_components_are_not_learnt_step_by_step():
+    with pytest.raises(CmcslError, match="preprocessing 'PCAL2': choose from RAW, L2, STD, MM, L2STD, DECIMAL"):
+        fitted("PCAL2", [X[:10], X[10:]])
+
+
 def test_unknown_name_lists_the_valid_ones():
-    with pytest.raises(CmcslError, match=", ".join(PREPROCESSINGS)):
+    with pytest.raises(CmcslError, match=", ".join((*PREPROCESSINGS, *RELATED_PREPROCESSINGS))):
         preprocessor("PCA")

@@ -287,6 +287,13 @@ def test_one_modality_may_teach_all():
     assert (taught.transduction_by_modality_["visual"] == together["text"]).all()
 
 
+def test_more_clusters_than_rows_are_as_many_as_there_are():
+    X, y, _ = views(12)
+    X[2:, 2:] = np.nan
+    clusters = APMAClassifier(modalities=TWO, n_clusters=100).fit(X, y).clusters_
+    assert len(set(clusters["visual"])) == 12 and len(set(clusters["text"])) == 3
+
+
 def test_clusters_that_rows_share_are_joined():
     # Three groups that are the same in both modalities, but numbered otherwise by their order.
     X = np.array([[0, 9], [1, 8], [20, 50], [21, 51], [40, 30], [41, 31]], dtype=float)

@@ -215,7 +215,9 @@ def add_commands(commands: Commands) -> None:
     parser.add_argument("corpus", metavar="CORPUS", help="a corpus with labelled and unlabelled items")
     parser.add_argument("dataset", nargs="?", metavar="DATASET", help="needed if the corpus has several")
     parser.add_argument("--to", type=Path, metavar="FILE", help="default: labels/CORPUS/DATASET.csv in CMCSL_HOME")
-    parser.add_argument("--preprocessing", metavar="NAME", help="RAW, L2, STD, MM or L2STD; default: L2STD")
+    parser.add_argument(
+        "--preprocessing", metavar="NAME", help="RAW, L2, STD, MM, L2STD, DECIMAL or PCAL2; default: L2STD"
+    )
     margin = "leave items of a smaller margin, 0 to 1, without a label; default: 0"
     parser.add_argument("--min-margin", type=float, metavar="MARGIN", help=margin)
     rule = "calibrated, the default: modalities decide together; or distance, as in the paper: the nearer one decides"

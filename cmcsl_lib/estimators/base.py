@@ -17,7 +17,7 @@ from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validat
 
 from ..files.errors import CmcslError, check_choice
 from ..method.fusion import fused
-from ..method.preprocessing import PREPROCESSINGS, fitted
+from ..method.preprocessing import PREPROCESSINGS, RELATED_PREPROCESSINGS, STEPWISE, fitted, preprocessor
 from .inputs import (
     PRECISIONS,
     Features,
@@ -305,7 +305,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         if isinstance(base, type) or not hasattr(base, "get_params") or not is_classifier(base):
             raise CmcslError(f"base_estimator must be a classifier, such as GaussianNB(), got {base!r}.")
         if isinstance(self.preprocessing, str | type) or not hasattr(self.preprocessing, "fit_transform"):
-            check_choice(self.preprocessing, PREPROCESSINGS, "preprocessing")
+            check_choice(self.preprocessing, (*PREPROCESSINGS, *RELATED_PREPROCESSINGS), "preprocessing")
         if self.class_weight is not None and not isinstance(self.class_weight, Mapping):
             check_choice(self.class_weight, ("share", "balanced", "None"), "class_weight")
         check_choice(self.fusion, self.fusions, "fusion")
@@ -374,13 +374,13 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         """The rows that have each modality, which are preprocessed when they are asked for."""
         if fit:
             self.preprocessors_ = {}
-        modalities, by_name = {}, isinstance(self.preprocessing, str)
+        modalities, stepwise = {}, isinstance(self.preprocessing, str) and self.preprocessing in STEPWISE
         # Gaps are left to a transformer of the user's own.
-        for name, rows in present_rows(features, gaps=not by_name).items():
+        for name, rows in present_rows(features, gaps=not isinstance(self.preprocessing, str)).items():
             if fit and not len(rows):
                 raise CmcslError(f"Modality {name!r} is missing in every row: at least one row must have it.")
             modality = features[name] if len(rows) == len(features[name]) else features[name].at(rows)
-            if by_name:
+            if stepwise:
                 if fit:
                     with config_context(transform_output="default"):
                         steps = (modality.raw(step) for step in modality.steps())
@@ -391,11 +391,13 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         return modalities
 
     def _transformed(self, name: str, modality: Modality, *, fit: bool) -> Modality:
-        """A modality that a transformer of the user's own has changed, which may need all rows at once."""
+        """A modality changed by a transformer that may need all rows at once, and give other columns."""
         X = modality[:]
         with config_context(transform_output="default"):
             if fit:
-                self.preprocessors_[name] = clone(self.preprocessing).fit(X)
+                by_name = isinstance(self.preprocessing, str)
+                transformer = preprocessor(self.preprocessing) if by_name else clone(self.preprocessing)
+                self.preprocessors_[name] = transformer.fit(X)
             X = np.asarray(self.preprocessors_[name].transform(X) if len(X) else X, dtype=np.float64)
         if np.isnan(X.sum()):
             check_gaps(name, modality.rows[np.isnan(X).any(axis=1)])

@@ -334,9 +334,9 @@ class CMCSLClassifier(SelfLabelingClassifier):
         names of a DataFrame. Columns of no modality are left aside, but must be numbers. Ties go to the modality that
         stands first. Where X is a dict of arrays, names alone or None will do. None takes all columns of an array as
         one modality.
-    preprocessing : {"RAW", "L2", "STD", "MM", "L2STD"} or transformer, default="L2STD"
-        Fitted to each modality's rows, labelled or not. A transformer may fill in NaN in some of a modality's columns;
-        else they are refused.
+    preprocessing : {"RAW", "L2", "STD", "MM", "L2STD", "DECIMAL", "PCAL2"} or transformer, default="L2STD"
+        Fitted to each modality's rows, labelled or not (`cmcsl_lib.method.preprocessing.preprocessor`). A transformer
+        may fill in NaN in some of a modality's columns; else they are refused.
     exchange : {"distance", "rank", "scale", "probability", "calibrated"}, default="distance"
         How distances of different modalities are compared. ``distance``: as they are, as in the paper. ``rank``: as
         the share of the modality's unlabelled rows that lie at most so far from their seeds. ``scale``: divided by

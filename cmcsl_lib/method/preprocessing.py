@@ -1,4 +1,4 @@
-"""The five preprocessings of Experiment 2 (Section IV-B) as scikit-learn transformers."""
+"""The five preprocessings of Experiment 2 (Section IV-B), and two of Section II-B, as scikit-learn transformers."""
 
 from collections.abc import Iterable
 from itertools import chain
@@ -12,6 +12,10 @@ if TYPE_CHECKING:
 
 #: Names of the paper, in the order of Table III.
 PREPROCESSINGS = ("RAW", "L2", "STD", "MM", "L2STD")
+#: Those that Section II-B names, which Experiment 2 does not compare.
+RELATED_PREPROCESSINGS = ("DECIMAL", "PCAL2")
+#: Those that leave columns where they are, and are learnt from some rows at a time.
+STEPWISE = (*PREPROCESSINGS, "DECIMAL")
 
 
 def preprocessor(name: str) -> "BaseEstimator":
@@ -19,9 +23,11 @@ def preprocessor(name: str) -> "BaseEstimator":
 
     Parameters
     ----------
-    name : {"RAW", "L2", "STD", "MM", "L2STD"}
+    name : {"RAW", "L2", "STD", "MM", "L2STD", "DECIMAL", "PCAL2"}
         RAW changes nothing; L2 scales every row to unit Euclidean norm; STD gives every column mean 0 and
-        standard deviation 1; MM maps every column to [0, 1]; L2STD is L2, then STD.
+        standard deviation 1; MM maps every column to [0, 1]; L2STD is L2, then STD. DECIMAL divides every column by the
+        power of ten that brings it just below 1 [1]_. PCAL2 takes at most 256 principal components, gives each the
+        standard deviation 1, and then scales rows as L2, as DeepCluster does before k-means [2]_.
 
     Returns
     -------
@@ -32,11 +38,22 @@ def preprocessor(name: str) -> "BaseEstimator":
     ------
     CmcslError
         If the name is unknown.
+
+    References
+    ----------
+    .. [1] I. B. Mohamad and D. Usman, "Standardization and its effects on k-means clustering algorithm", Research
+       Journal of Applied Sciences, Engineering and Technology, vol. 6, no. 17, 2013.
+    .. [2] M. Caron, P. Bojanowski, A. Joulin and M. Douze, "Deep clustering for unsupervised learning of visual
+       features", Proceedings of the European Conference on Computer Vision, 2018.
     """
-    check_choice(name, PREPROCESSINGS, "preprocessing")
+    check_choice(name, (*PREPROCESSINGS, *RELATED_PREPROCESSINGS), "preprocessing")
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import FunctionTransformer, MinMaxScaler, Normalizer, StandardScaler
 
+    if name in RELATED_PREPROCESSINGS:
+        from .scalers import DecimalScaler, PrincipalComponents
+
+        return DecimalScaler() if name == "DECIMAL" else make_pipeline(PrincipalComponents(), Normalizer())
     if name == "L2STD":
         return make_pipeline(Normalizer(), StandardScaler())
     return {"RAW": FunctionTransformer, "L2": Normalizer, "STD": StandardScaler, "MM": MinMaxScaler}[name]()
@@ -47,8 +64,8 @@ def fitted(name: str, steps: "Iterable[np.ndarray]") -> "BaseEstimator":
 
     Parameters
     ----------
-    name : str
-        As for `preprocessor`.
+    name : {"RAW", "L2", "STD", "MM", "L2STD", "DECIMAL"}
+        As for `preprocessor`; one of `STEPWISE`.
     steps : iterable of ndarray of shape (rows, d), dtype float64
         All rows; at least one.
 
@@ -57,7 +74,13 @@ def fitted(name: str, steps: "Iterable[np.ndarray]") -> "BaseEstimator":
     transformer
         As after `fit` to all rows at once, but for the last digits of means and standard deviations where there are
         several steps.
+
+    Raises
+    ------
+    CmcslError
+        If the name is another one.
     """
+    check_choice(name, STEPWISE, "preprocessing")
     transformer, rows = preprocessor(name), iter(steps)
     *before, last = _steps(transformer)
     first = next(rows)

@@ -238,7 +238,7 @@ def ward_clusters(X: Modality, count: int, n: int) -> Clusters:
         Each a multimodal one by itself.
     """
     features, of_row, remoteness = X[:], np.full(n, -1), np.full(n, np.nan)
-    cluster = _cut(euclidean_distances(features), "ward", min(count, len(X)))
+    cluster = _cut(euclidean_distances(features), "ward", count)
     members = np.eye(cluster.max() + 1)[cluster]
     centres = members.T @ features / members.sum(axis=0)[:, None]
     distance = np.linalg.norm(features - centres[cluster], axis=1)
@@ -247,9 +247,9 @@ def ward_clusters(X: Modality, count: int, n: int) -> Clusters:
 
 
 def _cut(distances: np.ndarray, method: str, count: int) -> np.ndarray:
-    """Number of the cluster of each element, by agglomeration to so many clusters."""
-    if len(distances) == 1:
-        return np.zeros(1, dtype=np.int64)
+    """Number of the cluster of each element, by agglomeration to so many clusters, if there are as many elements."""
+    if len(distances) <= count:
+        return np.arange(len(distances))
     return cut_tree(linkage(squareform(distances, checks=False), method), n_clusters=count)[:, 0]
 
 
