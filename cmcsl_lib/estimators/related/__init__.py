@@ -2,5 +2,6 @@
 
 from .autoencoder import AutoencoderClassifier
 from .gated import GatedMultimodalClassifier
+from .prototypes import PrototypeClassifier
 
-__all__ = ["AutoencoderClassifier", "GatedMultimodalClassifier"]
+__all__ = ["AutoencoderClassifier", "GatedMultimodalClassifier", "PrototypeClassifier"]
