@@ -10,15 +10,13 @@ from sklearn.utils import check_random_state
 
 from ...files.errors import CmcslError
 from ..inputs import Features, Modalities
-from .networks import BATCH, NetworkClassifier, as_tensors, check_number, minimized, uniform
+from .networks import BATCH, NetworkClassifier, as_tensors, check_number, minimized, pytorch, uniform
 
 if TYPE_CHECKING:
-    import torch
-
-    from .networks import Tensors
+    from .networks import Tensor, Tensors
 
 
-def consistency_loss(units: "torch.Tensor", present: "torch.Tensor") -> "torch.Tensor":
+def consistency_loss(units: "Tensor", present: "Tensor") -> "Tensor":
     """How far apart modalities project the same row.
 
     Parameters
@@ -34,8 +32,7 @@ def consistency_loss(units: "torch.Tensor", present: "torch.Tensor") -> "torch.T
         Squared Euclidean distance between two modalities of a row, from 0 to 4, mean of all such pairs; 0 if there are
         none.
     """
-    import torch
-
+    torch = pytorch()
     first, second = torch.triu_indices(units.shape[1], units.shape[1], 1)
     both = present[:, first] & present[:, second]
     if not both.any():
@@ -44,12 +41,12 @@ def consistency_loss(units: "torch.Tensor", present: "torch.Tensor") -> "torch.T
 
 
 def prototype_loss(
-    units: "torch.Tensor",
-    present: "torch.Tensor",
-    prototypes: "torch.Tensor",
-    labels: "torch.Tensor",
+    units: "Tensor",
+    present: "Tensor",
+    prototypes: "Tensor",
+    labels: "Tensor",
     temperature: float,
-) -> "torch.Tensor":
+) -> "Tensor":
     """How far from certain it is by their cosines to which prototype rows of any modality belong.
 
     Parameters
@@ -68,13 +65,12 @@ def prototype_loss(
     Tensor
         Mean cross-entropy of the rows that have a label, in each modality that they have; 0 if there are none.
     """
-    from torch.nn.functional import cross_entropy, normalize
-
+    torch = pytorch()
     known = present & (labels >= 0)[:, None]
     if not known.any():
         return units.new_zeros(())
-    evidence = units[known] @ normalize(prototypes, dim=1).T / temperature
-    return cross_entropy(evidence, labels[:, None].expand_as(known)[known])
+    evidence = units[known] @ torch.nn.functional.normalize(prototypes, dim=1).T / temperature
+    return torch.nn.functional.cross_entropy(evidence, labels[:, None].expand_as(known)[known])
 
 
 class PrototypeClassifier(NetworkClassifier):
@@ -198,23 +194,23 @@ class PrototypeClassifier(NetworkClassifier):
             says what.
         """
         arrays, present, codes = self._training_data(X, y, labeled)
-        import torch
-        from torch.nn.functional import cross_entropy, normalize
-
+        torch = pytorch()
         random = check_random_state(self.random_state)
         seeds = np.flatnonzero(codes >= 0)
         features, there, targets = as_tensors(arrays), torch.from_numpy(present), torch.from_numpy(codes)
         importance = torch.from_numpy(self._row_weights(codes))
 
-        def loss(weights: "Tensors", rows: "torch.Tensor") -> "torch.Tensor":
+        def loss(weights: "Tensors", rows: "Tensor") -> "Tensor":
             known = torch.from_numpy(random.permutation(seeds)[:BATCH])
             # The labelled rows first, then the others of this step.
             rows = torch.cat([known, rows[~torch.isin(rows, known)]])
             projected = self._projected(weights, {name: each[rows] for name, each in features.items()})
             logits, own = self._logits(weights, projected), there[rows]
-            units, labels = normalize(projected, dim=2), targets[rows]
+            units, labels = torch.nn.functional.normalize(projected, dim=2), targets[rows]
             taught = own & (torch.arange(len(rows)) < len(known))[:, None]
-            losses = cross_entropy(logits[taught], labels[:, None].expand_as(taught)[taught], reduction="none")
+            losses = torch.nn.functional.cross_entropy(
+                logits[taught], labels[:, None].expand_as(taught)[taught], reduction="none"
+            )
             total = (importance[rows][:, None].expand_as(taught)[taught] * losses).sum() / len(known)
             probability, predicted = _mean_of_present(logits.detach().softmax(dim=2), own).max(dim=1)
             labels = torch.where((labels < 0) & (probability >= self.threshold), predicted, labels)
@@ -244,20 +240,19 @@ class PrototypeClassifier(NetworkClassifier):
         weights["prototypes"] = random.normal(size=(k, self.width)).astype(np.float32)
         return weights
 
-    def _projected(self, weights: "Tensors", X: "Tensors") -> "torch.Tensor":
+    def _projected(self, weights: "Tensors", X: "Tensors") -> "Tensor":
         """Rows of each modality in the common space, of shape (n, modalities, width)."""
-        import torch
-
+        torch = pytorch()
         return torch.stack([own @ weights[f"projection {name}"] for name, own in X.items()], dim=1)
 
-    def _logits(self, weights: "Tensors", projected: "torch.Tensor") -> "torch.Tensor":
+    def _logits(self, weights: "Tensors", projected: "Tensor") -> "Tensor":
         """Logarithms of the classes' probabilities by each modality but for a summand, (n, modalities, k)."""
         return projected @ weights["classes"] + weights["biases"]
 
-    def _probabilities(self, weights: "Tensors", X: "Tensors", present: "torch.Tensor") -> "torch.Tensor":
+    def _probabilities(self, weights: "Tensors", X: "Tensors", present: "Tensor") -> "Tensor":
         return _mean_of_present(self._logits(weights, self._projected(weights, X)).softmax(dim=2), present)
 
 
-def _mean_of_present(probabilities: "torch.Tensor", present: "torch.Tensor") -> "torch.Tensor":
+def _mean_of_present(probabilities: "Tensor", present: "Tensor") -> "Tensor":
     """Mean over the modalities that a row has, of shape (n, k)."""
     return (probabilities * present[:, :, None]).sum(dim=1) / present.sum(dim=1, keepdim=True)
