@@ -15,10 +15,18 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
-from cmcsl_lib.estimators.related import AutoencoderClassifier, GatedMultimodalClassifier, autoencoder, gated
+from cmcsl_lib.estimators.related import (
+    AutoencoderClassifier,
+    GatedMultimodalClassifier,
+    PrototypeClassifier,
+    autoencoder,
+    gated,
+    prototypes,
+)
+from cmcsl_lib.estimators.related.prototypes import consistency_loss, prototype_loss
 from cmcsl_lib.files.errors import CmcslError
 
-CLASSIFIERS = [AutoencoderClassifier, GatedMultimodalClassifier]
+CLASSIFIERS = [AutoencoderClassifier, GatedMultimodalClassifier, PrototypeClassifier]
 TRAINED_BY_TORCH = CLASSIFIERS[1:]
 TWO = {"visual": [0, 1], "text": [2, 3, 4]}
 CHECKED = {"first": [0], "others": slice(1, None)}
@@ -62,7 +70,7 @@ def test_scikit_learn_accepts(estimator, check):
     check(estimator)
 
 
-@pytest.mark.parametrize("module", [autoencoder, gated], ids=lambda module: module.__name__)
+@pytest.mark.parametrize("module", [autoencoder, gated, prototypes], ids=lambda module: module.__name__)
 def test_examples(module):
     results = doctest.testmod(module)
     assert results.attempted and not results.failed
@@ -292,3 +300,119 @@ def test_training_ends_where_the_loss_stops_falling():
 def test_a_class_of_weight_zero_does_no_harm():
     X, labels, _ = views()
     assert np.isfinite(gated_fitted(X, labels, class_weight={0: 1.0, 1: 1.0, 2: 0.0}).predict_proba(X)).all()
+
+
+# Prototypes and three losses
+
+
+def tensor(values):
+    """Rows of modalities as a tensor of single precision."""
+    torch = pytest.importorskip("torch")
+    return torch.tensor(values, dtype=torch.float32)
+
+
+def everywhere(units):
+    """That all rows have all modalities."""
+    return units.new_ones(units.shape[:2], dtype=bool)
+
+
+def test_consistency_is_zero_where_modalities_agree_and_else_their_squared_distance():
+    same = tensor([[[1, 0], [1, 0]], [[0, 1], [0, 1]]])
+    assert consistency_loss(same, everywhere(same)).item() == 0
+    units = tensor([[[1, 0], [0, 1]], [[1, 0], [-1, 0]]])
+    present = everywhere(units)
+    assert consistency_loss(units, present).item() == 3  # the mean of 2 and 4
+    present[1, 0] = False
+    assert consistency_loss(units, present).item() == 2
+    present[0, 1] = False
+    assert consistency_loss(units, present).item() == 0
+    assert consistency_loss(units[:, :1], present[:, :1]).item() == 0
+
+
+def test_the_loss_of_prototypes_is_zero_for_rows_at_their_own_and_cold():
+    units, classes = tensor([[[1, 0], [1, 0]], [[0, 1], [0, 1]]]), tensor([[3, 0], [0, 0.5]])
+    labels = everywhere(units)[:, 0].cumsum(0) - 1  # 0, 1
+    present = everywhere(units)
+    assert prototype_loss(units, present, classes, labels, 0.001).item() == 0
+    # Cosines of 1 and 0.
+    assert prototype_loss(units, present, classes, labels, 1.0).item() == pytest.approx(np.log(1 + np.exp(-1)))
+    assert prototype_loss(units, present, classes, labels.flip(0), 1.0).item() == pytest.approx(np.log(1 + np.e))
+    unknown = labels * 0 - 1
+    assert prototype_loss(units, present, classes, unknown, 1.0).item() == 0
+    present[1] = False
+    labels[1] = 0
+    assert prototype_loss(units, present, classes, labels, 0.001).item() == 0, "row 1 has no modality"
+
+
+def prototypes_fitted(X, labels, **parameters):
+    parameters = {"modalities": TWO, "preprocessing": "STD", "learning_rate_init": 0.01, "random_state": 0} | parameters
+    return PrototypeClassifier(**parameters).fit(X, labels)
+
+
+def test_without_the_two_other_losses_it_is_a_plain_classifier():
+    """A linear map after another is linear: it is logistic regression without a penalty."""
+    X, _, y = views()
+    X = X / 4 + np.random.default_rng(5).normal(size=X.shape)
+    parameters = {"consistency_weight": 0, "prototype_weight": 0, "class_weight": None, "max_iter": 1000}
+    fitted = prototypes_fitted(X, y, modalities=None, **parameters)
+    scaled = StandardScaler().fit_transform(X)
+    plain = LogisticRegression(C=1e6).fit(scaled, y).predict_proba(scaled)
+    assert np.abs(fitted.predict_proba(X) - plain).max() < 0.03 < plain.std()
+
+
+def test_modalities_are_heard_alike():
+    X, labels, _ = views()
+    fitted = prototypes_fitted(X, labels)
+    mean = np.mean(list(fitted.predict_proba_by_modality(X).values()), axis=0)
+    np.testing.assert_allclose(fitted.predict_proba(X), mean, atol=1e-6)
+
+
+def test_cross_entropy_falls_towards_zero_where_classes_are_apart():
+    _, labels, y = views()
+    losses = prototypes_fitted(
+        y[:, None] == np.arange(3) * np.ones(3),
+        labels,
+        modalities=None,
+        consistency_weight=0,
+        prototype_weight=0,
+        max_iter=300,
+        learning_rate_init=0.1,
+    ).loss_curve_
+    assert losses[-1] < 0.01 < losses[0]
+
+
+def test_consistency_teaches_a_modality_what_its_unlabelled_pairs_show():
+    """Seeds have no text, so that only pairs can tell what a text's class is."""
+    X, _, y = views(120)
+    X, labels = lacking(X, np.arange(12)), np.where(np.arange(120) < 12, y, -1)
+    alone, together = (
+        prototypes_fitted(X, labels, consistency_weight=weight, prototype_weight=0).predict_by_modality(X)["text"]
+        for weight in (0, 1)
+    )
+    assert (together == y)[12:].mean() > 0.9 > 0.7 > (alone == y)[12:].mean()
+
+
+def test_rows_of_one_class_gather_around_one_prototype():
+    X, labels, y = views()
+    fitted = prototypes_fitted(X, labels, prototype_weight=5, max_iter=100)
+    scaled = StandardScaler().fit_transform(X)
+    classes = fitted.weights_["prototypes"]
+    for name, columns in TWO.items():
+        projected = scaled[:, columns] @ fitted.weights_[f"projection {name}"]
+        cosines = projected @ (classes / np.linalg.norm(classes, axis=1, keepdims=True)).T
+        assert (cosines.argmax(axis=1) == y).mean() > 0.8
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        (dict(consistency_weight=-1), "consistency_weight must be a finite number of at least 0, got -1"),
+        (dict(prototype_weight=np.inf), "prototype_weight must be a finite number of at least 0, got inf"),
+        (dict(temperature=0), "temperature must be a finite number above 0, got 0"),
+        (dict(threshold=1.5), r"threshold must be a number in \[0, 1\], got 1.5"),
+    ],
+)
+def test_parameters_of_the_three_losses_that_are_refused(parameters, message):
+    X, labels, _ = views()
+    with pytest.raises(CmcslError, match=message):
+        prototypes_fitted(X, labels, **parameters)

@@ -24,6 +24,7 @@ from .related import (
     GatedMultimodalClassifier,
     MICClassifier,
     MultipleKernelClassifier,
+    PrototypeClassifier,
 )
 
 __all__ = [
@@ -41,5 +42,6 @@ __all__ = [
     "MICClassifier",
     "MultipleKernelClassifier",
     "PrelabeledClassifier",
+    "PrototypeClassifier",
     "UnimodalClassifier",
 ]

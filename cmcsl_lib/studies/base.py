@@ -24,7 +24,7 @@ ScoreRow = dict[str, Any]
 
 @dataclass(frozen=True)
 class Halves:
-    """One fold of a dataset, preprocessed once for all methods; parameters after the protocol are those of a `Fold`."""
+    """One fold of a dataset, preprocessed once for all methods; what is no part of `Fold` stands first and last."""
 
     features: Features
     protocol: Protocol
@@ -32,6 +32,7 @@ class Halves:
     fold: int
     training: np.ndarray
     test: np.ndarray
+    preprocessing: str = PREPROCESSING
 
     @property
     def y(self) -> np.ndarray:
@@ -58,7 +59,7 @@ class Halves:
         whole = (*self.features.modalities, np.hstack(self.features.modalities))
         pairs = {}
         for name, matrix in zip((*MODALITIES, "both"), whole, strict=True):
-            X, X_test = self.protocol.preprocess(matrix[self.training], matrix[self.test], PREPROCESSING)
+            X, X_test = self.protocol.preprocess(matrix[self.training], matrix[self.test], self.preprocessing)
             scale = self.protocol.distance_scale(X)
             pairs[name] = X / scale, X_test / scale
         return pairs

@@ -7,6 +7,7 @@ the choice.
 
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.semi_supervised import LabelSpreading
 
+from ..corpora.features import MODALITIES
 from ..estimators import (
     AbstainingSelfTrainingClassifier,
     ActiveSelfTrainingClassifier,
@@ -26,13 +28,15 @@ from ..estimators import (
     MICClassifier,
     MultipleKernelClassifier,
     PrelabeledClassifier,
+    PrototypeClassifier,
     UnimodalClassifier,
 )
 from .base import Halves, ScoreRow, Study, accuracy, classifier_scores, pseudo_label_accuracy, score_row
 from .peers import fused_graph, logistic_regression
 
-#: Takes a fold and a budget; returns a fitted classifier, and the class of each training row that it knew, else -1.
-Method = Callable[[Halves, int], tuple[BaseEstimator, np.ndarray]]
+#: Takes a fold and a budget; returns a fitted classifier, and the class of each training row that it knew, else -1. There
+#: is no classifier where all that it knew is of one class.
+Method = Callable[[Halves, int], tuple[BaseEstimator | None, np.ndarray]]
 #: The classes of all training rows, as a budget.
 ALL_LABELS = -1
 
@@ -75,11 +79,13 @@ def _label_spreading(halves: Halves, budget: int) -> tuple[BaseEstimator, np.nda
         return graph.fit(halves.X, known), known
 
 
-def _asking_apma(halves: Halves, budget: int) -> tuple[BaseEstimator, np.ndarray]:
+def _asking_apma(halves: Halves, budget: int) -> tuple[BaseEstimator | None, np.ndarray]:
     """APMA that chooses its seeds: as many in all as the others get, whatever their classes."""
     count = len(halves.seeds(budget))
     rows = APMAClassifier(**halves.parameters(halves.known(halves.seeds(budget)))).queries(halves.X, count)
     known = halves.known(rows)
+    if len(np.unique(halves.y[rows])) < 2:
+        return None, known
     return APMAClassifier(**halves.parameters(known)).fit(halves.X, known), known
 
 
@@ -111,11 +117,16 @@ METHODS: dict[str, Method] = {
     "abstaining self-training": _on_seeds(AbstainingSelfTrainingClassifier),
     "autoencoder": _network(AutoencoderClassifier),
     "autoencoder and nearest seeds": _network(AutoencoderClassifier, propagate=True),
+    "prototypes": _network(PrototypeClassifier),
     "active self-training": _asking_selftraining,
     "MIC": _on_seeds(MICClassifier),
     "gated units": _network(GatedMultimodalClassifier),
     "gated units with all labels": _network(GatedMultimodalClassifier, ALL_LABELS),
+    "CMCSL on decimal scaling": _on_seeds(CMCSLClassifier),
+    "CMCSL on whitened components": _on_seeds(CMCSLClassifier),
 }
+#: Preprocessing of the features for those that do not take L2STD.
+PREPROCESSED = {"CMCSL on decimal scaling": "DECIMAL", "CMCSL on whitened components": "PCAL2"}
 #: Those that have a single classifier for all modalities.
 JOINT = ("label spreading", "autoencoder", "autoencoder and nearest seeds")
 #: Those that ask an oracle for labels, instead of taking the seeds.
@@ -134,19 +145,33 @@ def joint_scores(
     yield score_row(method, "both", budget, accuracy(halves.y_test, predicted), right)
 
 
+def constant_scores(halves: Halves, method: str, budget: int, known: np.ndarray) -> Iterator[ScoreRow]:
+    """Scores of the only class that is known, as everything's."""
+    reached = accuracy(halves.y_test, np.full(len(halves.test), known.max()))
+    for modality in (*MODALITIES, "both"):
+        yield score_row(method, modality, budget, reached)
+
+
 def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
-    """Scores of all methods on one fold, and the CPU seconds that fit and predictions took in a column of that name."""
+    """Scores of all methods on one fold, and the CPU seconds that fit and predictions took in a column of that name.
+
+    Where all answers of an oracle are of one class, there is nothing to learn: this class is predicted for all rows.
+    """
     for method, fit in METHODS.items():
+        own = replace(halves, preprocessing=PREPROCESSED[method]) if method in PREPROCESSED else halves
         # What takes no seeds is fitted once for all budgets.
-        fitted: list[ScoreRow] = []
+        rows: list[ScoreRow] = []
         for budget in budgets:
-            if method not in SUPERVISED or not fitted:
+            if method not in SUPERVISED or not rows:
                 begin = time.process_time()
-                classifier, known = fit(halves, budget)
-                scores = joint_scores if method in JOINT else classifier_scores
-                fitted = list(scores(classifier, halves, method, budget, known))
+                classifier, known = fit(own, budget)
+                if classifier is None:
+                    rows = list(constant_scores(own, method, budget, known))
+                else:
+                    scores = joint_scores if method in JOINT else classifier_scores
+                    rows = list(scores(classifier, own, method, budget, known))
                 seconds = time.process_time() - begin
-            yield from (row | {"budget": budget, "seconds": seconds} for row in fitted)
+            yield from (row | {"budget": budget, "seconds": seconds} for row in rows)
 
 
 RELATED = Study(score, budgets=(1, 5, 20))

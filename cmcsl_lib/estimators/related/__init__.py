@@ -6,6 +6,7 @@ from .autoencoder import AutoencoderClassifier
 from .gated import GatedMultimodalClassifier
 from .kernels import MultipleKernelClassifier
 from .mic import MICClassifier
+from .prototypes import PrototypeClassifier
 from .selftraining import AbstainingSelfTrainingClassifier, ActiveSelfTrainingClassifier
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "GatedMultimodalClassifier",
     "MICClassifier",
     "MultipleKernelClassifier",
+    "PrototypeClassifier",
 ]

@@ -9,12 +9,10 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_random_state
 
 from ..inputs import Features, Modalities
-from .networks import NetworkClassifier, as_tensors, minimized, uniform
+from .networks import NetworkClassifier, as_tensors, minimized, pytorch, uniform
 
 if TYPE_CHECKING:
-    import torch
-
-    from .networks import Tensors
+    from .networks import Tensor, Tensors
 
 
 class GatedMultimodalClassifier(NetworkClassifier):
@@ -112,16 +110,16 @@ class GatedMultimodalClassifier(NetworkClassifier):
             says what.
         """
         arrays, present, codes = self._training_data(X, y, labeled)
-        import torch
-        from torch.nn.functional import cross_entropy
-
+        torch = pytorch()
         random = check_random_state(self.random_state)
         features, there, targets = as_tensors(arrays), torch.from_numpy(present), torch.from_numpy(codes)
         importance = torch.from_numpy(self._row_weights(codes))
 
-        def loss(weights: "Tensors", rows: "torch.Tensor") -> "torch.Tensor":
+        def loss(weights: "Tensors", rows: "Tensor") -> "Tensor":
             logits = self._logits(weights, {name: each[rows] for name, each in features.items()}, there[rows])
-            return (importance[rows] * cross_entropy(logits, targets[rows], reduction="none")).mean()
+            return (
+                importance[rows] * torch.nn.functional.cross_entropy(logits, targets[rows], reduction="none")
+            ).mean()
 
         first = self._first_weights(random)
         rows = np.flatnonzero(codes >= 0)
@@ -152,22 +150,20 @@ class GatedMultimodalClassifier(NetworkClassifier):
         weights["biases"] = np.zeros(len(self.classes_), dtype=np.float32)
         return weights
 
-    def _gates(self, weights: "Tensors", X: "Tensors", present: "torch.Tensor") -> "torch.Tensor":
+    def _gates(self, weights: "Tensors", X: "Tensors", present: "Tensor") -> "Tensor":
         """Gates of shape (n, modalities, width)."""
-        import torch
-
+        torch = pytorch()
         evidence = torch.cat(list(X.values()), dim=1) @ weights["gates"]
         # That of the last modality is 0, so that of two the first has a sigmoid.
         evidence = torch.nn.functional.pad(evidence, (0, self.width)).unflatten(1, (len(X), self.width))
         return evidence.masked_fill(~present[:, :, None], -torch.inf).softmax(dim=1)
 
-    def _logits(self, weights: "Tensors", X: "Tensors", present: "torch.Tensor") -> "torch.Tensor":
+    def _logits(self, weights: "Tensors", X: "Tensors", present: "Tensor") -> "Tensor":
         """Logarithms of the classes' probabilities but for a summand, of shape (n, k)."""
-        import torch
-
+        torch = pytorch()
         units = torch.stack([(own @ weights[f"unit {name}"]).tanh() for name, own in X.items()], dim=1)
         hidden = (self._gates(weights, X, present) * units).sum(dim=1)
         return hidden @ weights["classes"] + weights["biases"]
 
-    def _probabilities(self, weights: "Tensors", X: "Tensors", present: "torch.Tensor") -> "torch.Tensor":
+    def _probabilities(self, weights: "Tensors", X: "Tensors", present: "Tensor") -> "Tensor":
         return self._logits(weights, X, present).softmax(dim=1)

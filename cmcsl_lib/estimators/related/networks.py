@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from numbers import Integral, Real
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,14 +18,38 @@ from ..inputs import Features, decode
 from ..modality import Modality
 
 if TYPE_CHECKING:
-    import torch
+    from torch import Tensor
 
-    Tensors = Mapping[str, torch.Tensor]
+    Tensors = Mapping[str, Tensor]
 
 #: Rows of one step of training.
 BATCH = 64
 #: Training ends after so many epochs whose loss is not lower by so much than the lowest before, as scikit-learn's.
 PATIENCE, TOLERANCE = 10, 1e-4
+
+
+def pytorch(purpose: str = "A network") -> Any:
+    """Import PyTorch, which takes seconds and is an extra.
+
+    Parameters
+    ----------
+    purpose : str
+        What needs it, as the message begins.
+
+    Returns
+    -------
+    module
+        torch.
+
+    Raises
+    ------
+    CmcslError
+        If it is not installed.
+    """
+    require("extract", purpose, "torch")
+    import torch
+
+    return torch
 
 
 def check_whole(estimator: BaseEstimator, *names: str) -> None:
@@ -144,16 +168,14 @@ def as_tensors(arrays: Mapping[str, np.ndarray]) -> "Tensors":
     dict of str to Tensor
         By the same names.
     """
-    import torch
-
+    torch = pytorch()
     return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
     """Let PyTorch take one thread: steps are small, and sums are then rounded alike everywhere."""
-    import torch
-
+    torch = pytorch()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -163,7 +185,7 @@ def one_thread() -> Iterator[None]:
 
 
 def minimized(
-    loss: "Callable[[Tensors, torch.Tensor], torch.Tensor]",
+    loss: "Callable[[Tensors, Tensor], Tensor]",
     weights: Mapping[str, np.ndarray],
     rows: np.ndarray,
     random: np.random.RandomState,
@@ -194,8 +216,7 @@ def minimized(
     losses : list of float
         Mean of each epoch.
     """
-    import torch
-
+    torch = pytorch()
     tensors = {name: torch.tensor(value, requires_grad=True) for name, value in weights.items()}
     optimizer = torch.optim.Adam(tensors.values(), lr=rate)
     losses: list[float] = []
@@ -345,19 +366,17 @@ class NetworkClassifier(ModalityClassifier):
 
     def _computed(
         self,
-        function: "Callable[[Tensors, Tensors, torch.Tensor], torch.Tensor]",
+        function: "Callable[[Tensors, Tensors, Tensor], Tensor]",
         arrays: Mapping[str, np.ndarray],
         present: np.ndarray,
     ) -> np.ndarray:
         """What a function of weights, features and presence gives for the trained weights."""
-        require("extract", type(self).__name__, "torch")
-        import torch
-
+        torch = pytorch(type(self).__name__)
         with one_thread(), torch.inference_mode():
             computed = function(as_tensors(self.weights_), as_tensors(arrays), torch.from_numpy(present))
         return computed.numpy().astype(np.float64)
 
-    def _probabilities(self, weights: "Tensors", X: "Tensors", present: "torch.Tensor") -> "torch.Tensor":
+    def _probabilities(self, weights: "Tensors", X: "Tensors", present: "Tensor") -> "Tensor":
         """Probability of each class, of shape (n, k)."""
         raise NotImplementedError
 
