@@ -47,7 +47,7 @@ class Halves:
     @property
     def columns(self) -> dict[str, slice]:
         """Columns of each modality in `X`, where both stand side by side."""
-        visual, text = (matrix.shape[1] for matrix in self.features.modalities)
+        visual, text = (self.matrices[name][0].shape[1] for name in MODALITIES)
         return dict(zip(MODALITIES, (slice(0, visual), slice(visual, visual + text)), strict=True))
 
     @cached_property

@@ -34,8 +34,8 @@ from ..estimators import (
 from .base import Halves, ScoreRow, Study, accuracy, classifier_scores, pseudo_label_accuracy, score_row
 from .peers import fused_graph, logistic_regression
 
-#: Takes a fold and a budget; returns a fitted classifier, and the class of each training row that it knew, else -1. There
-#: is no classifier where all that it knew is of one class.
+#: Takes a fold and a budget; returns a fitted classifier, and the class of each training row that it knew, else -1.
+#: There is no classifier where all that it knew is of one class.
 Method = Callable[[Halves, int], tuple[BaseEstimator | None, np.ndarray]]
 #: The classes of all training rows, as a budget.
 ALL_LABELS = -1
