@@ -168,6 +168,8 @@ def add_commands(commands: Commands) -> None:
     )
     add("--finetune", metavar="ANSWER", help="no: the weights of the start give the visual features; default: yes")
     add("--width", type=int, metavar="N", help="of a new layer that gives the visual features, trained with the others")
+    pictures = "own, the default, or made from texts: sentence-space, encoding or sonification; see `cmcsl transform`"
+    add("--pictures", metavar="NAME", help=pictures)
     add("--orientation", help="swapped: images with height and width swapped, as published; default: upright")
     add("--seed", type=int, metavar="N", help="of the training of the image encoder; default: 1410")
     add("--split-seed", type=int, metavar="N", help="of the 20%% of items that it is trained on; default: 1410")

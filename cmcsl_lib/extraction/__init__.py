@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from ..corpora import datasets, load, subset
+from ..corpora import Corpus, datasets, load, subset
 from ..corpora.features import (
     Features,
     FinetuningItems,
@@ -34,6 +35,8 @@ from .images import ORIENTATIONS, Geometry, Images, corpus_sha256
 from .texts import BATCH, MINILM, encode_texts, text_weights
 from .texts import text_encoder as text_description
 from .training import Trainer
+from .transformations import TRANSFORMATIONS
+from .transformations import pictures as pictures_from_texts
 from .visual import SEED, STARTS, VisualEncoder, VisualSettings, visual_settings
 from .weights import fetch_imagenet_weights, imagenet_weights
 
@@ -75,6 +78,7 @@ def extract(
     orientation: str = "upright",
     finetuned: bool = True,
     width: int | None = None,
+    pictures: str = "own",
 ) -> list[Path]:
     """Make the features of datasets and write one file for each.
 
@@ -110,6 +114,8 @@ def extract(
     width : int, optional
         Number of visual features, if they are to come from a new linear layer before the last, trained with the
         network.
+    pictures : {"own", "sentence-space", "encoding", "sonification"}
+        What the visual network sees: the corpus's own pictures, or those that `transformations` makes from its texts.
 
     Returns
     -------
@@ -124,6 +130,7 @@ def extract(
     """
     check_choice(start, STARTS, "start")
     check_choice(orientation, ORIENTATIONS, "orientation")
+    check_choice(pictures, ("own", *TRANSFORMATIONS), "kind of pictures")
     if not (wanted := datasets(corpus, names)):
         raise CmcslError(f"No dataset was named: choose from {', '.join(datasets(corpus))}.")
     where = place(device, precision)
@@ -146,10 +153,17 @@ def extract(
             f"The corpus {corpus} has no images and texts, only features that were made elsewhere: "
             "nothing can be extracted."
         )
+    seen = loaded
+    if pictures != "own":
+        images = pd.Series(list(pictures_from_texts(loaded, pictures, text_encoder)), index=loaded.items.index)
+        # Under another name, so that what is kept of the corpus's own pictures stays.
+        seen = Corpus(f"{corpus} {pictures}", loaded.items.assign(image=images))
     # A training that pools the datasets must not see any of their 80%; else each is split by itself, as published.
     split = "corpus" if visual.start == "pooled" else "dataset"
-    encoder = VisualEncoder(loaded, visual, where)
+    encoder = VisualEncoder(seen, visual, where)
     settings = _settings(encoder, split, language)
+    if pictures != "own":
+        settings["pictures"] = f"made from texts, {pictures}"
     paths = {name: (folder or home() / "features" / corpus) / f"{name}.parquet" for name in wanted}
     # All are divided before anything takes long: a class may be too small.
     subsets = [

@@ -234,6 +234,44 @@ TRANSFORMATIONS: dict[str, Callable[[Corpus, str], Iterator[np.ndarray]]] = {
 MODALITIES = ("text",)
 
 
+def pictures(corpus: Corpus, by: str, text_encoder: str = MINILM) -> Iterator[bytes]:
+    """Pictures made from the texts of a corpus.
+
+    Parameters
+    ----------
+    corpus : Corpus
+        With texts.
+    by : {"sentence-space", "encoding", "sonification"}
+        `sentence_space`, `encoding`, or the `spectrogram` of `sonification`.
+    text_encoder : str
+        As in `texts.text_weights`.
+
+    Yields
+    ------
+    bytes
+        A PNG file for each item.
+
+    Raises
+    ------
+    CmcslError
+        If the transformation is unknown, or the corpus has no texts.
+    """
+    from PIL import Image
+
+    make = TRANSFORMATIONS[check_choice(by, TRANSFORMATIONS, "transformation")]
+    if not corpus.has_images:
+        raise CmcslError(
+            f"The corpus {corpus.name} has no texts, only features that were made elsewhere: no picture can be made of "
+            "them."
+        )
+    with progress(f"Pictures by {by}", len(corpus.items), "items") as advance:
+        for picture in make(corpus, text_encoder):
+            content = io.BytesIO()
+            Image.fromarray(picture).save(content, "PNG")
+            yield content.getvalue()
+            advance()
+
+
 def transform(
     corpus: str, by: str, *, modality: str = "text", name: str | None = None, text_encoder: str = MINILM
 ) -> str:
@@ -262,27 +300,16 @@ def transform(
     CmcslError
         If a name is unknown or can't be taken, or the corpus has no texts.
     """
-    from PIL import Image
-
     check_extra()
     check_choice(modality, MODALITIES, "modality to transform")
-    make = TRANSFORMATIONS[check_choice(by, TRANSFORMATIONS, "transformation")]
+    check_choice(by, TRANSFORMATIONS, "transformation")
     name = name or f"{corpus}-{by}"
     user_corpora.check_name(name)
-    source, classes = load(corpus), datasets(corpus)
-    if not source.has_images:
-        raise CmcslError(
-            f"The corpus {corpus} has no texts, only features that were made elsewhere: no picture can be made of them."
-        )
+    source = load(corpus)
     rows = source.items[["id", "text", "labels"]].to_dict("records")
-
-    def items() -> Iterator[dict]:
-        with progress(f"Pictures by {by}", len(rows), "items") as advance:
-            for row, picture in zip(rows, make(source, text_encoder), strict=True):
-                content = io.BytesIO()
-                Image.fromarray(picture).save(content, "PNG")
-                yield row | {"labels": list(row["labels"]), "image": content.getvalue()}
-                advance()
-
-    user_corpora.write(name, items(), [], classes, several=True)
+    items = (
+        row | {"labels": list(row["labels"]), "image": image}
+        for row, image in zip(rows, pictures(source, by, text_encoder), strict=True)
+    )
+    user_corpora.write(name, items, [], datasets(corpus), several=True)
     return name
