@@ -5,6 +5,7 @@ A picture shows nothing but what the text says already; whether an exchange of l
 
 import io
 import os
+import sys
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -45,7 +46,10 @@ def word_vectors(texts: list[str], encoder: str = MINILM) -> tuple[list[np.ndarr
         One for each word that the encoder knows.
     """
     import sentence_transformers
+    import transformers
 
+    if not sys.stderr.isatty():
+        transformers.utils.logging.disable_progress_bar()
     model = sentence_transformers.SentenceTransformer(
         str(text_weights(encoder)), local_files_only=True, model_kwargs={"use_safetensors": True}
     )
@@ -195,33 +199,31 @@ def _word_pictures(corpus: Corpus, encoder: str) -> Iterator[np.ndarray]:
     return (sentence_space(vectors[each], low, high) for each in words)
 
 
-def standardised_texts(corpus: Corpus, encoder: str = MINILM) -> np.ndarray:
-    """Embeddings of a corpus's texts as `encoding` and `sonification` take them.
+def standardised(vectors: np.ndarray) -> np.ndarray:
+    """Feature vectors as `encoding` and `sonification` take them.
 
     Parameters
     ----------
-    corpus : Corpus
-    encoder : str
-        As in `texts.text_weights`.
+    vectors : ndarray of shape (n, d)
 
     Returns
     -------
-    ndarray of shape (n_items, d), dtype float64
-        Of mean 0 and deviation 1 over the distinct texts, in the order of `feature_order`. No label enters.
+    ndarray of shape (n, d), dtype float64
+        Of mean 0 and deviation 1 over the distinct rows, in the order of `feature_order`. No label enters.
     """
-    vectors = encode_texts(corpus, encoder=encoder).astype(np.float64)
+    vectors = vectors.astype(np.float64)
     distinct = np.unique(vectors, axis=0)
     deviations = distinct.std(axis=0)
-    standardised = (vectors - distinct.mean(axis=0)) / np.where(deviations > 0, deviations, 1)
-    return standardised[:, feature_order(distinct)]
+    scaled = (vectors - distinct.mean(axis=0)) / np.where(deviations > 0, deviations, 1)
+    return scaled[:, feature_order(distinct)]
 
 
 def _vector_pictures(corpus: Corpus, encoder: str) -> Iterator[np.ndarray]:
-    return map(encoding, standardised_texts(corpus, encoder))
+    return map(encoding, standardised(encode_texts(corpus, encoder=encoder)))
 
 
 def _sound_pictures(corpus: Corpus, encoder: str) -> Iterator[np.ndarray]:
-    return (spectrogram(sonification(values)) for values in standardised_texts(corpus, encoder))
+    return (spectrogram(sonification(values)) for values in standardised(encode_texts(corpus, encoder=encoder)))
 
 
 #: By name, what makes a picture of each text of a corpus.

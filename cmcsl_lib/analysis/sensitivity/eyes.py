@@ -17,6 +17,11 @@ EXTRACTIONS = {
     "frozen": "--image-encoder efficientnet-lite0 --start imagenet --finetune no",
     "width 512": "--image-encoder efficientnet-lite0 --start imagenet --finetune yes --width 512",
 }
+#: The same of pictures that are made from the texts, by the names of `extraction.transformations`.
+VIEWS = {
+    name: f"--pictures {name} --image-encoder efficientnet-lite0 --start imagenet --finetune no"
+    for name in ("sentence-space", "encoding", "sonification")
+}
 
 
 def combinations(reference: Protocol | str = "strict") -> tuple[Change, ...]:
@@ -40,6 +45,22 @@ def combinations(reference: Protocol | str = "strict") -> tuple[Change, ...]:
             # A pooled training keeps other items from the experiments.
             combined.append(Change(rules.changed(**changes), "pooled" not in extraction, extraction))
     return tuple(combined)
+
+
+def views(reference: Protocol | str = "strict") -> tuple[Change, ...]:
+    """Every way to make pictures from the texts, as changes of a protocol.
+
+    Parameters
+    ----------
+    reference : Protocol or {"strict", "paper"}
+        With pictures of their own.
+
+    Returns
+    -------
+    tuple of Change
+        In the order of `VIEWS`.
+    """
+    return tuple(Change(protocol(reference).changed(features=name), True, made) for name, made in VIEWS.items())
 
 
 def load_combinations(
