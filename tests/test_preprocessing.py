@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.spatial.distance import cdist
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
 from sklearn.utils.estimator_checks import parametrize_with_checks
@@ -49,26 +50,37 @@ def test_decimal_scaling_moves_the_decimal_point():
 def test_components_are_whitened_and_rows_of_unit_length():
     components, rows = preprocessor("PCAL2").fit(X), transformed("PCAL2")
     white = components[0].transform(X)
-    assert np.allclose(white.mean(axis=0), 0) and np.allclose(np.cov(white.T), np.eye(4))
+    assert np.allclose(white.mean(axis=0), 0) and np.allclose(np.cov(white.T), np.eye(3))
     assert np.allclose(rows * np.linalg.norm(white, axis=1)[:, None], white)
 
 
 def test_components_that_do_not_vary_are_left_out():
-    wide = np.hstack([X, X @ np.ones((4, 3)), np.ones((30, 600))])
+    narrow = np.random.default_rng(0).normal(size=(100, 4))
+    wide = np.hstack([narrow, narrow @ np.ones((4, 3)), np.ones((100, 600))])
     components = preprocessor("PCAL2").fit(wide)[0]
-    assert components.transform(wide).shape == (30, 4)
+    assert components.transform(wide).shape == (100, 4)
     new = components.transform(wide + 1)
     assert np.isfinite(new).all() and np.abs(new).max() < 100
-    random = np.random.default_rng(0).normal(size=(400, 300))
-    assert preprocessor("PCAL2").fit_transform(random).shape == (400, 256)
     assert (preprocessor("PCAL2").fit_transform(np.ones((5, 3))) == 0).all()
     with pytest.raises(CmcslError, match="at least two rows, got n_samples = 1"):
         preprocessor("PCAL2").fit(X[:1])
 
 
-@parametrize_with_checks([DecimalScaler(), PrincipalComponents()])
-def test_scikit_learn_accepts(estimator, check):
-    check(estimator)
+@pytest.mark.parametrize(("rows", "components"), [(5, 1), (400, 40), (2900, 256)])
+def test_there_is_a_component_for_ten_rows_up_to_those_of_deepcluster(rows, components):
+    noise = np.random.default_rng(0).normal(size=(rows, 280))
+    assert preprocessor("PCAL2").fit_transform(noise).shape == (rows, components)
+
+
+def test_groups_are_still_apart_where_there_are_more_columns_than_rows():
+    y = np.arange(60) % 2
+    wide = y[:, None] + np.random.default_rng(0).normal(size=(60, 200))
+    distances = cdist(*[preprocessor("PCAL2").fit_transform(wide)] * 2)
+    same = y[:, None] == y
+    assert distances[same & ~np.eye(60, dtype=bool)].mean() < 0.9 * distances[~same].mean()
+    # As many components as there can be are equally far from each other.
+    white = PrincipalComponents(rows_per_component=1).fit(wide).transform(wide)
+    assert np.ptp(cdist(white, white)[~np.eye(60, dtype=bool)]) < 1e-6
 
 
 def test_components_are_those_of_each_modality_where_there_are_more_columns_than_rows():
@@ -79,7 +91,7 @@ def test_components_are_those_of_each_modality_where_there_are_more_columns_than
     known = np.where(np.arange(40) < 20, y, -1)
     columns = {"visual": slice(0, 50), "text": slice(50, 130)}
     by_name = CMCSLClassifier(modalities=columns, preprocessing="PCAL2").fit(wide, known)
-    assert by_name.preprocessors_["visual"][0].scale_.shape == (29,)
+    assert by_name.preprocessors_["visual"][0].scale_.shape == (3,)
     plain = CMCSLClassifier(modalities=columns, preprocessing=make_pipeline(PrincipalComponents(), Normalizer()))
     assert (by_name.predict_proba(wide) == plain.fit(wide, known).predict_proba(wide)).all()
     wide[3, 60] = np.nan
@@ -90,6 +102,11 @@ def test_components_are_those_of_each_modality_where_there_are_more_columns_than
 def test_components_are_not_learnt_step_by_step():
     with pytest.raises(CmcslError, match="preprocessing 'PCAL2': choose from RAW, L2, STD, MM, L2STD, DECIMAL"):
         fitted("PCAL2", [X[:10], X[10:]])
+
+
+@parametrize_with_checks([DecimalScaler(), PrincipalComponents()])
+def test_scikit_learn_accepts(estimator, check):
+    check(estimator)
 
 
 def test_unknown_name_lists_the_valid_ones():

@@ -26,8 +26,8 @@ def preprocessor(name: str) -> "BaseEstimator":
     name : {"RAW", "L2", "STD", "MM", "L2STD", "DECIMAL", "PCAL2"}
         RAW changes nothing; L2 scales every row to unit Euclidean norm; STD gives every column mean 0 and
         standard deviation 1; MM maps every column to [0, 1]; L2STD is L2, then STD. DECIMAL divides every column by the
-        power of ten that brings it just below 1 [1]_. PCAL2 takes at most 256 principal components, gives each the
-        standard deviation 1, and then scales rows as L2, as DeepCluster does before k-means [2]_.
+        power of ten that brings it just below 1 [1]_. PCAL2 takes principal components, at most 256 and one for ten
+        rows, gives each the standard deviation 1, and then scales rows as L2, as DeepCluster does before k-means [2]_.
 
     Returns
     -------

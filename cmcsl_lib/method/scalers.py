@@ -49,15 +49,17 @@ class DecimalScaler(MaxAbsScaler):
 
 
 class PrincipalComponents(TransformerMixin, BaseEstimator):
-    """Principal components with standard deviation 1: at most so many, and only those that vary.
+    """Principal components with standard deviation 1: as many as the rows bear, and only those that vary.
 
     scikit-learn's PCA takes a number of components that the rows must have, and divides by nearly 0 where a component
-    does not vary.
+    does not vary. With as many components as there are rows less one, all of them would be equally far from each other.
 
     Parameters
     ----------
     n_components : int, default=256
-        The most that are taken.
+        The most that are taken, as by DeepCluster, which has far more rows.
+    rows_per_component : int, default=10
+        Rows that there must be for each component but the first.
 
     Attributes
     ----------
@@ -68,8 +70,9 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
     n_features_in_ : int
     """
 
-    def __init__(self, n_components: int = COMPONENTS) -> None:
+    def __init__(self, n_components: int = COMPONENTS, rows_per_component: int = 10) -> None:
         self.n_components = n_components
+        self.rows_per_component = rows_per_component
 
     def fit(self, X: np.ndarray, y: None = None) -> Self:
         """Learn the components.
@@ -94,9 +97,10 @@ class PrincipalComponents(TransformerMixin, BaseEstimator):
         X = validate_data(self, X, dtype=np.float64)
         if len(X) < 2:
             raise CmcslError("Principal components need at least two rows, got n_samples = 1.")
+        count = max(1, min(self.n_components, X.shape[1], len(X) // self.rows_per_component))
         # The shares of a variance of 0, of rows that are all the same, are not looked at.
         with np.errstate(invalid="ignore"):
-            self.pca_ = PCA(min(self.n_components, X.shape[1], len(X) - 1), random_state=0).fit(X)
+            self.pca_ = PCA(count, random_state=0).fit(X)
         scale = np.sqrt(self.pca_.explained_variance_)
         varying = scale > 1e-6 * scale[0]
         self.scale_ = scale[varying] if varying.any() else np.ones(1)

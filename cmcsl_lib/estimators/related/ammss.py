@@ -58,7 +58,8 @@ class AMMSSClassifier(RelatedClassifier):
     CMCSL, so that other rows can be predicted, by one modality too. Graphs join each row and its nearest neighbours, by
     1 where both are neighbours of each other and 1/2 where one is, and are scaled to the same total weight, so that a
     modality that rows lack is not taken for a smooth one. A row that lacks a modality has no neighbours in its graph.
-    With one modality this is label propagation by harmonic functions.
+    With one modality this is label propagation by harmonic functions. These are nearly constant away from the seeds, so
+    that with one seed per class, one of the classes may take nearly all rows.
 
     References
     ----------
