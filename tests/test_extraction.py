@@ -29,7 +29,7 @@ from cmcsl_lib import cli, extraction
 from cmcsl_lib.corpora import Corpus, Subset, load, subset
 from cmcsl_lib.corpora.features import features_path, items_sha256, read_features, write_features
 from cmcsl_lib.experiments.protocol import PROTOCOLS, splits
-from cmcsl_lib.extraction import checkpoints, texts, training, visual, weights
+from cmcsl_lib.extraction import checkpoints, clusters, texts, training, visual, weights
 from cmcsl_lib.extraction import images as images_module
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import REPOSITORY, shipped
@@ -348,9 +348,10 @@ def test_other_files_than_resnet_18s_weights_are_refused(torch, tmp_path, tiny, 
     assert not proof.exists(), "no code in a file may run"
 
 
-def test_weights_of_a_file_exclude_a_start_that_trains_its_own(stand_in):
-    with pytest.raises(CmcslError, match="leave out --weights"):
-        extraction.visual_settings("pooled", stand_in)
+@pytest.mark.parametrize("start", ["pooled", "deepcluster", "xdc"])
+def test_weights_of_a_file_exclude_a_start_that_trains_its_own(stand_in, start):
+    with pytest.raises(CmcslError, match=f"^The start {start} trains its own weights: leave out --weights"):
+        extraction.visual_settings(start, stand_in)
 
 
 def test_without_fine_tuning_the_start_gives_the_features(torch, tiny, short_resnet, stand_in):
@@ -529,6 +530,10 @@ def test_a_new_layer_gives_features_of_its_width(torch, tiny, short, stand_in):
     ("settings", "message"),
     [
         ({"image_encoder": "vgg"}, "Unknown image encoder 'vgg': choose from resnet18, efficientnet-lite0"),
+        (
+            {"image_encoder": "efficientnet-lite0", "start": "xdc"},
+            "EfficientNet-Lite0 starts from ImageNet's weights",
+        ),
         (
             {"image_encoder": "efficientnet-lite0", "start": "pooled"},
             "EfficientNet-Lite0 starts from ImageNet's weights",
@@ -800,6 +805,99 @@ def test_damaged_pooled_weights_are_trained_anew(torch, tiny, short, home, capsy
     damage(path)
     assert equal(torch, start, encoder_of(tiny).weights)
     assert "damaged, they are trained anew" in capsys.readouterr().err
+
+
+def by_length(corpus, device, encoder):
+    """Stands for the embeddings of texts: those of equal length are one point."""
+    lengths = corpus.items.text.str.len().to_numpy()
+    return np.stack([np.cos(lengths), np.sin(lengths)], axis=1)
+
+
+@pytest.fixture
+def two_lengths(tiny, monkeypatch):
+    """The tiny corpus with short and long texts, and `cluster_count` of two."""
+    monkeypatch.setattr(visual, "encode_texts", by_length)
+    monkeypatch.setattr(clusters, "ITEMS", 20)
+    texts_of_two_lengths = ["short" if row % 3 else "a longer text" for row in range(40)]
+    return Corpus("openclipart", tiny.items.assign(text=texts_of_two_lengths))
+
+
+@pytest.mark.parametrize(("items", "expected"), [(1, 1), (2, 2), (15, 2), (40, 4), (2916, 100)])
+def test_numbers_of_clusters(items, expected):
+    assert clusters.cluster_count(items) == expected
+
+
+def test_pictures_are_grouped_in_white_components_of_unit_length():
+    random = np.random.default_rng(0)
+    features = random.normal(size=(500, 6)) * [100, 10, 1, 1, 1, 1] + 7
+    white = clusters.whitened(features)
+    np.testing.assert_allclose((white**2).sum(axis=1), 1)
+    np.testing.assert_allclose(np.cov(white.T), np.eye(6) / 6, atol=0.03)
+
+
+def test_items_of_one_place_are_one_cluster():
+    groups = np.arange(60) % 3
+    assert len(set(zip(groups, clusters.assigned(np.eye(3)[groups], 1), strict=True))) == 3
+
+
+def targets_of(monkeypatch, corpus, start):
+    """What the image encoder is trained on, round by round."""
+    targets, real = [], visual.train
+
+    def recorded(trainer, images, rows, groups, *others):
+        targets.append(groups.numpy())
+        return real(trainer, images, rows, groups, *others)
+
+    monkeypatch.setattr(visual, "train", recorded)
+    assert encoder_of(corpus, start=start).weights
+    return targets
+
+
+def test_xdc_trains_once_on_the_clusters_of_the_texts(torch, two_lengths, short, monkeypatch):
+    (groups,) = targets_of(monkeypatch, two_lengths, "xdc")
+    assert len(set(zip(groups, two_lengths.items.text, strict=True))) == 2
+
+
+def test_deepcluster_groups_what_the_encoder_has_learnt_anew(torch, tiny, short, monkeypatch):
+    targets = targets_of(monkeypatch, tiny, "deepcluster")
+    assert len(targets) == clusters.ROUNDS and all(len(groups) == 40 for groups in targets)
+    assert any((targets[0] != groups).any() for groups in targets[1:])
+
+
+@pytest.mark.parametrize(("start", "by_text"), [("xdc", True), ("deepcluster", False)])
+def test_a_training_on_clusters_looks_at_no_label_and_at_the_modality_of_its_clusters(
+    torch, two_lengths, short, start, by_text
+):
+    expected, losses = encoder_of(two_lengths, start=start).start
+    unlabeled = Corpus("openclipart", two_lengths.items.assign(labels=[[]] * 40))
+    assert equal(torch, expected, encoder_of(unlabeled, start=start).weights) and len(losses) >= 2
+    others = Corpus("openclipart", two_lengths.items.assign(text=["short", "a longer text"] * 20))
+    assert equal(torch, expected, encoder_of(others, start=start).weights) != by_text
+
+
+@pytest.mark.parametrize("start", ["deepcluster", "xdc"])
+def test_features_tell_of_the_training_on_clusters(torch, two_lengths, short, start):
+    _, features, metadata = trained(two_lengths, start=start)
+    assert features.shape == (32, 512) and np.isfinite(features).all()
+    assert (metadata["start"], metadata["pooled_loss"]) == (start, [])
+    assert metadata["clustering"].startswith(f"{start}, ") and len(metadata["clustered_loss"]) >= 2
+
+
+def test_rounds_that_are_done_are_not_done_again(torch, tiny, short, monkeypatch):
+    real, trained_on = visual.train, []
+
+    def broken(*arguments):
+        trained_on.append(arguments[-1])
+        if len(trained_on) == 3:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(visual, "train", broken)
+    with pytest.raises(KeyboardInterrupt):
+        assert encoder_of(tiny, start="deepcluster").weights
+    weights, _ = encoder_of(tiny, start="deepcluster").start
+    assert [title.split()[-3] for title in trained_on] == ["1", "2", "3", "3", "4", "5"]
+    assert equal(torch, weights, encoder_of(tiny, start="deepcluster").weights) and len(trained_on) == 6
 
 
 def damage(path):

@@ -161,7 +161,8 @@ def add_commands(commands: Commands) -> None:
     add("--image-encoder", metavar="NAME", help=encoders)
     encoders = "minilm, the default, or a folder with a model of sentence-transformers"
     add("--text-encoder", metavar="NAME", help=encoders)
-    starts = "weights of the image encoder: imagenet, pooled (resnet18), or auto, the default: imagenet if at hand"
+    starts = "weights of the image encoder: imagenet; of resnet18 pooled, deepcluster or xdc; or auto, the default: "
+    starts += "imagenet if at hand"
     add("--start", help=starts)
     add(
         "--weights", type=Path, metavar="FILE", help="of the image encoder, instead of ImageNet's; default: of resnet18"

@@ -93,9 +93,10 @@ def extract(
         A name in `IMAGE_ENCODERS`; "auto" takes `default_image_encoder`.
     text_encoder : str
         "minilm", which is all-MiniLM-L6-v2, or the path of a folder with a model of sentence-transformers.
-    start : {"auto", "imagenet", "pooled"}
+    start : {"auto", "imagenet", "pooled", "deepcluster", "xdc"}
         Weights that the image encoder starts from: ImageNet's, or, of ResNet-18, those of one training on the whole
-        corpus's fine-tuning items. "auto" takes ImageNet's if they are on this machine.
+        corpus's fine-tuning items, or on clusters of all its pictures ("deepcluster") or texts ("xdc"), which needs no
+        labels. "auto" takes ImageNet's if they are on this machine.
     folder : Path, optional
         Where files go; default ``features/CORPUS`` in CMCSL_HOME.
     seed : int
@@ -143,6 +144,7 @@ def extract(
         split_seed=split_seed,
         orientation=orientation,
         finetuned=finetuned,
+        text_encoder=text_encoder,
     )
     language = text_description(text_encoder)
     # Before the corpus is read: if it is replaced meanwhile, features are refused, not taken for those of other items.
@@ -230,7 +232,7 @@ def _settings(encoder: VisualEncoder, split: str, language: dict[str, str | int]
             "device": where.device.type,
             "precision": where.precision,
             "start": visual.start,
-            "start weights": encoder.weights_sha256 or "pooled",
+            "start weights": encoder.weights_sha256 or visual.start,
             "pooled training": str(trainings.POOLED) if pooled else "none",
             "fine-tuning": str(visual.training) if visual.finetuned else "none",
             "new layer": visual.width or "none",
@@ -241,6 +243,7 @@ def _settings(encoder: VisualEncoder, split: str, language: dict[str, str | int]
             "text batch": BATCH,
             "text weights": language["sha256"],
         }
+        | ({"clustering": visual.clustering} if visual.clustering else {})
     )
 
 

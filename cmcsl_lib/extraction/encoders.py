@@ -53,7 +53,7 @@ class ImageEncoder:
     width : int
         Number of features, the values that enter the last layer: means of its last maps over their places.
     starts : tuple of str
-        What it may start from: "imagenet", "pooled".
+        What it may start from: "imagenet", "pooled", "deepcluster", "xdc".
     epochs : int
         Of the fine-tuning from ImageNet's weights, at most those of the paper.
     rate : float
@@ -131,7 +131,7 @@ IMAGE_ENCODERS = {
     "resnet18": ImageEncoder(
         title="ResNet-18",
         width=512,
-        starts=("imagenet", "pooled"),
+        starts=("imagenet", "pooled", "deepcluster", "xdc"),
         epochs=30,
         rate=0.001,
         preparation=Preparation(256, 224, "bilinear", (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)),

@@ -2,7 +2,7 @@
 
 import dataclasses
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,17 +16,21 @@ from ..files.checksums import file_sha256
 from ..files.errors import CmcslError, check_choice, check_positive
 from ..files.paths import home, readable_path, remove_stale
 from ..files.progress import progress, tell
+from . import clusters
 from . import training as trainings
 from .checkpoints import fingerprint, remove_others, save, saved
 from .devices import Place
 from .encoders import ImageEncoder, image_encoder
 from .extra import nn, torch, versions
 from .images import Geometry, Images, corpus_sha256
+from .texts import MINILM, encode_texts, text_encoder
 from .training import Trainer, Training, train
 from .weights import check_imagenet, fused, network, read_weights, without_head
 
 SEED = RANDOM_STATE
-STARTS = ("auto", "imagenet", "pooled")
+STARTS = ("auto", "imagenet", "pooled", "deepcluster", "xdc")
+#: Those whose weights a training without labels makes.
+CLUSTERED = ("deepcluster", "xdc")
 #: Images that go through the network together when features are made. A CPU's cache does not hold the maps of more.
 BATCHES = {"cpu": 16, "cuda": 128, "mps": 64}
 #: Items whose frozen features one file keeps; whole batches on every device.
@@ -39,8 +43,9 @@ class VisualSettings:
 
     Parameters
     ----------
-    start : {"imagenet", "pooled"}
-        Weights that the network starts from: of a file, or of one training on the whole corpus's fine-tuning items.
+    start : {"imagenet", "pooled", "deepcluster", "xdc"}
+        Weights that the network starts from: of a file; of one training on the whole corpus's fine-tuning items; or of
+        one on clusters of all items' pictures or texts, without labels.
     weights : Path, optional
         The file, with "imagenet"; None means the encoder's own.
     name : str
@@ -55,6 +60,8 @@ class VisualSettings:
         Whether the start is fine-tuned on each dataset; else it gives the features as it is.
     width : int, optional
         Number of features, if they are to come from a new linear layer before the last, which fine-tuning trains too.
+    text_encoder : str
+        Whose embeddings are grouped with the start "xdc".
     """
 
     start: str
@@ -65,6 +72,7 @@ class VisualSettings:
     orientation: str = "upright"
     finetuned: bool = True
     width: int | None = None
+    text_encoder: str = MINILM
 
     @property
     def encoder(self) -> ImageEncoder:
@@ -82,10 +90,28 @@ class VisualSettings:
         return training if self.finetuned else dataclasses.replace(training, epochs=0)
 
     @property
+    def rounds(self) -> int:
+        """How often items are grouped to train on their clusters; 0 if they are not."""
+        return {"deepcluster": clusters.ROUNDS, "xdc": 1}.get(self.start, 0)
+
+    @property
+    def round(self) -> Training:
+        """Of the training on clusters of one round, all rounds together as long as the pooled one."""
+        return dataclasses.replace(trainings.POOLED, epochs=max(1, trainings.POOLED.epochs // self.rounds))
+
+    @property
+    def clustering(self) -> str:
+        """All that a training on clusters depends on, apart from the corpus and the machine; else nothing."""
+        if not self.rounds:
+            return ""
+        grouped = f"texts by {text_encoder(self.text_encoder)['sha256']}" if self.start == "xdc" else "pictures"
+        return f"{self.start}, {grouped}, {clusters.CLUSTERS} clusters at most, {self.rounds} times {self.round}"
+
+    @property
     def geometry(self) -> Geometry:
         """ImageNet weights go with the geometry of the pictures that they were trained on."""
         pixels, preparation = self.training.pixels, self.encoder.preparation
-        if self.start == "pooled":
+        if self.start != "imagenet":
             return Geometry(pixels, orientation=self.orientation)
         return Geometry(pixels, preparation.shorter, preparation.interpolation, self.orientation)
 
@@ -108,8 +134,8 @@ def visual_settings(
     """
     check_choice(start, STARTS, "start")
     encoder = image_encoder(name)
-    if weights and start == "pooled":
-        raise CmcslError("The start pooled trains its own weights: leave out --weights, or take the start imagenet.")
+    if weights and start not in ("auto", "imagenet"):
+        raise CmcslError(f"The start {start} trains its own weights: leave out --weights, or take the start imagenet.")
     if start not in ("auto", *encoder.starts):
         raise CmcslError(
             f"{encoder.title} starts from ImageNet's weights alone: leave out --start, or take another --image-encoder."
@@ -145,7 +171,7 @@ class VisualEncoder:
     Attributes
     ----------
     weights_sha256 : str
-        Of the file of weights that it starts from; empty with the start "pooled".
+        Of the file of weights that it starts from; empty if it trains its own.
     """
 
     def __init__(self, corpus: Corpus, settings: VisualSettings, place: Place, sha256: str | None = None):
@@ -166,6 +192,8 @@ class VisualEncoder:
         """Weights to start from, and the losses of the training that made them; trained when first needed."""
         if self.settings.start == "imagenet":
             return self.settings.encoder.renamed(read_weights(self.settings.file)), []
+        if self.settings.start in CLUSTERED:
+            return self._clustered(self.settings.rounds)
         rows = np.flatnonzero(finetuning_split(self.corpus, self.settings.split_seed))
         labels = self.corpus.items.labels.iloc[rows]
         rows, labels = rows[labels.map(len) > 0], labels[labels.map(len) > 0]
@@ -176,18 +204,62 @@ class VisualEncoder:
             )
             return network(self.settings.encoder, 1, None, self.settings.seed).state_dict(), []
         name = fingerprint(rows=rows, training=str(trainings.POOLED), **self._conditions())
-        path = home() / "weights" / f"{self.corpus.name} pooled {name}.pt"
+        return self._trained_once("pooled", name, lambda checkpoint: self._pooled(rows, labels, checkpoint))
+
+    def _trained_once(
+        self, task: str, name: str, make: "Callable[[Path], tuple[dict[str, torch.Tensor], list[float]]]"
+    ) -> "tuple[dict[str, torch.Tensor], list[float]]":
+        """Weights to start from and the losses of their training, which is done unless its result is kept.
+
+        Parameters
+        ----------
+        task, name : str
+            What it is called, and the fingerprint of all that it depends on.
+        make : callable
+            Does it, given the file of its checkpoint.
+        """
+        path = home() / "weights" / f"{self.corpus.name} {task} {name}.pt"
         values = saved(path)
         if values is not None:
-            tell(f"Start: the pooled weights in {readable_path(path)}.")
+            tell(f"Start: the {task} weights in {readable_path(path)}.")
             return values["weights"], values["losses"]
         if path.is_file():
-            tell(f"Start: the pooled weights in {readable_path(path)} are damaged, they are trained anew.")
-        weights, losses = self._pooled(rows, labels, self._checkpoint("pooled start", name))
+            tell(f"Start: the {task} weights in {readable_path(path)} are damaged, they are trained anew.")
+        weights, losses = make(self._checkpoint(f"{task} start", name))
         save({"weights": weights, "losses": losses}, path)
-        remove_others(self._checkpoint("pooled start", ""))
-        tell(f"Start: pooled weights are in {readable_path(path)}.")
+        remove_others(self._checkpoint(f"{task} start", ""))
+        tell(f"Start: {task} weights are in {readable_path(path)}.")
         return weights, losses
+
+    def _clustered(self, number: int) -> "tuple[dict[str, torch.Tensor], list[float]]":
+        """Weights after some rounds of training on clusters of all items, and the losses of all rounds."""
+
+        def make(checkpoint: Path) -> "tuple[dict[str, torch.Tensor], list[float]]":
+            before, losses = self._clustered(number - 1) if number > 1 else (None, [])
+            weights, new = self._trained_on_clusters(before, number, checkpoint)
+            return weights, losses + new
+
+        name = fingerprint(clustering=self.settings.clustering, **self._conditions())
+        return self._trained_once(f"{self.settings.start} {number}", name, make)
+
+    def _trained_on_clusters(
+        self, weights: "dict[str, torch.Tensor] | None", number: int, checkpoint: Path
+    ) -> "tuple[dict[str, torch.Tensor], list[float]]":
+        """Train on the clusters of all items, of their texts or of what the weights make of their pictures."""
+        encoder, seed, rows = self.settings.encoder, self.settings.seed, np.arange(len(self.corpus.items))
+        if self.settings.start == "xdc":
+            features = encode_texts(self.corpus, str(self.place.device), self.settings.text_encoder)
+        else:
+            features = clusters.whitened(self.encoded(network(encoder, 1, weights, seed), rows))
+        groups = torch.from_numpy(clusters.assigned(features, seed))
+        sizes = torch.bincount(groups)
+        # So that each group counts alike, as if it was drawn as often as the others.
+        loss = nn.CrossEntropyLoss(weight=(len(groups) / len(sizes) / sizes).to(self.place.device))
+        untrained = network(encoder, len(sizes), weights, seed)
+        trainer = self._trainer(untrained, self.settings.round, len(rows))
+        title = f"Training on clusters, round {number} of {self.settings.rounds}"
+        losses = train(trainer, self.images, rows, groups, loss, checkpoint, title)
+        return {name: value.cpu().contiguous() for name, value in untrained.state_dict().items()}, losses
 
     def _pooled(
         self, rows: np.ndarray, labels: pd.Series, checkpoint: Path
@@ -227,7 +299,7 @@ class VisualEncoder:
         description : dict
             Start, settings and mean loss of every epoch.
         """
-        weights, pooled_loss = self.start
+        weights, start_loss = self.start
         losses: list[float] = []
         # One class alone teaches nothing, and its weight would be 0.
         if self.settings.training.epochs and len(np.unique(subset.finetuning_y)) > 1:
@@ -242,13 +314,15 @@ class VisualEncoder:
         pooled = self.settings.start == "pooled"
         description = {
             "encoder": self.settings.encoder.title,
-            "start": "untrained" if pooled and not pooled_loss else self.settings.start,
+            "start": "untrained" if pooled and not start_loss else self.settings.start,
             "training": dataclasses.asdict(self.settings.training),
             "finetuning_loss": losses,
-            "pooled_loss": pooled_loss,
+            "pooled_loss": start_loss if pooled else [],
         }
-        if pooled_loss:
+        if pooled and start_loss:
             description["pooled_training"] = dataclasses.asdict(trainings.POOLED)
+        if self.settings.start in CLUSTERED:
+            description |= {"clustering": self.settings.clustering, "clustered_loss": start_loss}
         return features, description
 
     @cached_property
