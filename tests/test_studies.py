@@ -23,7 +23,7 @@ from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.scores import COLUMNS
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import REPOSITORY
-from cmcsl_lib.studies import base, decisions, exchange, finetuning, peers, robustness, seeds
+from cmcsl_lib.studies import base, decisions, exchange, finetuning, peers, related, robustness, seeds
 from cmcsl_lib.studies.placement import effective_dimension
 from cmcsl_lib.studies.results import SIMULATIONS, STUDIES, StudyJob, load_study, study_budgets
 
@@ -326,10 +326,74 @@ def test_seeds_of_one_class_predict_that_class(halves, monkeypatch):
     assert (own.balanced_accuracy == 0.5).all() and (own.classes_found == 1).all() and len(own) == 9
 
 
+# What Section II names
+
+
+def test_every_related_method_is_scored_at_every_budget(halves):
+    scores = table(related.score(halves(), (1, 4)))
+    assert set(scores.method) == set(related.METHODS)
+    both = scores[scores.modality == "both"]
+    assert (both.groupby("method").budget.agg(list) == pytest.approx([1, 4])).all()
+    assert set(scores[scores.method.isin(related.JOINT)].modality) == {"both"}
+    assert scores.balanced_accuracy.between(0, 1).all() and (scores.seconds >= 0).all()
+    supervised = scores[scores.method.isin(related.SUPERVISED)].groupby("modality").balanced_accuracy
+    assert (supervised.nunique() == 1).all()
+
+
+def test_references_of_the_related_methods_are_those_of_the_peers(halves):
+    own = halves()
+    keys = ["method", "modality", "budget"]
+    expected = table(peers.score(own, (3,))).set_index(keys)
+    scores = table(related.score(own, (3,))).assign(
+        method=lambda rows: rows.method.replace({"CMCSL calibrated": "CMCSL, calibrated"})
+    )
+    shared = scores[
+        scores.method.isin(["PRE", "logistic regression", "UNI", "CMCSL", "CMCSL, calibrated", "co-training"])
+    ]
+    assert len(shared) == 18
+    reached = expected.loc[pd.MultiIndex.from_frame(shared[keys])].balanced_accuracy
+    np.testing.assert_array_equal(shared.balanced_accuracy, reached)
+
+
+@pytest.mark.parametrize("method", related.ASKING)
+@pytest.mark.parametrize("budget", [1, 4])
+def test_who_asks_gets_as_many_labels_as_the_others(method, budget, halves):
+    own = halves()
+    _, known = related.METHODS[method](own, budget)
+    assert np.count_nonzero(known >= 0) == len(own.seeds(budget))
+    assert (known[known >= 0] == own.y[known >= 0]).all()
+
+
+def test_answers_of_one_class_predict_that_class(halves, monkeypatch):
+    own = halves()
+    one = np.flatnonzero(own.y == 1)
+    monkeypatch.setattr(related.APMAClassifier, "queries", lambda self, X, n: one[:n])
+    monkeypatch.setattr(related, "METHODS", {"APMA asking": related.METHODS["APMA asking"]})
+    scores = table(related.score(own, (1,)))
+    assert scores.modality.tolist() == ["visual", "text", "both"]
+    assert (scores.balanced_accuracy == 1 / len(own.features.classes)).all()
+
+
+def test_other_preprocessings_are_those_of_the_protocol(halves):
+    own = halves()
+    for method, name in related.PREPROCESSED.items():
+        (scored,) = [row for row in related.score(own, (2,)) if (row["method"], row["modality"]) == (method, "text")]
+        X, X_test = STRICT.preprocess(own.features.text[own.training], own.features.text[own.test], name)
+        visual, _ = STRICT.preprocess(own.features.visual[own.training], own.features.visual[own.test], name)
+        known = own.known(own.seeds(2))
+        modalities = {"visual": slice(0, visual.shape[1]), "text": slice(visual.shape[1], None)}
+        fitted = CMCSLClassifier(modalities=modalities, preprocessing="RAW").fit(np.hstack([visual, X]), known)
+        predicted = fitted.predict_by_modality({"text": X_test})["text"]
+        assert scored["balanced_accuracy"] == balanced_accuracy_score(own.y_test, predicted)
+
+
 # What methods and choices are stands in their notebooks
 
 
-@pytest.mark.parametrize(("page", "names"), [("13_peers", peers.METHODS), ("16_active_seeds", seeds.CHOICES)])
+@pytest.mark.parametrize(
+    ("page", "names"),
+    [("13_peers", peers.METHODS), ("16_active_seeds", seeds.CHOICES), ("21_related", related.METHODS)],
+)
 def test_each_method_and_choice_is_described_in_the_table_of_its_notebook(page, names):
     cells = nbformat.read(REPOSITORY / "notebooks" / f"{page}.ipynb", as_version=4).cells
     text = "\n".join(cell.source for cell in cells if cell.cell_type == "markdown")
@@ -422,7 +486,7 @@ def test_shipped_scores_of_studies_are_those_of_the_shipped_features(name, tmp_p
     scores = load_study(name, "openclipart", STRICT, compute=False)
     assert scores.dataset.nunique() == 20
     assert (scores.groupby(["dataset", "repetition", "fold"]).size() == len(scores) / 200).all()
-    assert not scores.duplicated([column for column in scores if not column.endswith("accuracy")]).any()
+    assert not scores.duplicated([column for column in scores if not column.endswith(("accuracy", "seconds"))]).any()
     if name == "peers":
         features = load_features("openclipart", "OT")
         own = scores[(scores.dataset == "OT") & (scores.repetition == 1) & (scores.fold == 0)]

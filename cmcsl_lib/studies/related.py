@@ -71,6 +71,10 @@ def _cotraining(halves: Halves, budget: int) -> tuple[BaseEstimator, np.ndarray]
     return _on_seeds(CoTrainingClassifier, random_state=halves.repetition)(halves, budget)
 
 
+def _mic(halves: Halves, budget: int) -> tuple[BaseEstimator, np.ndarray]:
+    return _on_seeds(MICClassifier, random_state=halves.repetition)(halves, budget)
+
+
 def _label_spreading(halves: Halves, budget: int) -> tuple[BaseEstimator, np.ndarray]:
     known = _known(halves, budget)
     graph = LabelSpreading(kernel=fused_graph(list(halves.columns.values())), max_iter=1000)
@@ -119,7 +123,7 @@ METHODS: dict[str, Method] = {
     "autoencoder and nearest seeds": _network(AutoencoderClassifier, propagate=True),
     "prototypes": _network(PrototypeClassifier),
     "active self-training": _asking_selftraining,
-    "MIC": _on_seeds(MICClassifier),
+    "MIC": _mic,
     "gated units": _network(GatedMultimodalClassifier),
     "gated units with all labels": _network(GatedMultimodalClassifier, ALL_LABELS),
     "CMCSL on decimal scaling": _on_seeds(CMCSLClassifier),
