@@ -96,6 +96,30 @@ def test_every_figure_has_a_caption_a_text_alternative_and_its_data(name):
                 assert isinstance(words, ast.JoinedStr | ast.Name), cell.id
 
 
+#: Pages whose last section is another one.
+ENDS_OTHERWISE = {"03_algorithm"}
+
+
+@pytest.mark.parametrize("name", [name for name in NOTEBOOKS if name not in ENDS_OTHERWISE])
+def test_every_page_ends_with_three_sentences_to_take_home_and_where_to_go_next(name):
+    cells = [cell for cell in cells_of(name) if "remove-cell" not in cell.metadata.get("tags", [])]
+    heading, bullets, links = cells[-3:]
+    assert heading.source == "## To take home"
+    assert bullets.metadata.tags == ["hide-input"]
+    lists = [
+        call.args[0].elts
+        for call in ast.walk(ast.parse(bullets.source))
+        if isinstance(call, ast.Call)
+        and ast.unparse(call.func).endswith(".join")
+        and isinstance(call.args[0], ast.List)
+    ]
+    assert [len(bullets) for bullets in lists] == [3]
+    assert all("- " in ast.unparse(bullet) for bullet in lists[0])
+    assert links.source.startswith("**Where to go next.** ")
+    pages = re.findall(r"\]\((\w+)\.ipynb\)", links.source)
+    assert pages and set(pages) <= set(NOTEBOOKS) - {name}
+
+
 def test_names_of_figures_are_unique():
     names = [ast.unparse(call.args[0]) for name in NOTEBOOKS for _, call in figure_calls(name)]
     assert len(names) == len(set(names)) > 20

@@ -350,18 +350,29 @@ def label_traces(scores: pd.DataFrame, by: Sequence[str] = ()) -> pd.DataFrame:
     keys = [*by, "classifier", "modality"]
     processed = scores[scores.preprocessing == "L2STD"]
     full = scores[(scores.method == "FULL") & scores.preprocessing.isin(["RAW", "L2STD"])]
-    unprocessed = {names: _share_unprocessed(part) for names, part in full.groupby(keys)}
+    unprocessed = {names: share_unprocessed(part) for names, part in full.groupby(keys)}
     right = processed.groupby([*keys, "method"]).pseudo_label_accuracy.mean().unstack()
     traces = against_uni(processed, [*by, "classifier"]).set_index(keys)[["share_equal"]]
     traces["share_as_unprocessed"] = pd.Series(unprocessed, dtype=float)
     return traces.join(right[["UNI", "CMCSL"]].add_prefix("share_right_")).reset_index()
 
 
-def _share_unprocessed(full: pd.DataFrame) -> float:
-    """Of folds in which FULL scores with L2STD as without preprocessing; NaN if there are none."""
+def share_unprocessed(full: pd.DataFrame) -> float:
+    """Of folds in which FULL scores with L2STD as without preprocessing.
+
+    Parameters
+    ----------
+    full : DataFrame
+        Scores of FULL in one modality with one classifier.
+
+    Returns
+    -------
+    float
+        NaN if there are no scores of both preprocessings.
+    """
     shipped = halves_compared(full, "FULL", "RAW")
     if shipped is not None:
         return shipped.equal.sum() / shipped.fits.sum()
     folds = full.pivot(index=FIT, columns="preprocessing", values="balanced_accuracy")
     folds = folds.reindex(columns=["RAW", "L2STD"]).dropna()
-    return same(folds.RAW, folds.L2STD).mean()
+    return same(folds.RAW, folds.L2STD).mean() if len(folds) else np.nan

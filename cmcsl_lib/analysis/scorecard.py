@@ -21,8 +21,8 @@ def scorecard(scores: pd.DataFrame) -> pd.DataFrame:
     DataFrame
         One row per claim, source and variant of the statistics, claim by claim: the columns of
         `published.paper_claims`, then source, statistics ("published" for published scores alone, and "corrected"),
-        verdict ("holds", "weaker", "fails", "cannot tell"), evidence (a dict of the numbers behind the verdict), and
-        reason (why a source cannot tell, else empty).
+        verdict (one of `claims.VERDICTS`), evidence (a dict of the numbers behind the verdict), and reason (why a
+        claim is not testable, else empty).
     """
     rows = []
     for title, part in scores.groupby("source", sort=False):

@@ -7,7 +7,7 @@ import pandas as pd
 from ...experiments.protocol import CHOICES, Protocol, protocol
 from ...experiments.published import paper_claims
 from ...experiments.scores import BUDGETS
-from ..claims import CANNOT_TELL, RULES, Source, judge
+from ..claims import NOT_TESTABLE, RULES, Source, judge
 from .registry import Change, load_changes
 
 #: Options of `cmcsl extract` that make the pictures' features of each name; the page on them says what they are.
@@ -109,7 +109,7 @@ def conclusions(scores: pd.DataFrame) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row per claim and combination, without the claims that none can tell: name, area and claim as in
+        One row per claim and combination, without the claims that none can test: name, area and claim as in
         `published.paper_claims`, features, distances, verdict as from `claims.judge`, and same (whether the claim has
         this verdict under all combinations).
     """
@@ -120,5 +120,5 @@ def conclusions(scores: pd.DataFrame) -> pd.DataFrame:
     judged = pd.DataFrame(rows, columns=["name", "features", "distances", "verdict"])
     by_claim = judged.groupby("name").verdict
     judged["same"] = by_claim.transform("nunique") == 1
-    judgeable = by_claim.transform(lambda verdicts: (verdicts != CANNOT_TELL).any())
-    return paper_claims()[["name", "area", "claim"]].merge(judged[judgeable.astype(bool)], on="name")
+    testable = by_claim.transform(lambda verdicts: (verdicts != NOT_TESTABLE).any())
+    return paper_claims()[["name", "area", "claim"]].merge(judged[testable.astype(bool)], on="name")
