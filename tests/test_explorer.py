@@ -82,7 +82,7 @@ def test_datasets_with_too_many_items_are_left_out(corpus):
 def test_large_pictures_are_made_small():
     content = io.BytesIO()
     Image.new("RGB", (400, 200), "red").save(content, "PNG")
-    image = Image.open(io.BytesIO(base64.b64decode(explorer._thumbnail(content.getvalue()))))
+    image = Image.open(io.BytesIO(base64.b64decode(explorer.thumbnail(content.getvalue()))))
     assert (image.format, image.size) == ("WEBP", (96, 48))
 
 
