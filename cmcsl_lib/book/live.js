@@ -67,7 +67,7 @@ window.cmcslLive = (() => {
 
   /** Run LABELING's seeds through CLUSTERING, PROPAGATE and an exchange.
    * @param {{matrix: object, distances: (row: number) => Float64Array, scale: number}[]} modalities
-   * @param {"distance" | "calibrated"} rule */
+   * @param {string} rule  `calibrated`, or else NEAREST */
   function exchange(modalities, seeds, y, classes, rule) {
     const clusters = modalities.map(({ distances, scale }) => {
       const { seed, distance } = clustering(distances, seeds, y.length);
@@ -92,12 +92,16 @@ window.cmcslLive = (() => {
     };
   }
 
+  /** Who decides how many labels, and how many of them are right. */
+  const deciders = ({ decides, decidesRight }, names) => [0, 1].map((m) => `the ${names[m]} ` +
+    `${m === 0 ? "decides " : ""}${decides[m]}${decides[m] ? ` (${decidesRight[m]} right)` : ""}`).join(", ");
+
   // The toy --------------------------------------------------------------------------------------------------------
 
   const STEPS = ["LABELING", "PREPROCESS", "CLUSTERING", "PROPAGATE", "NEAREST"];
   const NAMES = ["picture", "text"];
   /** Deviations from the middle of a plane to its border. */
-  const REACH = 3;
+  const REACH = 2.6;
   const SHAPES = {
     circle: "M6.5 0A6.5 6.5 0 1 1 -6.5 0A6.5 6.5 0 1 1 6.5 0z",
     square: "M-6 -6H6V6H-6z",
@@ -150,7 +154,7 @@ window.cmcslLive = (() => {
     const legend = element("p", { class: "legend" });
     const table = element("table", {});
     root.append(
-      steps, caption, element("div", { class: "row" }, back, next, other, over, skip), svg, reading, legend,
+      steps, element("div", { class: "row" }, back, next, other, over, skip), caption, svg, legend, reading,
       element("div", { class: "conflicts" }, table));
     legend.append(...classes.map((name, label) => key(name, colour(label))), key("seed", "none", "seed"),
                   key("picture and text differ", "none", "ring"), key("wrong label", "none", "cross"),
@@ -395,9 +399,8 @@ window.cmcslLive = (() => {
         3: () => ["In each plane by itself, every item joins its ", strong("nearest seed"), ". Borders lie where two seeds are equally far."],
         4: () => ["Every item takes the ", strong("label"), ` of its seed. Right are ${picture} of ${total.hidden} by the pictures and ` +
                   `${text} by the texts. For ${count(total.differing, "item")} they differ (dashed rings).`],
-        5: () => [`Where they differ, the ${"nearer seed"} decides for both (solid ring): the picture for ${total.decides[0]}, ` +
-                  `${total.decidesRight[0]} of them right, the text for ${total.decides[1]}, ${total.decidesRight[1]} right. `,
-                  strong(`Now ${common} of ${total.hidden} labels are right`), `; by pictures alone ${picture}, by texts alone ${text}.`],
+        5: () => ["Where they differ, the ", strong("nearer seed"), ` decides for both (thick line, solid ring): ${deciders(total, NAMES)}. ` +
+                  `Now ${common} of ${total.hidden} labels are right; by the pictures alone it is ${picture}, by the texts alone ${text}.`],
       }[step]();
     }
 
@@ -439,7 +442,11 @@ window.cmcslLive = (() => {
   // A dataset ------------------------------------------------------------------------------------------------------
 
   const PREPROCESSINGS = ["RAW", "L2", "L2STD"];
-  const RULES = { distance: "the nearer seed (the paper's)", calibrated: "evidence added up (calibrated)" };
+  const RULES = {
+    distance: "the nearer seed decides (the paper)",
+    scaled: "nearer by distance / √features",
+    calibrated: "evidence is added up (calibrated)",
+  };
   const SHOWN = {
     "all items": () => true,
     "picture and text differ": (item) => item.differs,
@@ -564,7 +571,13 @@ window.cmcslLive = (() => {
       some();
     }
 
-    const run = (its) => exchange(modalities(preprocessing.select.value), its, y, classes.length, rule.select.value);
+    function run(its) {
+      const chosen = modalities(preprocessing.select.value);
+      const scaled = chosen.map((each) => ({ ...each, scale: Math.sqrt(each.matrix.columns) }));
+      return exchange(rule.select.value === "scaled" ? scaled : chosen, its, y, classes.length, rule.select.value);
+    }
+
+
     const shares = (total) => total.right.map((right) => (total.hidden ? right / total.hidden : 1));
 
     function update() {
@@ -582,11 +595,11 @@ window.cmcslLive = (() => {
       const each = Number(budget.value);
       budgetName.textContent = `${count(each, "seed")} per class`;
       const origin = picked ? `${count(seeds.length, "seed")}, some picked by hand`
-        : draw === 0 ? `Draw 0, the seeds of this page` : `Draw ${draw}`;
-      summary.textContent = `${origin}: of ${total.hidden} hidden labels are right ${total.right[0]} by the ${first} alone ` +
-        `(${percent(share[0])}), ${total.right[1]} by the ${second} alone (${percent(share[1])}), ${total.right[2]} after the ` +
-        `exchange (${percent(share[2])}). They differ for ${count(total.differing, "item")}: the ${first} decides ` +
-        `${total.decides[0]} (${total.decidesRight[0]} right), the ${second} ${total.decides[1]} (${total.decidesRight[1]} right).`;
+        : draw === 0 ? "Draw 0, the seeds of this page" : `Draw ${draw}`;
+      const [byFirst, bySecond, common] = total.right.map((right, list) => `${right} (${percent(share[list])})`);
+      summary.textContent = `${origin}. Of ${count(total.hidden, "hidden label")}, ${byFirst} are right by the ${first} alone, ` +
+        `${bySecond} by the ${second} alone, and ${common} after the exchange. ` +
+        `They differ on ${count(total.differing, "item")}: ${deciders(total, names)}.`;
     }
 
     function plot() {
@@ -595,7 +608,7 @@ window.cmcslLive = (() => {
       const [left, right, line] = [width < 480 ? 104 : 150, 58, 30];
       const lowest = Math.max(0, Math.floor(10 / classes.length - 1) / 10);
       const x = (share) => left + ((Math.max(share, lowest) - lowest) / (1 - lowest)) * (width - left - right);
-      const height = 3 * line + 34;
+      const height = 3 * line + 84;
       chart.replaceChildren();
       set(chart, { width, height, viewBox: `0 0 ${width} ${height}` });
       for (let tenth = Math.round(lowest * 10); tenth <= 10; tenth += 1) {
@@ -617,9 +630,29 @@ window.cmcslLive = (() => {
         drawn(chart, "circle", { cx: x(share), cy: middle, r: 6.5, class: list === 2 ? "now exchanged" : "now" });
         drawn(chart, "text", { x: width, y: middle + 4, "text-anchor": "end", class: list === 2 ? "title" : "" }, percent(share));
       });
+      split(total, 3 * line + 36, left, width - right - left);
       const words = titles.map((title, list) => `${title} ${percent(shares(total)[list])}`).join(", ");
       chart.setAttribute("aria-label", `Share of right labels: ${words}.` + (past.length
         ? ` Small dots: ${count(past.length, "draw")}; upright lines: their means.` : ""));
+    }
+
+    /* A bar of the items that modalities differ on: who decides, solid where the label is right, and pale where not. */
+    function split({ differing, decides, decidesRight }, top, left, width) {
+      if (!differing) return;
+      drawn(chart, "text", { x: 0, y: top + 32 }, "Who decides");
+      const unit = (width - 6) / differing;
+      let x = left;
+      [0, 1].forEach((m) => {
+        const parts = [[decidesRight[m], "sound"], [decides[m] - decidesRight[m], "unsound"]];
+        const [at, anchor] = m === 0 ? [left, "start"] : [left + width, "end"];
+        const said = `${names[m]} ${decides[m]}${decides[m] ? `, ${decidesRight[m]} right` : ""}`;
+        drawn(chart, "text", { x: at, y: top + 14, "text-anchor": anchor }, said);
+        for (const [number, kind] of parts) {
+          if (number) drawn(chart, "rect", { x, y: top + 20, width: number * unit, height: 16, class: kind });
+          x += number * unit;
+        }
+        if (x > left) x += 6;
+      });
     }
 
     // Items
@@ -730,7 +763,7 @@ window.cmcslLive = (() => {
       const [title, text] = data.items[row];
       const label = (which) => element("span", { class: "label" }, swatch(which), classes[which]);
       const parts = [element("div", { class: "head" }, picture(row, `Picture of ${title}`, 96),
-                             element("div", {}, element("p", { class: "name" }, title), element("p", { class: "text" }, text === title ? "" : text)))];
+                             element("div", {}, element("p", { class: "name" }, title), element("p", { class: "text" }, text.toLowerCase() === title.toLowerCase() ? "" : text)))];
       if (its.seed) parts.push(element("p", {}, "A seed: its class, ", label(y[row]), ", is known."));
       else {
         parts.push(element("ul", {}, ...names.map((name, m) => {
