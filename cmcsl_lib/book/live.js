@@ -400,7 +400,7 @@ window.cmcslLive = (() => {
         4: () => ["Every item takes the ", strong("label"), ` of its seed. Right are ${picture} of ${total.hidden} by the pictures and ` +
                   `${text} by the texts. For ${count(total.differing, "item")} they differ (dashed rings).`],
         5: () => ["Where they differ, the ", strong("nearer seed"), ` decides for both (thick line, solid ring): ${deciders(total, NAMES)}. ` +
-                  `Now ${common} of ${total.hidden} labels are right; by the pictures alone it is ${picture}, by the texts alone ${text}.`],
+                  `Now ${common} of ${total.hidden} labels are right; the pictures alone would give ${picture}, the texts alone ${text}.`],
       }[step]();
     }
 
@@ -599,20 +599,21 @@ window.cmcslLive = (() => {
       const [byFirst, bySecond, common] = total.right.map((right, list) => `${right} (${percent(share[list])})`);
       summary.textContent = `${origin}. Of ${count(total.hidden, "hidden label")}, ${byFirst} are right by the ${first} alone, ` +
         `${bySecond} by the ${second} alone, and ${common} after the exchange. ` +
-        `They differ on ${count(total.differing, "item")}: ${deciders(total, names)}.`;
+        `${pictured ? "Picture and text" : "The modalities"} differ on ${count(total.differing, "item")}: ${deciders(total, names)}.`;
     }
 
     function plot() {
       const total = counted(result, seeds, y);
       const width = Math.max(280, Math.min(root.clientWidth, 760));
-      const [left, right, line] = [width < 480 ? 104 : 150, 58, 30];
+      const narrow = width < 480;
+      const [left, right, line] = [narrow ? 104 : 150, 58, 30];
       const lowest = Math.max(0, Math.floor(10 / classes.length - 1) / 10);
       const x = (share) => left + ((Math.max(share, lowest) - lowest) / (1 - lowest)) * (width - left - right);
-      const height = 3 * line + 84;
+      const height = 3 * line + (narrow ? 106 : 84);
       chart.replaceChildren();
       set(chart, { width, height, viewBox: `0 0 ${width} ${height}` });
       for (let tenth = Math.round(lowest * 10); tenth <= 10; tenth += 1) {
-        if (tenth % 2 && width < 480) continue;
+        if (tenth % 2 && narrow) continue;
         drawn(chart, "path", { d: `M${x(tenth / 10)} 4V${3 * line + 6}`, class: "grid" });
         drawn(chart, "text", { x: x(tenth / 10), y: 3 * line + 22, "text-anchor": "middle" }, `${tenth * 10}%`);
       }
@@ -630,7 +631,8 @@ window.cmcslLive = (() => {
         drawn(chart, "circle", { cx: x(share), cy: middle, r: 6.5, class: list === 2 ? "now exchanged" : "now" });
         drawn(chart, "text", { x: width, y: middle + 4, "text-anchor": "end", class: list === 2 ? "title" : "" }, percent(share));
       });
-      split(total, 3 * line + 36, left, width - right - left);
+      if (narrow) split(total, 3 * line + 44, 0, width);
+      else split(total, 3 * line + 36, left, width - right - left);
       const words = titles.map((title, list) => `${title} ${percent(shares(total)[list])}`).join(", ");
       chart.setAttribute("aria-label", `Share of right labels: ${words}.` + (past.length
         ? ` Small dots: ${count(past.length, "draw")}; upright lines: their means.` : ""));
@@ -639,16 +641,17 @@ window.cmcslLive = (() => {
     /* A bar of the items that modalities differ on: who decides, solid where the label is right, and pale where not. */
     function split({ differing, decides, decidesRight }, top, left, width) {
       if (!differing) return;
-      drawn(chart, "text", { x: 0, y: top + 32 }, "Who decides");
+      // In a line of its own where the bar takes the whole width.
+      drawn(chart, "text", { x: 0, y: left ? top + 32 : top }, "Who decides");
       const unit = (width - 6) / differing;
       let x = left;
       [0, 1].forEach((m) => {
         const parts = [[decidesRight[m], "sound"], [decides[m] - decidesRight[m], "unsound"]];
         const [at, anchor] = m === 0 ? [left, "start"] : [left + width, "end"];
         const said = `${names[m]} ${decides[m]}${decides[m] ? `, ${decidesRight[m]} right` : ""}`;
-        drawn(chart, "text", { x: at, y: top + 14, "text-anchor": anchor }, said);
+        drawn(chart, "text", { x: at, y: top + (left ? 14 : 18), "text-anchor": anchor }, said);
         for (const [number, kind] of parts) {
-          if (number) drawn(chart, "rect", { x, y: top + 20, width: number * unit, height: 16, class: kind });
+          if (number) drawn(chart, "rect", { x, y: top + (left ? 20 : 24), width: number * unit, height: 16, class: kind });
           x += number * unit;
         }
         if (x > left) x += 6;
