@@ -48,3 +48,40 @@ def built_book() -> Path:
     from cmcsl_lib.book.schedule import build
 
     return build().parent
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A Chromium without window; where there is none, tests are skipped."""
+    from cmcsl_lib.book import pdf
+
+    sync_api = pytest.importorskip("playwright.sync_api")
+    path = pdf.browser()
+    if path is None:
+        pytest.skip("there is no Chromium on this machine")
+    with sync_api.sync_playwright() as playwright:
+        yield playwright.chromium.launch(executable_path=path, args=list(pdf.QUIET))
+
+
+@pytest.fixture
+def open_html(browser, tmp_path):
+    """Open HTML as a local file; afterwards nothing else was asked for and the console stayed silent."""
+    messages, asked, opened = [], [], []
+
+    def open_page(body, head="", **options):
+        path = tmp_path / "page.html"
+        path.write_text(f'<!doctype html><html lang="en"><meta charset="utf-8">{head}<body>{body}', encoding="utf-8")
+        page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}} | options)
+        opened.append(page)
+        page.on("console", lambda message: messages.append(message.text))
+        page.on("pageerror", lambda error: messages.append(str(error)))
+        page.on("request", lambda request: asked.append(request.url))
+        page.goto(path.as_uri())
+        page.wait_for_selector("svg > g, svg > text")
+        return page
+
+    yield open_page
+    for page in opened:
+        page.close()
+    assert not messages
+    assert all(url.startswith(("data:", "blob:")) or url == (tmp_path / "page.html").as_uri() for url in asked)

@@ -11,7 +11,7 @@ import pytest
 from own_corpora import HOSTILE
 from PIL import Image
 
-from cmcsl_lib.book import explorer, pdf
+from cmcsl_lib.book import explorer
 from cmcsl_lib.corpora import load
 from cmcsl_lib.corpora.features import load_features
 from cmcsl_lib.experiments.exchange import exchange_table
@@ -82,7 +82,7 @@ def test_datasets_with_too_many_items_are_left_out(corpus):
 def test_large_pictures_are_made_small():
     content = io.BytesIO()
     Image.new("RGB", (400, 200), "red").save(content, "PNG")
-    image = Image.open(io.BytesIO(base64.b64decode(explorer._thumbnail(content.getvalue()))))
+    image = Image.open(io.BytesIO(base64.b64decode(explorer.thumbnail(content.getvalue()))))
     assert (image.format, image.size) == ("WEBP", (96, 48))
 
 
@@ -93,36 +93,12 @@ def test_a_text_can_not_end_the_data():
     assert "<" not in data and json.loads(data)["items"] == [texts]
 
 
-@pytest.fixture(scope="module")
-def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
-    path = pdf.browser()
-    if path is None:
-        pytest.skip("there is no Chromium on this machine")
-    with sync_api.sync_playwright() as playwright:
-        yield playwright.chromium.launch(executable_path=path, args=list(pdf.QUIET))
-
-
 @pytest.fixture
-def open_page(browser, tmp_path):
-    """Open the explorer from a local file; afterwards nothing else was asked for and the console stayed silent."""
-    messages, asked = [], []
-
-    def opened(kind, data, width=1280):
-        path = tmp_path / "page.html"
-        html = explorer.explorer(kind, data).data
-        path.write_text(f"<!doctype html><meta charset=utf-8><body>{html}", encoding="utf-8")
-        page = browser.new_page(viewport={"width": width, "height": 900})
-        page.on("console", lambda message: messages.append(message.text))
-        page.on("pageerror", lambda error: messages.append(str(error)))
-        page.on("request", lambda request: asked.append(request.url))
-        page.goto(path.as_uri())
-        page.wait_for_selector("svg > g")
-        return page
-
-    yield opened
-    assert not messages
-    assert all(url.startswith(("data:", "blob:")) or url == (tmp_path / "page.html").as_uri() for url in asked)
+def open_page(open_html):
+    """Open one plot of the explorer."""
+    return lambda kind, data, width=1280: open_html(
+        explorer.explorer(kind, data).data, viewport={"width": width, "height": 900}
+    )
 
 
 def control(page, name):

@@ -154,7 +154,7 @@ def item_data(
     items = corpus.items.set_index("id").loc[list(numbers)]
     return {
         "items": items[["title", "text"]].fillna("").to_numpy().tolist(),
-        "images": [_thumbnail(each) for each in items.image],
+        "images": [thumbnail(each) for each in items.image],
         "datasets": by_dataset,
     }
 
@@ -179,13 +179,26 @@ def _columns(table: pd.DataFrame, numbers: dict[str, int], classes: Sequence[str
     }
 
 
-def _thumbnail(content: object) -> str:
-    """A picture as WebP in base64, made smaller if it is large; empty where the corpus has none."""
+def thumbnail(content: object, side: int = SIDE) -> str:
+    """A picture for a page, made smaller if it is large.
+
+    Parameters
+    ----------
+    content : object
+        Bytes of a picture's file; anything else where an item has none.
+    side : int
+        Most pixels in either direction.
+
+    Returns
+    -------
+    str
+        WebP in base64; empty without a picture.
+    """
     if not isinstance(content, bytes):
         return ""
     image = decoded(content)
-    if max(image.size) > SIDE or content[8:12] != b"WEBP":
-        image.thumbnail((SIDE, SIDE))
+    if max(image.size) > side or content[8:12] != b"WEBP":
+        image.thumbnail((side, side))
         small = io.BytesIO()
         image.save(small, "WEBP")
         content = small.getvalue()
@@ -206,12 +219,36 @@ def explorer(kind: str, data: dict) -> HTML:
     IPython.display.HTML
         Needs neither server nor network.
     """
-    name = f"explore-{kind}"
+    style, script = (Path(__file__).with_suffix(suffix) for suffix in (".css", ".js"))
+    return embedded(f"explore-{kind}", "cmcsl-explorer", data, style, [script], f"cmcslExplorer.{kind}")
+
+
+def embedded(name: str, role: str, data: dict, style: Path, scripts: Sequence[Path], call: str) -> HTML:
+    """A part of a page that a script draws, with all that it needs inside.
+
+    Parameters
+    ----------
+    name : str
+        Identifier of its element; that of the data ends in ``-data``.
+    role : str
+        Class of the element.
+    data : dict
+        JSON values.
+    style, scripts : Path, sequence of Path
+        Files of CSS and JavaScript.
+    call : str
+        The function that draws it; it is given the name.
+
+    Returns
+    -------
+    IPython.display.HTML
+        Needs neither server nor network.
+    """
     # "</script>" in a text would end the element that holds the data, "<!--<script>" would keep it from ending.
     text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-    style, script = (Path(__file__).with_suffix(suffix).read_text(encoding="utf-8") for suffix in (".css", ".js"))
+    code = "".join(script.read_text(encoding="utf-8") for script in scripts)
     return HTML(
-        f'<style>{style}</style><div class="cmcsl-explorer" id="{name}">'
+        f'<style>{style.read_text(encoding="utf-8")}</style><div class="{role}" id="{name}">'
         f'<p>This plot needs JavaScript.</p></div><script type="application/json" id="{name}-data">{text}</script>'
-        f'<script>{script}cmcslExplorer.{kind}("{name}");</script>'
+        f'<script>{code}{call}("{name}");</script>'
     )
