@@ -124,6 +124,19 @@ def test_a_world_where_only_images_gain():
     assert judged["both-gain"][1] == {"datasets": 20, "both_gain": 0}
 
 
+@pytest.mark.parametrize(("below", "expected"), [(20, "holds"), (11, "weaker"), (10, "fails"), (0, "fails")])
+def test_a_joined_space_is_compared_with_the_better_modality(below, expected):
+    scores = world(lambda modality, budget, name: 0)
+    names = scores.dataset.unique()
+    joined = scores.method == "EF"
+    # FULL knows .8 of the images and .9 of the texts.
+    step = np.where(scores.dataset.isin(names[:below]), -0.01, 0.01) * scores.dataset.map(list(names).index).add(1)
+    scores.loc[joined, "balanced_accuracy"] += 0.2 + step[joined]
+    verdict, evidence, _ = judged_by(scores)["joined-space"]
+    assert (verdict, evidence["joined_below"], evidence["datasets"]) == (expected, below, 20)
+    assert evidence["mean_better_modality"] == pytest.approx(0.9, abs=0.01)
+
+
 def test_a_gain_at_few_seeds_only():
     few = verdicts(world(lambda modality, budget, name: 0.05 if budget <= 5 else 0.01))
     many = verdicts(world(lambda modality, budget, name: 0.01 if budget <= 5 else 0.05))

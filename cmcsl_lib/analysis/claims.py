@@ -148,6 +148,28 @@ def _text_stronger(source: Source) -> tuple[str, Numbers]:
     return _verdict(stronger == datasets, 2 * stronger > datasets), numbers
 
 
+def _joined_space(source: Source) -> tuple[str, Numbers]:
+    """Whether, with all labels, a classifier of the joined features is worse than that of the better modality."""
+    scores = source.rows(preprocessing="L2STD", classifier="GNB")
+    full = scores[scores.method == "FULL"].pivot_table(index="dataset", columns="modality", values="balanced_accuracy")
+    better = full[list(MODALITIES)].max(axis=1)
+    joined = (
+        source.rows(preprocessing="L2STD", classifier="GNB", method="EF").groupby("dataset").balanced_accuracy.mean()
+    )
+    means = pd.DataFrame({"joined": joined, "better": better}).dropna()
+    _check_enough("datasets", len(means), 2)
+    difference = means.joined - means.better
+    numbers = {
+        "datasets": len(means),
+        "joined_below": (difference < 0).sum(),
+        "mean_joined": means.joined.mean(),
+        "mean_better_modality": means.better.mean(),
+        "p_value": wilcoxon_p_values(means.to_numpy(), source.statistics)[0, 1],
+    }
+    holds = difference.mean() < 0 and numbers["p_value"] < ALPHA
+    return _verdict(holds, 2 * numbers["joined_below"] > len(means)), numbers
+
+
 def _one_sided(source: Source, preprocessing: str, modality: str) -> tuple[str, Numbers]:
     """Whether all labels come from one modality: there CMCSL's classifiers score exactly as UNI's."""
     arm = {"preprocessing": preprocessing, "classifier": "GNB", "modality": modality}
@@ -372,6 +394,7 @@ RULES: dict[str, Rule] = {
     "gnb-binary": _gnb_and_lr,
     "cart-worst": _cart_worst,
     "text-stronger": _text_stronger,
+    "joined-space": _joined_space,
     "l2std-binary": partial(_best, name="L2STD", number=3),
     "l2std-multiclass": partial(_best, name="L2STD", number=4),
     "raw-text": partial(_one_sided, preprocessing="RAW", modality="text"),
