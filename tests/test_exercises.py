@@ -39,9 +39,7 @@ def test_solutions_run_and_show_something(name, tmp_path, monkeypatch):
     notebook = nbformat.read(PATHS[name], as_version=4)
     solutions = [nbformat.v4.new_code_cell(code) for code in BLOCK.findall("".join(FOLDED.findall(words(name))))]
     notebook.cells += solutions
-    NotebookClient(notebook, timeout=None, resources={"metadata": {"path": PATHS[name].parent}}).execute(
-        env=own_environment()
-    )
+    NotebookClient(notebook, timeout=None, resources={"metadata": {"path": PATHS[name].parent}}).execute(env=own_environment())
     for solution in solutions:
         outputs = [output.output_type for output in solution.outputs]
         assert outputs == ["execute_result"], f"a table, and no warning: {solution.source}"
