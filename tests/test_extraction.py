@@ -1044,18 +1044,11 @@ def test_two_at_once_do_no_harm(torch, tmp_path):
 def test_each_distinct_text_is_encoded_once_and_kept(torch, tiny, home, monkeypatch):
     seen = []
 
-    class Here:
-        def __init__(self, max_workers, initializer, initargs):
-            pass
+    def here(function, words, *others):
+        seen.append(words)
+        return function(words, *others)
 
-        def shutdown(self, kill_workers):
-            pass
-
-        def submit(self, function, words, *others):
-            seen.append(words)
-            return mock.Mock(result=lambda: function(words, *others))
-
-    monkeypatch.setattr(texts, "ProcessPoolExecutor", Here)
+    monkeypatch.setattr(texts, "in_own_process", here)
     encoded = extraction.encode_texts(tiny)
     assert seen == [sorted({f"text {row % 7}" for row in range(40)})]
     assert encoded.shape == (40, 384)

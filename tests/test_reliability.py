@@ -298,6 +298,16 @@ def test_damaged_scores_give_no_numbers(scores, tmp_path):
         read_scores(path)
 
 
+@pytest.mark.parametrize("call", ["os.getpid", "int, 'no number'"])
+def test_a_process_of_its_own_leaves_nothing_behind(call):
+    code = f"import os; from cmcsl_lib.files.processes import in_own_process; print(in_own_process({call}))"
+    run = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True)
+    if call.startswith("int"):
+        assert run.returncode == 1 and run.stderr.splitlines()[-1].startswith("ValueError: invalid literal")
+    else:
+        assert int(run.stdout) > 0 and run.stderr == ""
+
+
 def test_processes_end_with_the_one_that_started_them():
     """What extraction encodes texts in would stay for good, waiting for work; Ctrl-C is answered by the other one."""
     code = (

@@ -3,20 +3,18 @@
 import hashlib
 import importlib.resources
 import json
-import os
 import re
 import sys
 from pathlib import Path
 
 import numpy as np
-from joblib.externals.loky import ProcessPoolExecutor
 
 from ..corpora import Corpus
 from ..files.checksums import file_sha256
 from ..files.errors import CmcslError
 from ..files.extras import require
 from ..files.paths import home, readable_path
-from ..files.processes import end_with
+from ..files.processes import in_own_process
 from ..files.progress import tell
 from .checkpoints import fingerprint, remove_others, save, saved
 from .extra import check_extra, torch, versions
@@ -107,11 +105,7 @@ def encode_texts(corpus: Corpus, device: str = "cpu", encoder: str = MINILM) -> 
     if values is None:
         tell(f"Encoding {len(texts)} distinct texts of {corpus.name}.")
         # The memory of the language model is free again, with its process, before images are dealt with.
-        child = ProcessPoolExecutor(max_workers=1, initializer=end_with, initargs=(os.getpid(),))
-        try:
-            values = {"embeddings": torch.from_numpy(child.submit(embeddings, texts, device, encoder).result())}
-        finally:
-            child.shutdown(kill_workers=True)
+        values = {"embeddings": torch.from_numpy(in_own_process(embeddings, texts, device, encoder))}
         save(values, path)
         remove_others(path)
     tell(f"Embeddings of {len(texts)} distinct texts: {readable_path(path)}")

@@ -4,16 +4,14 @@ A picture shows nothing but what the text says already; whether an exchange of l
 """
 
 import io
-import os
 import sys
 from collections.abc import Callable, Iterator
 
 import numpy as np
-from joblib.externals.loky import ProcessPoolExecutor
 
 from ..corpora import Corpus, datasets, load, user_corpora
 from ..files.errors import CmcslError, check_choice
-from ..files.processes import end_with
+from ..files.processes import in_own_process
 from ..files.progress import progress
 from .extra import check_extra
 from .texts import MINILM, encode_texts, text_weights
@@ -190,11 +188,7 @@ def _square(picture: np.ndarray, smooth: bool) -> np.ndarray:
 
 
 def _word_pictures(corpus: Corpus, encoder: str) -> Iterator[np.ndarray]:
-    child = ProcessPoolExecutor(max_workers=1, initializer=end_with, initargs=(os.getpid(),))
-    try:
-        words, vectors = child.submit(word_vectors, corpus.items.text.astype(str).tolist(), encoder).result()
-    finally:
-        child.shutdown(kill_workers=True)
+    words, vectors = in_own_process(word_vectors, corpus.items.text.astype(str).tolist(), encoder)
     low, high = np.quantile(vectors, [0.01, 0.99])
     return (sentence_space(vectors[each], low, high) for each in words)
 

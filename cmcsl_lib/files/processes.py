@@ -4,6 +4,8 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 
 def end_with(parent: int) -> None:
@@ -24,3 +26,31 @@ def end_with(parent: int) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=watch, daemon=True).start()
+
+
+def in_own_process(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function in a process of its own, whose memory is free again afterwards.
+
+    Parameters
+    ----------
+    function : callable
+        Can be imported by its name.
+    *arguments : object
+        What it takes; they are copied to the process.
+
+    Returns
+    -------
+    object
+        What the function returns, copied; what it raises is raised here.
+    """
+    from joblib.externals.loky import ProcessPoolExecutor
+
+    child = ProcessPoolExecutor(max_workers=1, initializer=end_with, initargs=(os.getpid(),))
+    try:
+        result = child.submit(function, *arguments).result()
+    except BaseException:
+        # It may be in the middle of anything, for as long as that takes.
+        child.shutdown(kill_workers=True)
+        raise
+    child.shutdown()
+    return result
