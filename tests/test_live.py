@@ -27,7 +27,9 @@ DATASETS = ("AF", "CHMP")
 
 @pytest.fixture(scope="module")
 def dataset_data():
-    return {name: live.dataset_data(load("openclipart"), load_features("openclipart", name), STRICT) for name in DATASETS}
+    return {
+        name: live.dataset_data(load("openclipart"), load_features("openclipart", name), STRICT) for name in DATASETS
+    }
 
 
 def dequantised(name):
@@ -73,7 +75,8 @@ def test_labels_of_a_byte_per_value_are_those_of_full_precision(name):
         for budget in (1, 5, 20):
             seeds = STRICT.draw_seeds(y, budget, 0, 0)
             of_both = (
-                labels(matrices, y, seeds, preprocessing, "distance", len(features.classes)) for matrices in (full, coarse)
+                labels(matrices, y, seeds, preprocessing, "distance", len(features.classes))
+                for matrices in (full, coarse)
             )
             equal.append([(one == other).mean() for one, other in zip(*of_both, strict=True)])
     assert np.mean(equal) >= 0.99 and np.mean(equal, axis=0).min() >= 0.99
@@ -134,7 +137,9 @@ def test_labels_are_those_of_the_library(open_html, dataset_data, name, rule):
     page = open_html(live.live("dataset", dataset_data[name]).data)
     matrices, features, rows = dequantised(name)
     y = features.y[rows]
-    for number, (preprocessing, budget) in enumerate([("RAW", 1), ("L2", 3), ("L2STD", 1), ("L2STD", 5), ("L2STD", 20)]):
+    for number, (preprocessing, budget) in enumerate(
+        [("RAW", 1), ("L2", 3), ("L2STD", 1), ("L2STD", 5), ("L2STD", 20)]
+    ):
         seeds = labeling(y, budget, np.random.default_rng(number))
         got = page.evaluate(RUN, [seeds.tolist(), preprocessing, rule])
         expected = labels(matrices, y, seeds, preprocessing, rule, len(features.classes))
@@ -171,7 +176,9 @@ def test_the_generator_repeats_and_nests_seeds(open_html, dataset_data):
 
 # The dataset on the page --------------------------------------------------------------------------------------------
 
-SAYS = re.compile(r": (?:picture|visual modality) says (.+), (?:text|text modality) says (.+); label (.+), (right|wrong)$")
+SAYS = re.compile(
+    r": (?:picture|visual modality) says (.+), (?:text|text modality) says (.+); label (.+), (right|wrong)$"
+)
 
 
 def read_tiles(page, data):
@@ -202,11 +209,17 @@ def check_page(page, data, matrices, preprocessing, rule):
     seeds, said = read_tiles(page, data)
     y = np.array(data["y"])
     hidden = np.setdiff1d(np.arange(len(y)), seeds)
-    expected = labels(matrices, y, seeds[np.argsort(y[seeds], kind="stable")], preprocessing, rule, len(data["classes"]))
+    expected = labels(
+        matrices, y, seeds[np.argsort(y[seeds], kind="stable")], preprocessing, rule, len(data["classes"])
+    )
     assert (said[hidden] == np.stack(expected[:3], axis=1)[hidden]).all()
     first, second, label, modality = (each[hidden] for each in expected)
     right, differ = label == y[hidden], first != second
-    deciders = [number for m in (0, 1) for number in ((differ & (modality == m)).sum(), (right & differ & (modality == m)).sum())]
+    deciders = [
+        number
+        for m in (0, 1)
+        for number in ((differ & (modality == m)).sum(), (right & differ & (modality == m)).sum())
+    ]
     shares = [(each == y[hidden]).sum() for each in (first, second, label)]
     assert summary_numbers(page) == [len(hidden), *shares, differ.sum(), *deciders]
     return seeds
@@ -259,7 +272,8 @@ def test_many_draws_are_counted(open_html, dataset_data):
     page.get_by_role("button", name="100 draws").click()
     page.wait_for_selector(".overall:not(:empty)")
     draws = page.evaluate(
-        "y => Array.from({ length: 100 }, (_, i) => cmcslMethod.labeling(y, 2, 5, cmcslMethod.generator(i + 1)))", data["y"]
+        "y => Array.from({ length: 100 }, (_, i) => cmcslMethod.labeling(y, 2, 5, cmcslMethod.generator(i + 1)))",
+        data["y"],
     )
     shares = []
     for seeds in draws:
@@ -297,7 +311,10 @@ def test_an_item_that_is_looked_at_tells_its_story(open_html, dataset_data):
     assert titles[table.id[row]] in story and f"seed “{titles[table.text_seed[row]]}”" in story
     distances = [float(number) for number in re.findall(r"at ([\d.]+):", story)]
     assert distances == pytest.approx([table.visual_distance[row], table.text_distance[row]], abs=0.2)
-    assert f"the {table.decided_by[row].replace('visual', 'picture')} is nearer to its seed. Label: {table.label[row]}" in story
+    assert (
+        f"the {table.decided_by[row].replace('visual', 'picture')} is nearer to its seed. Label: {table.label[row]}"
+        in story
+    )
     assert panel.locator("img").count() == 3
     page.get_by_label("Where they differ").select_option("calibrated")
     assert "Its evidence:" in panel.inner_text() and "Together:" in panel.inner_text()
@@ -407,7 +424,7 @@ def test_the_toys_numbers_are_those_of_the_library(open_html):
     assert f"the pictures alone would give {right[1]}, the texts alone {right[2]}." in caption
     assert right[0] > max(right[1:]), "the toy begins with seeds for which the exchange helps"
     page.get_by_label("leave out PREPROCESS").check()
-    first, second, label, modality = toy_labels(data, "RAW")
+    first, second, *_ = toy_labels(data, "RAW")
     differing = (first != second)[hidden]
     assert f"the picture decides 0, the text {differing.sum()}" in page.locator(".caption").inner_text()
 

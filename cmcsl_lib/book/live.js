@@ -154,7 +154,7 @@ window.cmcslLive = (() => {
     const legend = element("p", { class: "legend" });
     const table = element("table", {});
     root.append(
-      steps, element("div", { class: "row" }, back, next, other, over, skip), caption, svg, legend, reading,
+      steps, element("div", { class: "controls" }, back, next, other, over, skip), caption, svg, legend, reading,
       element("div", { class: "conflicts" }, table));
     legend.append(...classes.map((name, label) => key(name, colour(label))), key("seed", "none", "seed"),
                   key("picture and text differ", "none", "ring"), key("wrong label", "none", "cross"),
@@ -481,7 +481,7 @@ window.cmcslLive = (() => {
       (number === 0 ? data.seeds[budget] : labeling(y, classes.length, budget, generator(number)));
 
     // Controls
-    const form = element("form", { class: "row" });
+    const form = element("form", { class: "controls" });
     form.addEventListener("submit", (event) => event.preventDefault());
     const budgetName = element("span");
     const budget = element("input", { type: "range", min: 1, max: largest, value: data.budget, step: 1 });
@@ -498,7 +498,7 @@ window.cmcslLive = (() => {
     set(chart, { role: "img", class: "chart" });
     const summary = element("p", { class: "summary", role: "status" });
     const overall = element("p", { class: "overall", role: "status" });
-    const filter = element("fieldset", { class: "row" }, element("legend", {}, "Show"));
+    const filter = element("fieldset", { class: "controls" }, element("legend", {}, "Show"));
     const shown = Object.keys(SHOWN).map((name, i) => {
       const radio = element("input", { type: "radio", name: `${id}-shown`, value: name });
       radio.checked = i === 0;
@@ -663,7 +663,7 @@ window.cmcslLive = (() => {
       const [title, text] = data.items[row];
       const content = pictured ? picture(row, "", 44) : element("span", { class: "words" }, title || text);
       const tile = element("button", { type: "button", class: pictured ? "tile" : "tile worded", tabindex: -1 }, content,
-                           element("span", { class: "badge", "aria-hidden": "true" }),
+                           element("span", { class: "flag", "aria-hidden": "true" }),
                            element("span", { class: "says", "aria-hidden": "true" }, element("i"), element("i")));
       tile.addEventListener("pointerenter", (event) => { if (event.pointerType === "mouse") look(row); });
       tile.addEventListener("focus", () => look(row));
@@ -687,7 +687,8 @@ window.cmcslLive = (() => {
 
     function picture(row, alt, size) {
       if (!data.images[row]) return "";
-      return element("img", { src: `data:image/webp;base64,${data.images[row]}`, alt, width: size, height: size });
+      // The theme dims pictures in dark mode, unless they say that they need not.
+      return element("img", { class: "dark-light", src: `data:image/webp;base64,${data.images[row]}`, alt, width: size, height: size });
     }
 
     /* By arrow keys from tile to tile, as they lie. */
@@ -732,7 +733,7 @@ window.cmcslLive = (() => {
         tile.classList.toggle("wrong", !its.right);
         tile.setAttribute("aria-pressed", its.seed);
         tile.setAttribute("aria-label", `${data.items[row][0] || "Item"}: ${inShort(row, its)}`);
-        tile.querySelector(".badge").textContent = its.seed ? "★" : its.right ? "" : "✗";
+        tile.querySelector(".flag").textContent = its.seed ? "★" : its.right ? "" : "✗";
         tile.querySelectorAll(".says i").forEach((half, m) => {
           half.style.background = colour(result.own[m][row]);
           half.classList.toggle("loses", its.differs && result.modality[row] !== m);
@@ -764,8 +765,8 @@ window.cmcslLive = (() => {
       const row = current;
       const its = item(row);
       const [title, text] = data.items[row];
-      const label = (which) => element("span", { class: "label" }, swatch(which), classes[which]);
-      const parts = [element("div", { class: "head" }, picture(row, `Picture of ${title}`, 96),
+      const label = (which) => element("span", { class: "named" }, swatch(which), classes[which]);
+      const parts = [element("div", { class: "who" }, picture(row, `Picture of ${title}`, 96),
                              element("div", {}, element("p", { class: "name" }, title), element("p", { class: "text" }, text.toLowerCase() === title.toLowerCase() ? "" : text)))];
       if (its.seed) parts.push(element("p", {}, "A seed: its class, ", label(y[row]), ", is known."));
       else {

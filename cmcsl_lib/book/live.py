@@ -124,8 +124,8 @@ def dataset_data(corpus: Corpus, features: Features, protocol: Protocol, budget:
     -------
     dict
         JSON values. dataset, classes, y; items: title and text; images: WebP in base64, none where the corpus has none;
-        names: of the modalities, in words; modalities: as `Quantised.encoded`; scales: what their distances are divided by; seeds: by budget, those that
-        the protocol draws; budget.
+        names: of the modalities, in words; modalities: as `Quantised.encoded`; scales: what their distances are divided
+        by; seeds: by budget, those that the protocol draws; budget.
     """
     rows = training_half(features, protocol)
     y, ids = features.y[rows], features.ids[rows]
