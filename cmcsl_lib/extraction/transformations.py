@@ -118,9 +118,9 @@ def encoding(values: np.ndarray) -> np.ndarray:
     side = int(np.ceil(np.sqrt(len(values))))
     cells = np.zeros(side * side)
     cells[: len(values)] = values
-    cells = cells.reshape(side, side)
-    cells[1::2] = cells[1::2, ::-1]
-    return _square(_grey((cells / EXTREME + 1) / 2), smooth=False)
+    grid = cells.reshape(side, side)
+    grid[1::2] = grid[1::2, ::-1]
+    return _square(_grey((grid / EXTREME + 1) / 2), smooth=False)
 
 
 def sonification(values: np.ndarray) -> np.ndarray:
