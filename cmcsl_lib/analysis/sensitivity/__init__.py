@@ -5,7 +5,7 @@ reference that the others are compared with. Balanced accuracies are averaged ov
 """
 
 from .effects import answers, change_effects, levels
-from .eyes import combinations, conclusions, load_combinations, views
+from .eyes import clustered, combinations, conclusions, load_combinations, views
 from .intervals import APART, Interval, gains_with_intervals, largest_apart, likeness, mean_interval, shared_items
 from .registry import CHANGES, Change, change_label, load_changes, missing_changes
 
@@ -17,6 +17,7 @@ __all__ = [
     "answers",
     "change_effects",
     "change_label",
+    "clustered",
     "combinations",
     "conclusions",
     "gains_with_intervals",

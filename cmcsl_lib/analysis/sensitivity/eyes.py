@@ -22,6 +22,8 @@ VIEWS = {
     name: f"--pictures {name} --image-encoder efficientnet-lite0 --start imagenet --finetune no"
     for name in ("sentence-space", "encoding", "sonification")
 }
+#: The same of a network that has learnt clusters instead of classes, before it is fine-tuned.
+CLUSTERS = {name: f"--image-encoder resnet18 --start {name}" for name in ("deepcluster", "xdc")}
 
 
 def combinations(reference: Protocol | str = "strict") -> tuple[Change, ...]:
@@ -60,7 +62,28 @@ def views(reference: Protocol | str = "strict") -> tuple[Change, ...]:
     tuple of Change
         In the order of `VIEWS`.
     """
-    return tuple(Change(protocol(reference).changed(features=name), True, made) for name, made in VIEWS.items())
+    return _extracted(VIEWS, reference)
+
+
+def clustered(reference: Protocol | str = "strict") -> tuple[Change, ...]:
+    """Networks that have learnt clusters of the pictures or of the texts, without labels, as changes of a protocol.
+
+    Parameters
+    ----------
+    reference : Protocol or {"strict", "paper"}
+        With the usual features.
+
+    Returns
+    -------
+    tuple of Change
+        In the order of `CLUSTERS`.
+    """
+    return _extracted(CLUSTERS, reference)
+
+
+def _extracted(extractions: dict[str, str], reference: Protocol | str) -> tuple[Change, ...]:
+    """Changes of the features alone, of the same items."""
+    return tuple(Change(protocol(reference).changed(features=name), True, made) for name, made in extractions.items())
 
 
 def load_combinations(
