@@ -11,8 +11,11 @@ from cmcsl_lib.analysis import sensitivity
 from cmcsl_lib.analysis.claims import RULES, Source, judge
 from cmcsl_lib.analysis.labels import FROZEN, ITEMS, WITH_SEEDS, labels_used
 from cmcsl_lib.analysis.sensitivity import registry
-from cmcsl_lib.analysis.sensitivity.eyes import EXTRACTIONS
+from cmcsl_lib.analysis.sensitivity.eyes import CLUSTERS, EXTRACTIONS, VIEWS
+from cmcsl_lib.cli import parser
 from cmcsl_lib.experiments.protocol import PROTOCOLS
+from cmcsl_lib.extraction.transformations import TRANSFORMATIONS
+from cmcsl_lib.extraction.visual import CLUSTERED
 from cmcsl_lib.files.errors import Absent
 
 
@@ -135,3 +138,13 @@ def test_the_claim_on_every_label_is_judged_by_what_the_same_labels_teach():
         assert numbers["mean_labels"] == pytest.approx(106)
         others = {name: judge(name, judged) for name in RULES if name != "every-label"}
         assert others == {name: judge(name, Source(scores)) for name in others}, "no other claim looks at the study"
+
+
+def test_pictures_of_texts_and_learnt_clusters_are_options_of_the_extraction():
+    assert set(VIEWS) == set(TRANSFORMATIONS)
+    assert set(CLUSTERS) == set(CLUSTERED)
+    for change in (*sensitivity.views("paper"), *sensitivity.clustered("paper")):
+        name = change.protocol.features
+        assert change.protocol == PROTOCOLS["paper"].changed(features=name)
+        words = ["extract", "openclipart", "--name", name, *change.extraction.split()]
+        assert vars(parser().parse_args(words))["name"] == name
