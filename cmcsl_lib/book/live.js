@@ -549,16 +549,16 @@ window.cmcslLive = (() => {
       running += 1;
       const mine = running;
       many.disabled = true;
-      let done = 0;
+      let [done, plotted] = [0, 0];
       const some = () => {
         if (mine !== running) return;
-        const until = performance.now() + 30;
+        const until = performance.now() + 50;
         while (done < MANY && performance.now() < until) {
           done += 1;
           const its = drawnSeeds(done, Number(budget.value));
           past.push(shares(counted(run(its), its, y)));
         }
-        plot();
+        if (done === MANY || performance.now() > plotted + 200) { plot(); plotted = performance.now(); }
         if (done < MANY) { setTimeout(some); return; }
         many.disabled = false;
         const averages = [0, 1, 2].map((list) => percent(mean(past.map((each) => each[list]))));
