@@ -19,6 +19,7 @@ OWN_DATA_OPTIONS = {
     "text": "--text",
     "label": "--label",
     "identifier": "--id",
+    "time": "--time",
     "separator": "--separator",
     "classes": "--classes",
 }
@@ -38,6 +39,8 @@ def extract(source: str, datasets: list[str] | None = None, **options: Any) -> N
     if source == "arrays":
         if "image" in own_data:
             raise CmcslError("--image goes with folder: name the features of the images with --visual.")
+        if "time" in own_data:
+            raise CmcslError("--time goes with folder: arrays have no times.")
         extract_arrays(**own_data)
     else:
         if "visual" in own_data:
@@ -188,6 +191,11 @@ def add_commands(commands: Commands) -> None:
     add("--label", metavar="NAME", help="labels, empty where an item has none; default: label")
     identifiers = "identifiers of items; default: paths of images, for arrays id, else row numbers"
     add("--id", dest="identifier", metavar="NAME", help=identifiers)
+    add(
+        "--time",
+        metavar="COLUMN",
+        help="folder: when an item was made, a number such as a year, for `cmcsl study stream`",
+    )
     add("--separator", metavar="TEXT", help="between several labels of one item")
     datasets = "datasets, needed if items have several labels; default: all classes in one, named as the corpus"
     add("--classes", nargs="+", metavar="NAME=CLASS,CLASS", help=datasets)

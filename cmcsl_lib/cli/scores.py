@@ -75,6 +75,8 @@ def study(
         print_safe(readable_path(make_simulation(what, to, workers)))
         return
     print_left_out(corpus, datasets)
+    if what == "stream":
+        print_times(corpus, datasets, protocol, change)
     scores = load_study(
         what,
         corpus,
@@ -84,7 +86,7 @@ def study(
         workers=workers,
         scheduler=scheduler,
     )
-    varied = [name for name in ("disturbance", "choice", "share") if name in scores]
+    varied = [name for name in ("order", "disturbance", "choice", "share") if name in scores]
     print_safe(readable(mean_scores(scores, index=[*varied, "method"], columns=["modality", "budget"]), index=True))
 
 
@@ -126,6 +128,21 @@ def table(
         print(csv_text(filled))
     else:
         print_safe(csv_text(filled) if csv else readable(filled, index=False))
+
+
+def print_times(corpus: str, datasets: list[str] | None, protocol: str, change: Sequence[str]) -> None:
+    """Print how many items of each dataset have a time, from when to when."""
+    from ..corpora.features import extracted_datasets, load_features
+    from ..studies.stream import dated_items
+
+    features = changed_protocol(protocol, change).features
+    for dataset in extracted_datasets(corpus, datasets, features):
+        dated = dated_items(load_features(corpus, dataset, features))
+        print_safe(
+            f"{dataset}: {dated['items']} items, of times from {dated['first']:.10g} to {dated['last']:.10g}; "
+            f"{dated['without_time']} without a time are left out.",
+            file=sys.stderr,
+        )
 
 
 def changed_protocol(name: str, changes: Sequence[str]) -> "Protocol":
@@ -192,8 +209,8 @@ def add_commands(commands: Commands) -> None:
 
     parser = command(commands, study, "cmcsl study peers --datasets AF AFP", "cmcsl study simulation --workers 2")
     studies = (
-        "peers, related, robustness, seeds, exchange, decisions or finetuning, on a corpus; simulation: the map of "
-        "strengths; or drift: streams"
+        "peers, related, robustness, seeds, exchange, decisions or finetuning, on a corpus; stream: its items in the "
+        "order of their times; simulation: the map of strengths; or drift: simulated streams"
     )
     parser.add_argument("what", metavar="STUDY", help=studies)
     parser.add_argument("--corpus", metavar="CORPUS", help="default: openclipart")

@@ -64,6 +64,18 @@ def text_or_missing(value: Any) -> str:
     return "" if text in MISSING else text
 
 
+def number_or_missing(value: Any) -> float | None:
+    """A value as a number, None where its text is one of `MISSING`; raises `CmcslError` for any other text."""
+    text = text_or_missing(value)
+    try:
+        number = float(text) if text else None
+    except ValueError:
+        number = np.nan
+    if number is not None and not np.isfinite(number):
+        raise CmcslError(f"holds {text!r} where a number is needed, such as a year.")
+    return number
+
+
 def label_set(value: Any, separator: str | None = None) -> list[str]:
     """The labels of one item as sorted texts; none where it is unlabelled.
 

@@ -31,7 +31,8 @@ class Corpus:
     items : DataFrame
         One row per item: id (str, unique), text (str), labels (sequence of str, empty where the item has none), image
         (bytes of a file that `pictures.decoded` reads; they may stay on disk until asked for), and whatever else is
-        known. Text and image are missing in a corpus of ready-made features.
+        known, such as time (float, such as a year, NaN where it is not known). Text and image are missing in a corpus
+        of ready-made features.
     """
 
     name: str

@@ -19,7 +19,7 @@ from ..files.extras import require
 from ..files.paths import readable_path
 from ..files.progress import progress
 from . import user_corpora
-from .cells import cell_text, label_set, read_column, text_or_missing
+from .cells import cell_text, label_set, number_or_missing, read_column, text_or_missing
 from .pictures import decoded
 
 #: Photographs of a good camera are smaller; larger files are set aside without being read.
@@ -38,6 +38,7 @@ def read_folder(
     text: str = "text",
     label: str = "label",
     identifier: str | None = None,
+    time: str | None = None,
     separator: str | None = None,
     classes: Mapping[str, Sequence[str]] | None = None,
 ) -> Counter[str]:
@@ -54,6 +55,8 @@ def read_folder(
         is no label or text: `label_set` and `text_or_missing`. An item without a label is kept.
     identifier : str, optional
         Column of what names an item, once each; default: the image's path.
+    time : str, optional
+        Column of when an item was made, a number such as a year; may be empty.
     separator : str, optional
         What divides several labels in one cell of a CSV file; lists in Parquet need none.
     classes : dict of str to sequence of str, optional
@@ -72,12 +75,15 @@ def read_folder(
     user_corpora.check_name(name)
     require("extract", "Reading pictures", "PIL")
     names = [image if identifier is None else identifier, image, text, label]
+    names += [] if time is None else [time]
     columns = _read_columns(path, names)
-    several = separator is not None or any(isinstance(value, list) for value in columns[-1])
-    readers = [cell_text, cell_text, text_or_missing, lambda value: label_set(value, separator)]
-    cells: list[list[Any]] = [read_column(*column) for column in zip(columns, names, readers, strict=True)]
+    several = separator is not None or any(isinstance(value, list) for value in columns[3])
+    readers = [cell_text, cell_text, text_or_missing, lambda value: label_set(value, separator), number_or_missing]
+    cells: list[list[Any]] = [read_column(*column) for column in zip(columns, names, readers, strict=False)]
     # Before an hour of decoding, not after it.
-    user_corpora.named_datasets(name, cells[-1], classes, several)
+    user_corpora.named_datasets(name, cells[3], classes, several)
+    if time is None:
+        cells.append([None] * len(cells[0]))
     items = list(zip(*cells, strict=True))
     set_aside: list[tuple[str, str]] = []
     return user_corpora.write(name, _usable(items, path.resolve().parent, set_aside), set_aside, classes, several)
@@ -139,15 +145,15 @@ def _read_columns(path: Path, names: list[str]) -> list[list[Any]]:
 
 
 def _usable(
-    items: list[tuple[str, str, str, list[str]]], folder: Path, set_aside: list[tuple[str, str]]
+    items: list[tuple[str, str, str, list[str], float | None]], folder: Path, set_aside: list[tuple[str, str]]
 ) -> Iterator[dict]:
-    """Items with id, image, text and labels as a corpus holds them; those that can't be used go to `set_aside`.
+    """Items with id, image, text, labels and time as a corpus holds them; those that can't be used go to `set_aside`.
 
     There they are named by their row where their id does not tell them apart.
     """
     counts, seen = Counter(identity for identity, *_ in items), set()
     with progress("Reading items", len(items), "items") as advance:
-        for row, (identity, image, text, labels) in enumerate(items, start=1):
+        for row, (identity, image, text, labels, time) in enumerate(items, start=1):
             try:
                 if not identity:
                     raise CmcslError("no id" if image else "no image")
@@ -161,7 +167,14 @@ def _usable(
                 set_aside.append((identity if identity and counts[identity] == 1 else f"row {row}", str(reason)))
             else:
                 seen.add(identity)
-                yield {"id": identity, "title": identity, "text": text, "labels": labels, "image": content}
+                yield {
+                    "id": identity,
+                    "title": identity,
+                    "text": text,
+                    "labels": labels,
+                    "image": content,
+                    "time": time,
+                }
             advance()
 
 

@@ -22,8 +22,11 @@ SCHEMA = pa.schema(
         ("text", pa.string()),
         ("labels", pa.list_(pa.string())),
         ("image", pa.large_binary()),
+        ("time", pa.float64()),
     ]
 )
+#: Of files that were written when items had no time.
+EARLIER_SCHEMA = SCHEMA.remove(SCHEMA.get_field_index("time"))
 #: Items written together; so many images are in memory at a time.
 BATCH = 64
 #: Metadata of the file that name the corpus.
@@ -52,6 +55,7 @@ def read_items(name: str, command: str) -> Corpus:
     Returns
     -------
     Corpus
+        Its items have a time, NaN where it is not known.
 
     Raises
     ------
@@ -64,6 +68,8 @@ def read_items(name: str, command: str) -> Corpus:
     with reading(path, "corpus file", f"make it again with `{command}`"):
         check_file(path)
         table = pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        if table.schema == EARLIER_SCHEMA:
+            table = table.append_column("time", pa.nulls(len(table), pa.float64()))
         if table.schema != SCHEMA:
             raise ValueError("other columns")
         if table.schema.metadata[NAME] != name.encode():
@@ -89,7 +95,7 @@ def write_items(name: str, path: Path, rows: Iterable[dict]) -> list[list[str]]:
         Of the corpus.
     path : Path
     rows : iterable of dict
-        By the names of `SCHEMA`.
+        By the names of `SCHEMA`; what is left out is null.
 
     Returns
     -------

@@ -27,11 +27,19 @@ NAME = "mm-imdb"
 ARCHIVE_URL = "https://archive.org/download/mmimdb/mmimdb.tar.gz"
 FILE = re.compile(r"(?:^|/)dataset/(\d{1,12})\.(json|jpeg)$")
 POSTER = re.compile(r"(?:^|/)dataset/(\d{1,12})\.jpeg$")
+YEAR = re.compile(r"(?<![0-9])[12][0-9]{3}(?![0-9])")
 
 
 def load() -> Corpus:
-    """Read the corpus, as `read_items`."""
-    return read_items(NAME, "cmcsl fetch mm-imdb")
+    """Read the corpus, as `read_items`.
+
+    The time of a film is its year. Where no description tells one, it is the film's number on IMDb: numbers grow as
+    films are entered.
+    """
+    corpus = read_items(NAME, "cmcsl fetch mm-imdb")
+    if corpus.items.time.notna().any():
+        return corpus
+    return Corpus(NAME, corpus.items.assign(time=corpus.items.id.astype(float)))
 
 
 def fetch(source: Path | None = None) -> Counter[str]:
@@ -125,7 +133,7 @@ def film(content: bytes | None) -> dict:
     Returns
     -------
     dict
-        title and text, str; labels, sorted list of str.
+        title and text, str; labels, sorted list of str; time, the year as a float or None.
 
     Raises
     ------
@@ -148,7 +156,16 @@ def film(content: bytes | None) -> dict:
         raise CmcslError("no plot")
     # Half of a surrogate pair is valid in JSON, and can be stored in no encoding.
     title, text = (words.encode("utf-8", "replace").decode() for words in (str(description.get("title") or ""), text))
-    return {"title": title, "text": text, "labels": sorted({cell_text(genre) for genre in genres})}
+    labels = sorted({cell_text(genre) for genre in genres})
+    return {"title": title, "text": text, "labels": labels, "time": _year(description.get("year"))}
+
+
+def _year(value: object) -> float | None:
+    """The first year in a number or text such as 1999 or "1999-2003", or in the first one of a list."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    found = YEAR.search(str(value)) if isinstance(value, int | float | str) else None
+    return float(found[0]) if found else None
 
 
 def _strings(value: object) -> list[str]:

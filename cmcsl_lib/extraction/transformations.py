@@ -302,7 +302,7 @@ def transform(
     name = name or f"{corpus}-{by}"
     user_corpora.check_name(name)
     source = load(corpus)
-    rows = source.items[["id", "text", "labels"]].to_dict("records")
+    rows = source.items.filter(["id", "text", "labels", "time"]).to_dict("records")
     items = (
         row | {"labels": list(row["labels"]), "image": image}
         for row, image in zip(rows, pictures(source, by, text_encoder), strict=True)

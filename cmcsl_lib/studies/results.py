@@ -23,6 +23,7 @@ from .related import RELATED
 from .robustness import ROBUSTNESS
 from .seeds import SEEDS
 from .simulation import MAP
+from .stream import STREAM
 
 STUDIES = {
     "peers": PEERS,
@@ -32,6 +33,7 @@ STUDIES = {
     "decisions": DECISIONS,
     "finetuning": FINETUNING,
     "related": RELATED,
+    "stream": STREAM,
 }
 SIMULATIONS = {"simulation": MAP, "drift": DRIFT}
 CLASSIFIER = "GNB"
@@ -107,7 +109,7 @@ def load_study(
 
     Parameters
     ----------
-    name : {"peers", "robustness", "seeds", "exchange", "decisions", "finetuning", "related"}
+    name : {"peers", "robustness", "seeds", "exchange", "decisions", "finetuning", "related", "stream"}
         The study.
     corpus : str
         Name of the corpus.
