@@ -132,8 +132,12 @@ def test_a_strangers_way_from_arrays_to_a_table(bare, tmp_path, capsys):
     table, _ = cmcsl("table", "5", "--source", "mine", "--budgets", 1, 2)
     assert "CMCSL" in scores and "mine" in table and "average_rank" in table
 
+    assert cmcsl("study", "peers", "--corpus", "mine", "--budgets", 1)[0]
+
     for words, message in [
         (("book",), "cmcsl: `cmcsl book` needs the notebooks"),
+        (("study", "related", "--corpus", "mine"), "cmcsl: The study of related methods on mine/mine needs torch"),
+        (("transform", "openclipart", "--by", "encoding"), "cmcsl: `cmcsl transform` needs PIL"),
         (("notebooks", "--to", "copies"), "cmcsl: `cmcsl notebooks` needs the notebooks"),
         (("extract", "folder", "--items", "items.csv"), "cmcsl: `cmcsl extract folder` needs PIL"),
         (("extract", "openclipart", "AF"), "cmcsl: Extraction needs PIL"),

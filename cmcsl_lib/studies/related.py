@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.semi_supervised import LabelSpreading
 
-from ..corpora.features import MODALITIES
+from ..corpora.features import MODALITIES, Features
 from ..estimators import (
     AbstainingSelfTrainingClassifier,
     ActiveSelfTrainingClassifier,
@@ -31,6 +31,7 @@ from ..estimators import (
     PrototypeClassifier,
     UnimodalClassifier,
 )
+from ..files.extras import require
 from .base import Halves, ScoreRow, Study, accuracy, classifier_scores, pseudo_label_accuracy, score_row
 from .peers import fused_graph, logistic_regression
 
@@ -178,4 +179,9 @@ def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
             yield from (row | {"budget": budget, "seconds": seconds} for row in rows)
 
 
-RELATED = Study(score, budgets=(1, 5, 20))
+def check(features: Features) -> None:
+    """Raise `CmcslError` unless PyTorch is installed, which trains the networks."""
+    require("extract", f"The study of related methods on {features.corpus}/{features.dataset}", "torch")
+
+
+RELATED = Study(score, budgets=(1, 5, 20), check=check)

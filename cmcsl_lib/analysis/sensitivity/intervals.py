@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
-import networkx as nx
 import numpy as np
 import pandas as pd
 from scipy import stats
@@ -65,6 +64,8 @@ def largest_apart(shared: pd.DataFrame, allowed: float = 0.0) -> list[str]:
         In the order of `shared`; of several largest sets, the one whose datasets come first there.
     """
     # Datasets that are apart are joined, so that such a set is a clique.
+    import networkx as nx
+
     cliques = nx.find_cliques(nx.from_numpy_array(shared.to_numpy() <= allowed))
     return list(shared.index[min(map(sorted, cliques), key=lambda clique: (-len(clique), clique))])
 
