@@ -132,8 +132,8 @@ def dataset_data(corpus: Corpus, features: Features, protocol: Protocol, budget:
     largest = max(1, min(LARGEST_BUDGET, int(np.bincount(y).min()) - 1))
     matrices = [X[rows] for X in features.modalities]
     items = corpus.items.set_index("id").loc[list(ids)]
-    texts = items.text.fillna("")
-    titles = items.get("title", texts).fillna("")
+    texts = items.text.astype(object).fillna("")
+    titles = items.get("title", texts).astype(object).fillna("")
     images = [thumbnail(each) for each in items.image] if corpus.has_images else []
     return {
         "dataset": features.dataset,
