@@ -38,6 +38,24 @@ def test_the_notebook_shows_image_caption_and_links_and_not_the_figure_again(fig
     assert not plt.get_fignums()
 
 
+@pytest.mark.parametrize("width", [4, 9, 14])
+def test_letters_are_legible_where_a_page_scales_a_figure_to_its_column(width):
+    figure, axes = plt.subplots(1, 2, figsize=(width, 3))
+    for panel in axes:
+        panel.plot([0, 1], [0, 1], label="a line")
+        panel.tick_params(labelsize=6)
+        panel.text(0.5, 0.5, "small", fontsize=5)
+    axes[0].legend(fontsize=7)
+    figure.suptitle("Large", fontsize=30)
+    svg = show_figure("letters", pd.DataFrame({"x": [1]}), "Letters of all sizes.", alt="Two lines and some words.").svg
+    drawn = float(re.search(r'<svg [^>]*width="([\d.]+)pt"', svg)[1])
+    heights = [float(height) for height in re.findall(r"font-size: ([\d.]+)px", svg)]
+    # The column is 690 pixels wide; a narrower figure keeps its size, 100 pixels to 72 points.
+    scale = min(690 / drawn, 100 / 72)
+    assert min(heights) * scale >= 9.9
+    assert max(heights) == 30
+
+
 def test_equal_figures_give_equal_files():
     drawn = []
     for _ in range(2):
@@ -56,6 +74,24 @@ def test_the_files_of_a_figure_lie_beside_its_page_in_the_book(figure, tmp_path)
     assert "base64," not in context["body"]
     assert (tmp_path / "_downloads/book/page/numbers.csv").read_text() == figure.csv
     assert (tmp_path / "_downloads/book/page/numbers.svg").read_text() == figure.svg
+
+
+def test_a_figure_opens_its_drawing(figure, tmp_path):
+    class App:
+        outdir = tmp_path
+
+    shown = (
+        '<figure class="align-default" id="f">\n<img alt="A line." src="x.png" />\n<figcaption>B1</figcaption></figure>'
+    )
+    other = '<figure id="g"><img alt="By hand." src="y.png" /></figure>'
+    links = f'<p class="cmcsl-files">{figure.links()}</p>'
+    context = {"body": f"{other}{shown}{links}", "pathto": lambda name, resource: f"../{name}"}
+    take_out(App, "book/page", context)
+    assert (
+        '<a class="cmcsl-whole" title="Open the whole figure" href="../_downloads/book/page/numbers.svg">'
+        '<img alt="A line." src="x.png" /></a>'
+    ) in context["body"]
+    assert other in context["body"], "a figure without a drawing opens nothing"
 
 
 def test_pages_without_a_body_are_left_alone(tmp_path):

@@ -2,6 +2,7 @@
 
 import matplotlib.pyplot as plt
 import numpy as np
+import pandas as pd
 import pytest
 
 from cmcsl_lib import plots as figures
@@ -92,6 +93,43 @@ def test_rank_diagrams_show_the_tables_ranks(scores):
     pair = shown[(shown.method == "UNI") & (shown.other == "CMCSL")]
     assert pair.p_value.item() == pytest.approx(wilcoxon_p_values(rows.to_numpy())[1, 2])
     assert set(data.group) == {"binary", "multiclass"} and len(data) == 2 * 2 * 6
+
+
+def bars(panel):
+    """Ends of the bars of a rank diagram, which are its thick lines."""
+    return [(min(line.get_xdata()), max(line.get_xdata())) for line in panel.lines if line.get_linewidth() == 2]
+
+
+def test_no_bar_covers_two_methods_that_differ_significantly():
+    # RAW is a little better than STD in every dataset. L2 ranks last, but where it is ahead it is so by far: tests
+    # cannot tell it from either.
+    raw = np.linspace(0.5, 0.6, 20)
+    step = np.linspace(0.001, 0.02, 20)
+    means = pd.DataFrame(
+        {"RAW": raw, "STD": raw - step / 100, "L2": raw + np.where(np.arange(20) < 15, -step, 5 * step)}
+    )
+    names = [("binary", modality, f"{place:02}") for modality in MODALITIES for place in range(20)]
+    means = pd.concat([means, means]).set_axis(pd.MultiIndex.from_tuples(names, names=["group", "modality", "dataset"]))
+    data = figures.rank_diagrams(means)
+    one = data[data.modality == "text"].set_index(["method", "other"])
+    assert one.p_value["RAW", "STD"] < 0.05 < one.p_value["RAW", "L2"]
+    rank = one.average_rank.groupby("method").first()
+    assert rank["L2"] < rank["STD"] < rank["RAW"]
+    for panel in plt.gcf().axes:
+        assert bars(panel) == [(rank["L2"], rank["STD"])], "not RAW and L2, between which STD lies"
+
+
+def test_bars_of_shipped_scores_cover_no_difference(scores):
+    data = figures.rank_diagrams(means_of(with_groups(scores), ["PRE", "UNI", "CMCSL"]))
+    drawn = 0
+    for panel, (_, part) in zip(plt.gcf().axes, data.groupby(["group", "modality"], sort=False), strict=True):
+        for low, high in bars(panel):
+            ranks = part.set_index(["method", "other"]).average_rank
+            covered = ranks[ranks.between(low, high)].index.unique("method")
+            pairs = part[part.method.isin(covered) & part.other.isin(covered)]
+            assert (pairs.p_value >= 0.05).all()
+            drawn += 1
+    assert drawn
 
 
 def test_rank_diagrams_of_one_group_and_dataset(scores):

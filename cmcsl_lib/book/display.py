@@ -11,7 +11,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 from IPython.display import HTML
-from matplotlib import rc_context
+from matplotlib import rc_context, rcParams
+from matplotlib.figure import Figure
+from matplotlib.text import Text
 from PIL import Image
 
 from ..experiments.published import AVERAGE_RANK
@@ -22,6 +24,8 @@ pd.options.display.html.use_mathjax = False
 
 #: How the HTML of a figure begins; `book.figure_output` makes a numbered figure of the book of it.
 FIGURE = '<figure class="cmcsl-figure" style="margin: 0">'
+#: Pixels of a drawing to an inch, those of a page's column, and the least height of letters there.
+DPI, COLUMN, LEAST = 100, 690, 10
 #: Marks for the direction of a difference; mark, sign and colour (book/_static/tables.css) each show it alone.
 MARKS = {"up": "▲", "down": "▼", "same": "="}
 #: Tables with more rows scroll in their frame.
@@ -81,8 +85,9 @@ def show_figure(name: str, data: pd.DataFrame, caption: str, *, alt: str) -> Cap
         The last value of a cell; the book makes a numbered figure of it.
     """
     figure = plt.gcf()
+    _make_legible(figure)
     png, svg = io.BytesIO(), io.StringIO()
-    figure.savefig(png, format="png", dpi=100, bbox_inches="tight")
+    figure.savefig(png, format="png", dpi=DPI, bbox_inches="tight")
     # A palette of 256 colours is a third as large, and hard to tell from all of them.
     small = io.BytesIO()
     Image.open(png).convert("RGB").quantize(256).save(small, "PNG", optimize=True)
@@ -92,6 +97,21 @@ def show_figure(name: str, data: pd.DataFrame, caption: str, *, alt: str) -> Cap
     plt.close(figure)
     csv = spreadsheet_safe_table(data).to_csv(index=False, float_format="%.6g", lineterminator="\n")
     return CaptionedFigure(name, caption, alt, small.getvalue(), csv, svg.getvalue())
+
+
+def _make_legible(figure: Figure) -> None:
+    """Enlarge letters that would be too small where the page scales the figure to its column."""
+    for _ in range(2):  # larger letters may widen the figure
+        tight = figure.get_tightbbox(figure.canvas.get_renderer())  # type: ignore[attr-defined]
+        width = (tight.width + 2 * rcParams["savefig.pad_inches"]) * DPI
+        least = LEAST * max(1, width / COLUMN) * 72 / DPI
+        for axes in figure.axes:
+            for axis in (axes.xaxis, axes.yaxis):
+                if any(float(label.get_fontsize()) < least for label in axis.get_ticklabels()):
+                    axis.set_tick_params(labelsize=least)
+        for artist in figure.findobj():
+            if isinstance(artist, Text) and float(artist.get_fontsize()) < least:
+                artist.set_fontsize(least)
 
 
 def _base64(content: bytes) -> str:

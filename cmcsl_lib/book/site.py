@@ -33,6 +33,10 @@ if "google.colab" in sys.modules:
     %pip install --quiet --editable .[book]"""
 #: A file that a link carries in its address.
 CARRIED = re.compile(r'download="([\w.-]+)" href="data:(?:image/svg\+xml|text/csv);base64,([A-Za-z0-9+/=]+)"')
+#: A figure's image, and the link to its drawing below.
+WHOLE = re.compile(
+    r'(<figure[^>]*>\s*)(<img [^>]*>)(?=(?:(?!<figure).)*?download="[\w.-]+\.svg" href="([^"]+)")', re.DOTALL
+)
 #: How pandas shows a table in a notebook; its own style and the count of its rows are left out.
 PANDAS_TABLE = re.compile(
     r'<div>\s*<style scoped>.*?</style>\s*(<table [^>]*class="dataframe[^>]*>.*?</table>)\s*'
@@ -84,7 +88,7 @@ def take_out(app: Sphinx, pagename: str, context: dict) -> None:
     """Write the files that a page carries in its links into ``_downloads/PAGE/``, and lead the links there.
 
     In an executed notebook the links of a figure hold its SVG and CSV, so that it works alone. In the book they would
-    load with the page; files load only for readers who ask for them.
+    load with the page; files load only for readers who ask for them. A figure itself opens its SVG.
     """
 
     def beside(match: re.Match[str]) -> str:
@@ -95,7 +99,8 @@ def take_out(app: Sphinx, pagename: str, context: dict) -> None:
         path.write_bytes(base64.b64decode(content))
         return f'download="{name}" href="{context["pathto"](below, resource=True)}"'
 
-    context["body"] = CARRIED.sub(beside, context["body"])
+    whole = r'\1<a class="cmcsl-whole" title="Open the whole figure" href="\3">\2</a>'
+    context["body"] = WHOLE.sub(whole, CARRIED.sub(beside, context["body"]))
 
 
 def complete_page(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: document | None) -> None:

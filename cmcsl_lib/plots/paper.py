@@ -1,5 +1,7 @@
 """Figures of the paper that need more than a line of seaborn."""
 
+from itertools import combinations
+
 import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
@@ -119,7 +121,9 @@ def _draw_histogram(place: Axes, means: np.ndarray, features: Features) -> pd.Da
 
 
 def rank_diagrams(means: pd.DataFrame) -> pd.DataFrame:
-    """Critical-difference diagrams: average ranks, joined by a bar where tests find no difference.
+    """Critical-difference diagrams: average ranks, with a bar over neighbours that tests cannot tell apart.
+
+    A bar never covers two methods that differ significantly.
 
     Parameters
     ----------
@@ -142,7 +146,7 @@ def rank_diagrams(means: pd.DataFrame) -> pd.DataFrame:
             average, p_values = rank_comparison(values)
             critical_difference_diagram(
                 average,
-                p_values,
+                _of_runs(average, p_values),
                 ax=place,
                 alpha=ALPHA,
                 label_props={"fontsize": 10},
@@ -157,3 +161,14 @@ def rank_diagrams(means: pd.DataFrame) -> pd.DataFrame:
             drawn.append(pairs[pairs.method != pairs.other].assign(group=group, modality=modality))
     figure.tight_layout()
     return pd.concat(drawn, ignore_index=True)[["group", "modality", "method", "average_rank", "other", "p_value"]]
+
+
+def _of_runs(average: pd.Series, p_values: pd.DataFrame) -> pd.DataFrame:
+    """The p-values, with 0 for pairs between whose ranks any two methods differ: no bar can span these."""
+    runs = p_values.copy()
+    for one, other in combinations(average.index, 2):
+        low, high = sorted((average[one], average[other]))
+        names = average.index[average.between(low, high)]
+        if (p_values.loc[names, names].to_numpy() < ALPHA).any():
+            runs.loc[one, other] = runs.loc[other, one] = 0.0
+    return runs

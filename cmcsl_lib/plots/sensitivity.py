@@ -34,7 +34,8 @@ def forest(table: pd.DataFrame, row: str, series: str, value: str, *, xlabel: st
     """
     drawn = table[table.modality.isin(MODALITIES)]
     lines, names = drawn[row].unique(), drawn[series].unique()
-    figure, axes = plt.subplots(1, 2, figsize=(10, 1.4 + 0.14 * len(lines) * (1 + len(names))), sharey=True)
+    size = 10, 1.4 + 0.14 * len(lines) * (1 + len(names))
+    figure, axes = plt.subplots(1, 2, figsize=size, sharex=True, sharey=True)
     offsets = 0.2 * (np.arange(len(names)) - (len(names) - 1) / 2)
     for axis, modality in zip(axes, MODALITIES, strict=True):
         for name, offset, mark, colour in zip(names, offsets, cycle(MARKS), cycle(COLOURS), strict=False):

@@ -33,7 +33,7 @@ def gains_by_method(table: pd.DataFrame, column: str = "method", reference: str 
     drawn = table[table[column] != reference]
     names, budgets, modalities = (list(drawn[name].unique()) for name in (column, "budget", "modality"))
     size = 3 * len(modalities) + 1, 1.4 + 0.08 * (len(budgets) + 1) * len(names)
-    figure, axes = plt.subplots(1, len(modalities), figsize=size, sharey=True, squeeze=False)
+    figure, axes = plt.subplots(1, len(modalities), figsize=size, sharex=True, sharey=True, squeeze=False)
     offsets = (np.arange(len(budgets)) - (len(budgets) - 1) / 2) / (len(budgets) + 1)
     for panel, modality in zip(axes[0], modalities, strict=True):
         panel.axvline(0, color="#888888", linewidth=0.8)
