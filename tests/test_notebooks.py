@@ -96,11 +96,7 @@ def test_every_figure_has_a_caption_a_text_alternative_and_its_data(name):
                 assert isinstance(words, ast.JoinedStr | ast.Name), cell.id
 
 
-#: Pages whose last section is another one.
-ENDS_OTHERWISE = {"03_algorithm"}
-
-
-@pytest.mark.parametrize("name", [name for name in NOTEBOOKS if name not in ENDS_OTHERWISE])
+@pytest.mark.parametrize("name", NOTEBOOKS)
 def test_every_page_ends_with_three_sentences_to_take_home_and_where_to_go_next(name):
     cells = [cell for cell in cells_of(name) if "remove-cell" not in cell.metadata.get("tags", [])]
     heading, bullets, links = cells[-3:]
