@@ -137,7 +137,7 @@ def test_a_stream_that_drifts_is_harder_in_the_order_of_time(tmp_path):
     rows = stream.score(base.Halves(features, STRICT, *STRICT.divide(features)[0]), (3,))
     scores = pd.DataFrame(list(rows)).assign(dataset="dated")
     assert scores.groupby(["order", "method", "modality"]).size().eq(stream.CHUNKS - 1).all()
-    assert scores.groupby("order").size().to_dict() == {order: 3 * 2 * 9 for order in stream.ORDERS}
+    assert scores.groupby("order").size().to_dict() == dict.fromkeys(stream.ORDERS, 3 * 2 * 9)
     by_time = scores[scores.order == "time"]
     assert by_time.groupby("chunk").time.first().is_monotonic_increasing
     drift = stream.drift_by_chunk(scores).query("5 <= chunk <= 7").groupby(["method", "modality"]).difference.mean()
@@ -178,9 +178,12 @@ def test_files_of_items_of_before_there_were_times_are_read(tmp_path):
     path, now = items_file.items_path("pets"), corpora.load("pets").items
     table = pa.ipc.open_file(path).read_all().select(items_file.EARLIER_SCHEMA.names)
     schema = items_file.EARLIER_SCHEMA.with_metadata({items_file.NAME: b"pets"} | SEAL)
-    with written_sealed(path) as temporary, pa.OSFile(str(temporary), "wb") as file:
-        with pa.ipc.new_file(file, schema) as writer:
-            writer.write_table(table.cast(schema))
+    with (
+        written_sealed(path) as temporary,
+        pa.OSFile(str(temporary), "wb") as file,
+        pa.ipc.new_file(file, schema) as writer,
+    ):
+        writer.write_table(table.cast(schema))
     earlier = items_file.read_items("pets", "a command").items
     pd.testing.assert_frame_equal(earlier, now)
     assert earlier.time.isna().all()
