@@ -136,7 +136,10 @@ def test_a_strangers_way_from_arrays_to_a_table(bare, tmp_path, capsys):
 
     for words, message in [
         (("book",), "cmcsl: `cmcsl book` needs the notebooks"),
-        (("study", "related", "--corpus", "mine", "--budgets", "1"), "cmcsl: The study of related methods on mine/mine needs torch"),
+        (
+            ("study", "related", "--corpus", "mine", "--budgets", 1),
+            "cmcsl: The study of related methods on mine/mine needs torch",
+        ),
         (("transform", "openclipart", "--by", "encoding"), "cmcsl: `cmcsl transform` needs PIL"),
         (("notebooks", "--to", "copies"), "cmcsl: `cmcsl notebooks` needs the notebooks"),
         (("extract", "folder", "--items", "items.csv"), "cmcsl: `cmcsl extract folder` needs PIL"),
