@@ -477,7 +477,28 @@ def test_words_that_say_that_there_is_none_are_no_plot_and_no_genre():
 
 def test_plots_are_joined_and_genres_sorted_without_repeats():
     got = mm_imdb.film(description(genres=("War", "Drama", "War"), plot=("a", "b"), title=None))
-    assert got == {"title": "", "text": "a b", "labels": ["Drama", "War"]}
+    assert got == {"title": "", "text": "a b", "labels": ["Drama", "War"], "time": None}
+
+
+@pytest.mark.parametrize(
+    ("year", "time"),
+    [
+        (1999, 1999),
+        ("1999-", 1999),
+        ("1999-2003", 1999),
+        ([2001, 2004], 2001),
+        ("c. 1940", 1940),
+        (None, None),
+        ("", None),
+        ([], None),
+        (99, None),
+        ("12345", None),
+        ({"from": 1999}, None),
+    ],
+)
+def test_the_time_of_a_film_is_its_first_year(year, time):
+    description = {"plot": ["a"], "genres": ["War"], "year": year}
+    assert mm_imdb.film(json.dumps(description).encode())["time"] == time
     assert mm_imdb.film(b'{"genres": ["War"], "plot": ["\\ud800 x"]}')["text"] == "? x"
 
 

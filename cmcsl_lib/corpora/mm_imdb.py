@@ -31,15 +31,8 @@ YEAR = re.compile(r"(?<![0-9])[12][0-9]{3}(?![0-9])")
 
 
 def load() -> Corpus:
-    """Read the corpus, as `read_items`.
-
-    The time of a film is its year. Where no description tells one, it is the film's number on IMDb: numbers grow as
-    films are entered.
-    """
-    corpus = read_items(NAME, "cmcsl fetch mm-imdb")
-    if corpus.items.time.notna().any():
-        return corpus
-    return Corpus(NAME, corpus.items.assign(time=corpus.items.id.astype(float)))
+    """Read the corpus, as `read_items`; the time of a film is its year."""
+    return read_items(NAME, "cmcsl fetch mm-imdb")
 
 
 def fetch(source: Path | None = None) -> Counter[str]:
