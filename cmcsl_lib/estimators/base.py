@@ -1,6 +1,7 @@
 """What all classifiers here share: validation, preprocessing, one classifier per modality, and their fusion."""
 
 from collections.abc import Callable, Mapping
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -309,6 +310,32 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         if self.class_weight is not None and not isinstance(self.class_weight, Mapping):
             check_choice(self.class_weight, ("share", "balanced", "None"), "class_weight")
         check_choice(self.fusion, self.fusions, "fusion")
+
+    def _check_counts(self, *names: str, least: int = 1) -> None:
+        """Raise unless these parameters are whole numbers of at least `least`."""
+        for name in names:
+            value = getattr(self, name)
+            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
+                raise CmcslError(f"{name} must be a whole number of at least {least}, got {value!r}.")
+
+    def _check_finite(self, name: str, *, above: float | None = None, least: float | None = None) -> None:
+        """Raise unless this parameter is a finite number above a bound, or at least as large as one."""
+        value = getattr(self, name)
+        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else np.nan
+        if not np.isfinite(number) or (above is not None and number <= above) or (least is not None and number < least):
+            bound = f"above {above:g}" if least is None else f"of at least {least:g}"
+            raise CmcslError(f"{name} must be a finite number {bound}, got {value!r}.")
+
+    def _check_share(self, name: str) -> None:
+        """Raise unless this parameter is a number from 0 to 1."""
+        value = getattr(self, name)
+        if not isinstance(value, Real) or not 0 <= float(value) <= 1:
+            raise CmcslError(f"{name} must be a number in [0, 1], got {value!r}.")
+
+    def _check_probabilities(self) -> None:
+        """Raise unless the base estimator gives probabilities."""
+        if not hasattr(self._base(), "predict_proba"):
+            raise CmcslError(f"base_estimator must have predict_proba, but {type(self._base()).__name__} has none.")
 
     def _validate(
         self, X: Features, y: ArrayLike, classes: np.ndarray | None = None, labeled: ArrayLike | None = None

@@ -2,7 +2,7 @@
 
 import warnings
 from collections.abc import Mapping
-from numbers import Integral, Real
+from numbers import Integral
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
@@ -143,8 +143,7 @@ class SelfLabelingClassifier(ModalityClassifier):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        if not isinstance(self.min_margin, Real) or not 0 <= self.min_margin <= 1:
-            raise CmcslError(f"min_margin must be a number in [0, 1], got {self.min_margin!r}.")
+        self._check_share("min_margin")
 
     def _teachers(self, modality: str) -> list[str]:
         """Modalities whose labels a modality's classifier is trained on; where they differ, the surest decides."""

@@ -98,8 +98,7 @@ class CoTrainingClassifier(ModalityClassifier):
             value = getattr(self, name)
             if not isinstance(value, Integral) or value < 1:
                 raise CmcslError(f"{name} must be a whole number of at least 1, got {value!r}.")
-        if not hasattr(self._base(), "predict_proba"):
-            raise CmcslError(f"base_estimator must have predict_proba, but {type(self._base()).__name__} has none.")
+        self._check_probabilities()
 
     def fit(self, X: Features, y: ArrayLike, *, labeled: ArrayLike | None = None, **params: Any) -> Self:
         """Label rows round by round, and train one classifier per modality on the labels of all rounds.

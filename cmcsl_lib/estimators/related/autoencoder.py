@@ -15,7 +15,7 @@ from ..base import ModalityClassifier
 from ..inputs import ONLY, Features, Modalities, decode
 from ..modality import Modality
 from ..propagation import opinion
-from .networks import check_whole, whole_arrays, widths
+from .networks import whole_arrays, widths
 
 ACTIVATIONS: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
     "identity": lambda Z: Z,
@@ -162,7 +162,7 @@ class AutoencoderClassifier(ModalityClassifier):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_whole(self, "width", "max_iter")
+        self._check_counts("width", "max_iter")
         check_choice(self.activation, ACTIVATIONS, "activation")
         if not isinstance(self.propagate, bool | np.bool_):
             raise CmcslError(f"propagate must be True or False, got {self.propagate!r}.")

@@ -1,13 +1,11 @@
 """What the methods of Section II share: they label rows, and a classifier of each modality is trained on the labels."""
 
 from collections.abc import Mapping
-from numbers import Integral, Real
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...files.errors import CmcslError
 from ..base import ModalityClassifier
 from ..inputs import Features, decode
 from ..modality import Modality
@@ -61,23 +59,3 @@ class RelatedClassifier(ModalityClassifier):
         If modalities are not told apart, their labels are the same array, and `transduction_` is set.
         """
         raise NotImplementedError
-
-    def _check_counts(self, *names: str, least: int = 1) -> None:
-        """Raise unless these parameters are whole numbers of at least `least`."""
-        for name in names:
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or isinstance(value, bool) or value < least:
-                raise CmcslError(f"{name} must be a whole number of at least {least}, got {value!r}.")
-
-    def _check_finite(self, name: str, *, above: float | None = None, least: float | None = None) -> None:
-        """Raise unless this parameter is a finite number above a bound, or at least as large as one."""
-        value = getattr(self, name)
-        number = float(value) if isinstance(value, Real) and not isinstance(value, bool) else np.nan
-        if not np.isfinite(number) or (above is not None and number <= above) or (least is not None and number < least):
-            bound = f"above {above:g}" if least is None else f"of at least {least:g}"
-            raise CmcslError(f"{name} must be a finite number {bound}, got {value!r}.")
-
-    def _check_probabilities(self) -> None:
-        """Raise unless the base estimator gives probabilities."""
-        if not hasattr(self._base(), "predict_proba"):
-            raise CmcslError(f"base_estimator must have predict_proba, but {type(self._base()).__name__} has none.")

@@ -1,18 +1,14 @@
 """Gated multimodal units: a network that learns for each row how much each modality counts."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 
-from ..inputs import Features, Modalities
-from .networks import NetworkClassifier, as_tensors, minimized, pytorch, uniform
+from ..inputs import Features
+from .networks import NetworkClassifier, TrainingRows, pytorch, uniform
 
 if TYPE_CHECKING:
-    from .networks import Tensor, Tensors
+    from .networks import Loss, Tensor, Tensors
 
 
 class GatedMultimodalClassifier(NetworkClassifier):
@@ -71,62 +67,6 @@ class GatedMultimodalClassifier(NetworkClassifier):
     array([0, 1])
     """
 
-    def __init__(
-        self,
-        *,
-        modalities: Modalities = None,
-        preprocessing: str | BaseEstimator = "L2STD",
-        class_weight: str | Mapping[Any, float] | None = "share",
-        width: int = 64,
-        max_iter: int = 100,
-        learning_rate_init: float = 1e-3,
-        random_state: int | np.random.RandomState | None = None,
-    ) -> None:
-        self.modalities = modalities
-        self.preprocessing = preprocessing
-        self.class_weight = class_weight
-        self.width = width
-        self.max_iter = max_iter
-        self.learning_rate_init = learning_rate_init
-        self.random_state = random_state
-
-    def fit(self, X: Features, y: ArrayLike, *, labeled: ArrayLike | None = None) -> Self:
-        """Train the network on the labelled rows.
-
-        Parameters
-        ----------
-        X, y, labeled : array-like
-            As for `CMCSLClassifier.fit`.
-
-        Returns
-        -------
-        self
-            Fitted.
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the input is not as described, or the extra ``extract`` is not installed; the message
-            says what.
-        """
-        arrays, present, codes = self._training_data(X, y, labeled)
-        torch = pytorch()
-        random = check_random_state(self.random_state)
-        features, there, targets = as_tensors(arrays), torch.from_numpy(present), torch.from_numpy(codes)
-        importance = torch.from_numpy(self._row_weights(codes))
-
-        def loss(weights: "Tensors", rows: "Tensor") -> "Tensor":
-            logits = self._logits(weights, {name: each[rows] for name, each in features.items()}, there[rows])
-            return (
-                importance[rows] * torch.nn.functional.cross_entropy(logits, targets[rows], reduction="none")
-            ).mean()
-
-        first = self._first_weights(random)
-        rows = np.flatnonzero(codes >= 0)
-        self.weights_, self.loss_curve_ = minimized(loss, first, rows, random, self.max_iter, self.learning_rate_init)
-        self.n_iter_ = len(self.loss_curve_)
-        return self
-
     def gates(self, X: Features) -> dict[str, np.ndarray]:
         """How much each modality counts in each unit.
 
@@ -149,6 +89,20 @@ class GatedMultimodalClassifier(NetworkClassifier):
         weights["classes"] = uniform(random, self.width, len(self.classes_))
         weights["biases"] = np.zeros(len(self.classes_), dtype=np.float32)
         return weights
+
+    def _rows_to_learn(self, codes: np.ndarray) -> np.ndarray:
+        return np.flatnonzero(codes >= 0)
+
+    def _loss(self, training: TrainingRows, random: np.random.RandomState) -> "Loss":
+        cross_entropy = pytorch().nn.functional.cross_entropy
+
+        def loss(weights: "Tensors", rows: "Tensor") -> "Tensor":
+            features = {name: each[rows] for name, each in training.features.items()}
+            logits = self._logits(weights, features, training.present[rows])
+            losses = cross_entropy(logits, training.codes[rows], reduction="none")
+            return (training.weights[rows] * losses).mean()
+
+        return loss
 
     def _gates(self, weights: "Tensors", X: "Tensors", present: "Tensor") -> "Tensor":
         """Gates of shape (n, modalities, width)."""

@@ -2,25 +2,26 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from numbers import Integral, Real
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
+from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import MetadataRequest
 from sklearn.utils.validation import check_is_fitted
 
-from ...files.errors import CmcslError
 from ...files.extras import require
 from ..base import ModalityClassifier
-from ..inputs import Features, decode
+from ..inputs import Features, Modalities, decode
 from ..modality import Modality
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     Tensors = Mapping[str, Tensor]
+    #: Takes weights and numbers of rows; returns the loss of these rows.
+    Loss = Callable[[Tensors, Tensor], Tensor]
 
 #: Rows of one step of training.
 BATCH = 64
@@ -50,50 +51,6 @@ def pytorch(purpose: str = "A network") -> Any:
     import torch
 
     return torch
-
-
-def check_whole(estimator: BaseEstimator, *names: str) -> None:
-    """Raise unless parameters are whole numbers of at least 1.
-
-    Parameters
-    ----------
-    estimator : estimator
-        That has them.
-    *names : str
-        Which ones.
-
-    Raises
-    ------
-    CmcslError
-        Names the first that is not.
-    """
-    for name in names:
-        value = getattr(estimator, name)
-        if not isinstance(value, Integral) or isinstance(value, bool) or value < 1:
-            raise CmcslError(f"{name} must be a whole number of at least 1, got {value!r}.")
-
-
-def check_number(estimator: BaseEstimator, *names: str, above: bool = False) -> None:
-    """Raise unless parameters are finite numbers of at least 0.
-
-    Parameters
-    ----------
-    estimator : estimator
-        That has them.
-    *names : str
-        Which ones.
-    above : bool
-        Whether 0 is refused too.
-
-    Raises
-    ------
-    CmcslError
-        Names the first that is not.
-    """
-    for name in names:
-        value = getattr(estimator, name)
-        if not isinstance(value, Real) or not 0 <= float(value) < np.inf or (above and not value):
-            raise CmcslError(f"{name} must be a finite number {'above' if above else 'of at least'} 0, got {value!r}.")
 
 
 def widths(modalities: Mapping[str, Modality]) -> dict[str, int]:
@@ -185,7 +142,7 @@ def one_thread() -> Iterator[None]:
 
 
 def minimized(
-    loss: "Callable[[Tensors, Tensor], Tensor]",
+    loss: "Loss",
     weights: Mapping[str, np.ndarray],
     rows: np.ndarray,
     random: np.random.RandomState,
@@ -236,18 +193,88 @@ def minimized(
     return {name: value.detach().numpy() for name, value in tensors.items()}, losses
 
 
+class TrainingRows(NamedTuple):
+    """All rows that `fit` was given, as tensors.
+
+    Parameters
+    ----------
+    features : dict of str to Tensor of shape (n, d of the modality)
+        Zeros in rows that lack the modality.
+    present : Tensor of shape (n, modalities), dtype bool
+        Which rows have each modality.
+    codes : Tensor of shape (n,), dtype int64
+        Class numbers, -1 of rows without a label.
+    weights : Tensor of shape (n,), dtype float32
+        Of the rows, by their classes.
+    """
+
+    features: "Tensors"
+    present: "Tensor"
+    codes: "Tensor"
+    weights: "Tensor"
+
+
 class NetworkClassifier(ModalityClassifier):
-    """Base of the classifiers that are one network of all modalities; a subclass says which, and how it is trained.
+    """Base of the classifiers that are one network of all modalities; a subclass says which, and what it minimizes.
 
     Parameters
     ----------
     modalities, preprocessing, class_weight : optional
         As for `CMCSLClassifier`.
+    width, max_iter, learning_rate_init, random_state : optional
+        As the subclass says.
     """
 
     #: The network is the classifier.
     base_estimator = None
     fusion = "mean"
+
+    def __init__(
+        self,
+        *,
+        modalities: Modalities = None,
+        preprocessing: str | BaseEstimator = "L2STD",
+        class_weight: str | Mapping[Any, float] | None = "share",
+        width: int = 64,
+        max_iter: int = 100,
+        learning_rate_init: float = 1e-3,
+        random_state: int | np.random.RandomState | None = None,
+    ) -> None:
+        self.modalities = modalities
+        self.preprocessing = preprocessing
+        self.class_weight = class_weight
+        self.width = width
+        self.max_iter = max_iter
+        self.learning_rate_init = learning_rate_init
+        self.random_state = random_state
+
+    def fit(self, X: Features, y: ArrayLike, *, labeled: ArrayLike | None = None) -> Self:
+        """Train the network.
+
+        Parameters
+        ----------
+        X, y, labeled : array-like
+            As for `CMCSLClassifier.fit`.
+
+        Returns
+        -------
+        self
+            Fitted.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or the input is not as described, or the extra ``extract`` is not installed; the message
+            says what.
+        """
+        arrays, present, codes = self._training_data(X, y, labeled)
+        tensors = map(pytorch().from_numpy, (present, codes, self._row_weights(codes)))
+        random = check_random_state(self.random_state)
+        first = self._first_weights(random)
+        loss, rows = self._loss(TrainingRows(as_tensors(arrays), *tensors), random), self._rows_to_learn(codes)
+        self.weights_, self.loss_curve_ = minimized(loss, first, rows, random, self.max_iter, self.learning_rate_init)
+        self.n_iter_ = len(self.loss_curve_)
+        return self
 
     def predict(self, X: Features) -> np.ndarray:
         """Class of each row by all modalities that it has.
@@ -340,8 +367,8 @@ class NetworkClassifier(ModalityClassifier):
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_whole(self, "width", "max_iter")
-        check_number(self, "learning_rate_init", above=True)
+        self._check_counts("width", "max_iter")
+        self._check_finite("learning_rate_init", above=0)
         require("extract", type(self).__name__, "torch")
 
     def _training_data(
@@ -375,6 +402,18 @@ class NetworkClassifier(ModalityClassifier):
         with one_thread(), torch.inference_mode():
             computed = function(as_tensors(self.weights_), as_tensors(arrays), torch.from_numpy(present))
         return computed.numpy().astype(np.float64)
+
+    def _first_weights(self, random: np.random.RandomState) -> dict[str, np.ndarray]:
+        """Weights to start from, dtype float32."""
+        raise NotImplementedError
+
+    def _rows_to_learn(self, codes: np.ndarray) -> np.ndarray:
+        """Numbers of the rows that an epoch goes through."""
+        raise NotImplementedError
+
+    def _loss(self, training: TrainingRows, random: np.random.RandomState) -> "Loss":
+        """What is minimized."""
+        raise NotImplementedError
 
     def _probabilities(self, weights: "Tensors", X: "Tensors", present: "Tensor") -> "Tensor":
         """Probability of each class, of shape (n, k)."""

@@ -1,19 +1,16 @@
 """Classes as prototypes in a space of all modalities, which three losses shape from labelled and unlabelled rows."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator
-from sklearn.utils import check_random_state
 
-from ...files.errors import CmcslError
-from ..inputs import Features, Modalities
-from .networks import BATCH, NetworkClassifier, as_tensors, check_number, minimized, pytorch, uniform
+from ..inputs import Modalities
+from .networks import BATCH, NetworkClassifier, TrainingRows, pytorch, uniform
 
 if TYPE_CHECKING:
-    from .networks import Tensor, Tensors
+    from .networks import Loss, Tensor, Tensors
 
 
 def consistency_loss(units: "Tensor", present: "Tensor") -> "Tensor":
@@ -162,75 +159,26 @@ class PrototypeClassifier(NetworkClassifier):
         learning_rate_init: float = 1e-3,
         random_state: int | np.random.RandomState | None = None,
     ) -> None:
-        self.modalities = modalities
-        self.preprocessing = preprocessing
-        self.class_weight = class_weight
-        self.width = width
+        super().__init__(
+            modalities=modalities,
+            preprocessing=preprocessing,
+            class_weight=class_weight,
+            width=width,
+            max_iter=max_iter,
+            learning_rate_init=learning_rate_init,
+            random_state=random_state,
+        )
         self.consistency_weight = consistency_weight
         self.prototype_weight = prototype_weight
         self.temperature = temperature
         self.threshold = threshold
-        self.max_iter = max_iter
-        self.learning_rate_init = learning_rate_init
-        self.random_state = random_state
-
-    def fit(self, X: Features, y: ArrayLike, *, labeled: ArrayLike | None = None) -> Self:
-        """Train the network on all rows.
-
-        Parameters
-        ----------
-        X, y, labeled : array-like
-            As for `CMCSLClassifier.fit`.
-
-        Returns
-        -------
-        self
-            Fitted.
-
-        Raises
-        ------
-        ValueError
-            If a parameter or the input is not as described, or the extra ``extract`` is not installed; the message
-            says what.
-        """
-        arrays, present, codes = self._training_data(X, y, labeled)
-        torch = pytorch()
-        random = check_random_state(self.random_state)
-        seeds = np.flatnonzero(codes >= 0)
-        features, there, targets = as_tensors(arrays), torch.from_numpy(present), torch.from_numpy(codes)
-        importance = torch.from_numpy(self._row_weights(codes))
-
-        def loss(weights: "Tensors", rows: "Tensor") -> "Tensor":
-            known = torch.from_numpy(random.permutation(seeds)[:BATCH])
-            # The labelled rows first, then the others of this step.
-            rows = torch.cat([known, rows[~torch.isin(rows, known)]])
-            projected = self._projected(weights, {name: each[rows] for name, each in features.items()})
-            logits, own = self._logits(weights, projected), there[rows]
-            units, labels = torch.nn.functional.normalize(projected, dim=2), targets[rows]
-            taught = own & (torch.arange(len(rows)) < len(known))[:, None]
-            losses = torch.nn.functional.cross_entropy(
-                logits[taught], labels[:, None].expand_as(taught)[taught], reduction="none"
-            )
-            total = (importance[rows][:, None].expand_as(taught)[taught] * losses).sum() / len(known)
-            probability, predicted = _mean_of_present(logits.detach().softmax(dim=2), own).max(dim=1)
-            labels = torch.where((labels < 0) & (probability >= self.threshold), predicted, labels)
-            total = total + self.consistency_weight * consistency_loss(units, own)
-            return total + self.prototype_weight * prototype_loss(
-                units, own, weights["prototypes"], labels, self.temperature
-            )
-
-        first = self._first_weights(random)
-        rows = np.arange(len(codes))
-        self.weights_, self.loss_curve_ = minimized(loss, first, rows, random, self.max_iter, self.learning_rate_init)
-        self.n_iter_ = len(self.loss_curve_)
-        return self
 
     def _check_parameters(self) -> None:
         super()._check_parameters()
-        check_number(self, "consistency_weight", "prototype_weight", "threshold")
-        check_number(self, "temperature", above=True)
-        if self.threshold > 1:
-            raise CmcslError(f"threshold must be a number in [0, 1], got {self.threshold!r}.")
+        self._check_finite("consistency_weight", least=0)
+        self._check_finite("prototype_weight", least=0)
+        self._check_finite("temperature", above=0)
+        self._check_share("threshold")
 
     def _first_weights(self, random: np.random.RandomState) -> dict[str, np.ndarray]:
         k = len(self.classes_)
@@ -239,6 +187,35 @@ class PrototypeClassifier(NetworkClassifier):
         weights["biases"] = np.zeros(k, dtype=np.float32)
         weights["prototypes"] = random.normal(size=(k, self.width)).astype(np.float32)
         return weights
+
+    def _rows_to_learn(self, codes: np.ndarray) -> np.ndarray:
+        return np.arange(len(codes))
+
+    def _loss(self, training: TrainingRows, random: np.random.RandomState) -> "Loss":
+        torch = pytorch()
+        seeds = np.flatnonzero(training.codes.numpy() >= 0)
+
+        def loss(weights: "Tensors", rows: "Tensor") -> "Tensor":
+            known = torch.from_numpy(random.permutation(seeds)[:BATCH])
+            # The labelled rows first, then the others of this step.
+            rows = torch.cat([known, rows[~torch.isin(rows, known)]])
+            projected = self._projected(weights, {name: each[rows] for name, each in training.features.items()})
+            logits, present = self._logits(weights, projected), training.present[rows]
+            units, labels = torch.nn.functional.normalize(projected, dim=2), training.codes[rows]
+            labelled = present & (torch.arange(len(rows)) < len(known))[:, None]
+            losses = torch.nn.functional.cross_entropy(
+                logits[labelled], labels[:, None].expand_as(labelled)[labelled], reduction="none"
+            )
+            importance = training.weights[rows][:, None].expand_as(labelled)[labelled]
+            total = (importance * losses).sum() / len(known)
+            probability, predicted = _mean_of_present(logits.detach().softmax(dim=2), present).max(dim=1)
+            labels = torch.where((labels < 0) & (probability >= self.threshold), predicted, labels)
+            total = total + self.consistency_weight * consistency_loss(units, present)
+            return total + self.prototype_weight * prototype_loss(
+                units, present, weights["prototypes"], labels, self.temperature
+            )
+
+        return loss
 
     def _projected(self, weights: "Tensors", X: "Tensors") -> "Tensor":
         """Rows of each modality in the common space, of shape (n, modalities, width)."""

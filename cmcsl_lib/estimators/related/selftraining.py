@@ -1,7 +1,6 @@
 """Two ways of multimodal self-training that Section II-A names: one that abstains, and one that asks."""
 
 from collections.abc import Callable, Mapping
-from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -91,8 +90,7 @@ class AbstainingSelfTrainingClassifier(RelatedClassifier):
         super()._check_parameters()
         self._check_probabilities()
         self._check_counts("max_iter")
-        if not isinstance(self.threshold, Real) or not 0 <= self.threshold <= 1:
-            raise CmcslError(f"threshold must be a number in [0, 1], got {self.threshold!r}.")
+        self._check_share("threshold")
 
     def _label(
         self, modalities: Mapping[str, Modality], codes: np.ndarray, metadata: Mapping[str, Any]
