@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 
 from ..corpora.features import MODALITIES, Features
 from ..estimators.base import ModalityClassifier
@@ -177,3 +178,27 @@ def classifier_scores(
     for modality, predicted in predictions.items():
         right = pseudo_label_accuracy(halves.y, labels[modality], known) if modality in labels else np.nan
         yield score_row(method, modality, budget, accuracy(halves.y_test, predicted), right, **columns)
+
+
+def single_score(
+    classifier: BaseEstimator,
+    X_test: np.ndarray,
+    halves: Halves,
+    method: str,
+    modality: str,
+    budget: int,
+    known: np.ndarray,
+) -> ScoreRow:
+    """Score of a fitted classifier of one matrix, and of the labels that it gave, if it gave any."""
+    # LabelSpreading divides 0 by 0 where no label has come to a row's neighbours: it then takes class 0.
+    with np.errstate(invalid="ignore"):
+        reached = accuracy(halves.y_test, classifier.predict(X_test))
+    right = pseudo_label_accuracy(halves.y, getattr(classifier, "transduction_", known), known)
+    return score_row(method, modality, budget, reached, right)
+
+
+def constant_scores(halves: Halves, method: str, budget: int, label: int, **columns: Any) -> Iterator[ScoreRow]:
+    """Scores where all that is known is of one class: there is nothing to learn, and it is predicted for all rows."""
+    reached = accuracy(halves.y_test, np.full(len(halves.test), label))
+    for modality in (*MODALITIES, "both"):
+        yield score_row(method, modality, budget, reached, **columns)

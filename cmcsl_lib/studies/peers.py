@@ -20,7 +20,7 @@ from ..estimators import CMCSLClassifier, CoTrainingClassifier, PrelabeledClassi
 from ..estimators.base import ModalityClassifier
 from ..estimators.propagation import opinion
 from ..experiments.protocol import Protocol
-from .base import Halves, ScoreRow, Study, accuracy, classifier_scores, pseudo_label_accuracy, score_row
+from .base import Halves, ScoreRow, Study, classifier_scores, single_score
 
 #: In the order of tables; the page on peers says what each one is.
 METHODS = (
@@ -156,12 +156,7 @@ def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
         for method, estimator in multimodal(halves, known).items():
             yield from classifier_scores(estimator.fit(halves.X, known), halves, method, budget, known)
         for method, modality, estimator, (X, X_test) in single(halves, known):
-            fitted = estimator.fit(X, known)
-            labels = getattr(fitted, "transduction_", known)
-            # LabelSpreading divides 0 by 0 where no label has come to a row's neighbours: it then takes class 0.
-            with np.errstate(invalid="ignore"):
-                reached = accuracy(halves.y_test, fitted.predict(X_test))
-            yield score_row(method, modality, budget, reached, pseudo_label_accuracy(halves.y, labels, known))
+            yield single_score(estimator.fit(X, known), X_test, halves, method, modality, budget, known)
 
 
 def ties(corpus: str, dataset: str, protocol: Protocol, budgets: tuple[int, ...]) -> dict[int, float]:

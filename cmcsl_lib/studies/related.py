@@ -8,59 +8,48 @@ the choice.
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.semi_supervised import LabelSpreading
 
-from ..corpora.features import MODALITIES, Features
+from ..corpora.features import Features
 from ..estimators import (
     AbstainingSelfTrainingClassifier,
     ActiveSelfTrainingClassifier,
     AMMSSClassifier,
     APMAClassifier,
     AutoencoderClassifier,
-    CMCSLClassifier,
-    CoTrainingClassifier,
     GatedMultimodalClassifier,
     MICClassifier,
     MultipleKernelClassifier,
-    PrelabeledClassifier,
     PrototypeClassifier,
-    UnimodalClassifier,
 )
 from ..files.extras import require
-from .base import Halves, ScoreRow, Study, accuracy, classifier_scores, pseudo_label_accuracy, score_row
-from .peers import fused_graph, logistic_regression
+from .base import Halves, ScoreRow, Study, classifier_scores, constant_scores, single_score
+from .peers import fused_graph, multimodal
 
 #: Takes a fold and a budget; returns a fitted classifier, and the class of each training row that it knew, else -1.
 #: There is no classifier where all that it knew is of one class.
 Method = Callable[[Halves, int], tuple[BaseEstimator | None, np.ndarray]]
-#: The classes of all training rows, as a budget.
-ALL_LABELS = -1
-
-
-def _known(halves: Halves, budget: int) -> np.ndarray:
-    return halves.y if budget == ALL_LABELS else halves.known(halves.seeds(budget))
 
 
 def _on_seeds(make: Callable[..., BaseEstimator], **settings: Any) -> Method:
     """A method that learns from the seeds of Experiment 3, and takes what `Halves.parameters` gives."""
 
     def fit(halves: Halves, budget: int) -> tuple[BaseEstimator, np.ndarray]:
-        known = _known(halves, budget)
+        known = halves.known(halves.seeds(budget))
         return make(**halves.parameters(known) | settings).fit(halves.X, known), known
 
     return fit
 
 
-def _network(make: Callable[..., BaseEstimator], budget: int | None = None, **settings: Any) -> Method:
-    """A method whose network starts from random weights; the budget here, if there is one, is that of all fits."""
+def _network(make: Callable[..., BaseEstimator], all_labels: bool = False, **settings: Any) -> Method:
+    """A method whose network starts from random weights, and learns from the seeds or from all labels."""
 
-    def fit(halves: Halves, of_study: int) -> tuple[BaseEstimator, np.ndarray]:
-        known = _known(halves, of_study if budget is None else budget)
+    def fit(halves: Halves, budget: int) -> tuple[BaseEstimator, np.ndarray]:
+        known = halves.y if all_labels else halves.known(halves.seeds(budget))
         parameters = {name: value for name, value in halves.parameters(known).items() if name != "fusion"}
         random = int(halves.random().integers(2**31))
         return make(**parameters, random_state=random, **settings).fit(halves.X, known), known
@@ -68,8 +57,14 @@ def _network(make: Callable[..., BaseEstimator], budget: int | None = None, **se
     return fit
 
 
-def _cotraining(halves: Halves, budget: int) -> tuple[BaseEstimator, np.ndarray]:
-    return _on_seeds(CoTrainingClassifier, random_state=halves.repetition)(halves, budget)
+def _peer(name: str) -> Method:
+    """One of the methods of the study of peers that train a classifier per modality."""
+
+    def fit(halves: Halves, budget: int) -> tuple[BaseEstimator, np.ndarray]:
+        known = halves.known(halves.seeds(budget))
+        return multimodal(halves, known)[name].fit(halves.X, known), known
+
+    return fit
 
 
 def _mic(halves: Halves, budget: int) -> tuple[BaseEstimator, np.ndarray]:
@@ -77,11 +72,8 @@ def _mic(halves: Halves, budget: int) -> tuple[BaseEstimator, np.ndarray]:
 
 
 def _label_spreading(halves: Halves, budget: int) -> tuple[BaseEstimator, np.ndarray]:
-    known = _known(halves, budget)
-    graph = LabelSpreading(kernel=fused_graph(list(halves.columns.values())), max_iter=1000)
-    # It divides 0 by 0 where no label has come to a row's neighbours, and then takes class 0.
-    with np.errstate(invalid="ignore"):
-        return graph.fit(halves.X, known), known
+    known = halves.known(halves.seeds(budget))
+    return LabelSpreading(kernel=fused_graph(list(halves.columns.values())), max_iter=1000).fit(halves.X, known), known
 
 
 def _asking_apma(halves: Halves, budget: int) -> tuple[BaseEstimator | None, np.ndarray]:
@@ -108,13 +100,13 @@ def _asking_selftraining(halves: Halves, budget: int) -> tuple[BaseEstimator, np
 
 #: By name, in the order of tables: references, then Section II by number in the paper's bibliography.
 METHODS: dict[str, Method] = {
-    "PRE": _on_seeds(PrelabeledClassifier),
-    "logistic regression": _on_seeds(partial(PrelabeledClassifier, logistic_regression())),
-    "UNI": _on_seeds(UnimodalClassifier),
-    "CMCSL": _on_seeds(CMCSLClassifier),
-    "CMCSL calibrated": _on_seeds(CMCSLClassifier, exchange="calibrated", fusion="calibrated"),
+    "PRE": _peer("PRE"),
+    "logistic regression": _peer("logistic regression"),
+    "UNI": _peer("UNI"),
+    "CMCSL": _peer("CMCSL"),
+    "CMCSL calibrated": _peer("CMCSL, calibrated"),
     "label spreading": _label_spreading,
-    "co-training": _cotraining,
+    "co-training": _peer("co-training"),
     "APMA": _on_seeds(APMAClassifier),
     "APMA asking": _asking_apma,
     "multiple kernels": _on_seeds(MultipleKernelClassifier),
@@ -126,9 +118,9 @@ METHODS: dict[str, Method] = {
     "active self-training": _asking_selftraining,
     "MIC": _mic,
     "gated units": _network(GatedMultimodalClassifier),
-    "gated units with all labels": _network(GatedMultimodalClassifier, ALL_LABELS),
-    "CMCSL on decimal scaling": _on_seeds(CMCSLClassifier),
-    "CMCSL on whitened components": _on_seeds(CMCSLClassifier),
+    "gated units with all labels": _network(GatedMultimodalClassifier, all_labels=True),
+    "CMCSL on decimal scaling": _peer("CMCSL"),
+    "CMCSL on whitened components": _peer("CMCSL"),
 }
 #: Preprocessing of the features for those that do not take L2STD.
 PREPROCESSED = {"CMCSL on decimal scaling": "DECIMAL", "CMCSL on whitened components": "PCAL2"}
@@ -140,28 +132,8 @@ ASKING = ("APMA asking", "active self-training")
 SUPERVISED = ("gated units with all labels",)
 
 
-def joint_scores(
-    classifier: BaseEstimator, halves: Halves, method: str, budget: int, known: np.ndarray
-) -> Iterator[ScoreRow]:
-    """As `classifier_scores`, of what has a single classifier for all modalities."""
-    right = pseudo_label_accuracy(halves.y, classifier.transduction_, known)
-    with np.errstate(invalid="ignore"):
-        predicted = classifier.predict(halves.X_test)
-    yield score_row(method, "both", budget, accuracy(halves.y_test, predicted), right)
-
-
-def constant_scores(halves: Halves, method: str, budget: int, known: np.ndarray) -> Iterator[ScoreRow]:
-    """Scores of the only class that is known, as everything's."""
-    reached = accuracy(halves.y_test, np.full(len(halves.test), known.max()))
-    for modality in (*MODALITIES, "both"):
-        yield score_row(method, modality, budget, reached)
-
-
 def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
-    """Scores of all methods on one fold, and the CPU seconds that fit and predictions took in a column of that name.
-
-    Where all answers of an oracle are of one class, there is nothing to learn: this class is predicted for all rows.
-    """
+    """Scores of all methods on one fold, and the CPU seconds that fit and predictions took in a column of that name."""
     for method, fit in METHODS.items():
         own = replace(halves, preprocessing=PREPROCESSED[method]) if method in PREPROCESSED else halves
         # What takes no seeds is fitted once for all budgets.
@@ -171,10 +143,11 @@ def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
                 begin = time.process_time()
                 classifier, known = fit(own, budget)
                 if classifier is None:
-                    rows = list(constant_scores(own, method, budget, known))
+                    rows = list(constant_scores(own, method, budget, known.max()))
+                elif method in JOINT:
+                    rows = [single_score(classifier, own.X_test, own, method, "both", budget, known)]
                 else:
-                    scores = joint_scores if method in JOINT else classifier_scores
-                    rows = list(scores(classifier, own, method, budget, known))
+                    rows = list(classifier_scores(classifier, own, method, budget, known))
                 seconds = time.process_time() - begin
             yield from (row | {"budget": budget, "seconds": seconds} for row in rows)
 

@@ -12,9 +12,8 @@ import pandas as pd
 from scipy.spatial.distance import cdist
 from sklearn.cluster import KMeans
 
-from ..corpora.features import MODALITIES
 from ..estimators import CMCSLClassifier, PrelabeledClassifier, UnimodalClassifier
-from .base import Halves, ScoreRow, Study, accuracy, classifier_scores, score_row
+from .base import Halves, ScoreRow, Study, classifier_scores, constant_scores
 
 PER_CLASS = "random per class"
 RANDOM = "random"
@@ -98,24 +97,18 @@ ESTIMATORS = {"PRE": PrelabeledClassifier, "UNI": UnimodalClassifier, "CMCSL": C
 
 
 def score(halves: Halves, budgets: tuple[int, ...]) -> Iterator[ScoreRow]:
-    """Scores of PRE, UNI and CMCSL with each choice of seeds on one fold.
-
-    Where all seeds are of one class, there is nothing to learn: this class is predicted for all rows.
-    """
+    """Scores of PRE, UNI and CMCSL with each choice of seeds on one fold."""
     classes = len(halves.features.classes)
     for choice, choose in CHOICES.items():
         for budget, rows in zip(budgets, choose(halves, budgets, classes), strict=True):
             known, count = halves.known(rows), len(np.unique(halves.y[rows]))
-            constant = accuracy(halves.y_test, np.full(len(halves.test), halves.y[rows[0]]))
             for method, estimator in ESTIMATORS.items():
+                columns = {"choice": choice, "classes_found": count}
                 if count > 1:
                     fitted = estimator(**halves.parameters(known)).fit(halves.X, known)
-                    yield from classifier_scores(
-                        fitted, halves, method, budget, known, choice=choice, classes_found=count
-                    )
+                    yield from classifier_scores(fitted, halves, method, budget, known, **columns)
                 else:
-                    for modality in (*MODALITIES, "both"):
-                        yield score_row(method, modality, budget, constant, choice=choice, classes_found=count)
+                    yield from constant_scores(halves, method, budget, halves.y[rows[0]], **columns)
 
 
 SEEDS = Study(score, budgets=(1, 5, 20))
