@@ -138,10 +138,15 @@ def _cart_worst(source: Source) -> tuple[str, Numbers]:
     return _verdict(significant == len(rows), lowest == len(rows), mixed), numbers
 
 
+def _with_all_labels(source: Source, method: str) -> pd.DataFrame:
+    """Balanced accuracy of naive Bayes by one method, one row per dataset and one column per modality."""
+    scores = source.rows(preprocessing="L2STD", classifier="GNB", method=method)
+    return scores.pivot_table(index="dataset", columns="modality", values="balanced_accuracy")
+
+
 def _text_stronger(source: Source) -> tuple[str, Numbers]:
     """Whether FULL is higher in text than in images."""
-    scores = source.rows(preprocessing="L2STD", classifier="GNB", method="FULL")
-    full = scores.pivot_table(index="dataset", columns="modality", values="balanced_accuracy")
+    full = _with_all_labels(source, "FULL")
     stronger, datasets = (full.text > full.visual).sum(), len(full)
     means = {"mean_text": full.text.mean(), "mean_visual": full.visual.mean()}
     numbers = {"datasets": datasets, "text_stronger": stronger} | means
@@ -150,13 +155,8 @@ def _text_stronger(source: Source) -> tuple[str, Numbers]:
 
 def _joined_space(source: Source) -> tuple[str, Numbers]:
     """Whether, with all labels, a classifier of the joined features is worse than that of the better modality."""
-    scores = source.rows(preprocessing="L2STD", classifier="GNB")
-    full = scores[scores.method == "FULL"].pivot_table(index="dataset", columns="modality", values="balanced_accuracy")
-    better = full[list(MODALITIES)].max(axis=1)
-    joined = (
-        source.rows(preprocessing="L2STD", classifier="GNB", method="EF").groupby("dataset").balanced_accuracy.mean()
-    )
-    means = pd.DataFrame({"joined": joined, "better": better}).dropna()
+    better = _with_all_labels(source, "FULL").max(axis=1)
+    means = pd.DataFrame({"joined": _with_all_labels(source, "EF")["both"], "better": better}).dropna()
     _check_enough("datasets", len(means), 2)
     difference = means.joined - means.better
     numbers = {

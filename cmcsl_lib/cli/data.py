@@ -50,14 +50,13 @@ def corpora() -> None:
 
 def fetch(what: str, source: Path | None = None) -> None:
     """Download what the repository does not ship."""
-    from ..corpora import load, mm_imdb
-    from ..corpora.items_file import items_path, report_path
-    from ..files.paths import readable_path
+    from ..corpora import mm_imdb
+    from ..corpora.items_file import report_path
 
     check_choice(what, ("published-scores", mm_imdb.NAME, "imagenet-weights"), "thing to fetch")
     if what == mm_imdb.NAME:
         set_aside = mm_imdb.fetch(source)
-        print_safe(f"{len(load(mm_imdb.NAME).items)} films: {readable_path(items_path(mm_imdb.NAME))}")
+        print_items(mm_imdb.NAME, "films")
         print_set_aside(set_aside, report_path(mm_imdb.NAME))
     elif source:
         raise CmcslError(
@@ -147,6 +146,15 @@ def label(
                 file=sys.stderr,
             )
     print_safe(readable_path(path))
+
+
+def print_items(corpus: str, what: str = "items") -> None:
+    """Print how many items a corpus has, and in which file they are."""
+    from ..corpora import load
+    from ..corpora.items_file import items_path
+    from ..files.paths import readable_path
+
+    print_safe(f"{len(load(corpus).items)} {what}: {readable_path(items_path(corpus))}")
 
 
 def print_left_out(corpus: str, datasets: list[str] | None) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from ..files.errors import CmcslError, check_choice
 from ..files.escaping import print_safe
 from ..files.extras import require
-from .data import class_sizes, print_classes, print_set_aside
+from .data import class_sizes, print_classes, print_items, print_set_aside
 from .parsing import Commands, command, split_pairs
 
 #: Options of `extract_folder` and `extract_arrays`, by the names of their parameters.
@@ -89,13 +89,10 @@ def transform(
 ) -> None:
     """Make a corpus whose pictures are made from the texts of another one."""
     require("extract", "`cmcsl transform`")
-    from ..corpora import load
-    from ..corpora.items_file import items_path
     from ..extraction.transformations import transform as transform_corpus
-    from ..files.paths import readable_path
 
     name = transform_corpus(corpus, by, modality=modality, name=name, text_encoder=text_encoder)
-    print_safe(f"{len(load(name).items)} items: {readable_path(items_path(name))}")
+    print_items(name)
     print_safe(f"Next: cmcsl extract {name}")
 
 
@@ -103,16 +100,14 @@ def extract_folder(
     items: Path | None = None, corpus: str | None = None, classes: list[str] | None = None, **columns: str
 ) -> str:
     """Read a list of images and texts as a corpus, and return its name; `columns` are parameters of `read_folder`."""
-    from ..corpora import load
     from ..corpora.folder import read_folder
-    from ..corpora.items_file import items_path, report_path
-    from ..files.paths import readable_path
+    from ..corpora.items_file import report_path
 
     if items is None:
         raise CmcslError("Name the list of your images and texts with --items, a CSV or Parquet file.")
     corpus = corpus or items.stem
     set_aside = read_folder(corpus, items, classes=named_classes(classes), **columns)
-    print_safe(f"{len(load(corpus).items)} items: {readable_path(items_path(corpus))}")
+    print_items(corpus)
     print_classes(corpus)
     print_set_aside(set_aside, report_path(corpus))
     return corpus

@@ -5,8 +5,8 @@ import os
 import re
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from functools import lru_cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -75,16 +75,21 @@ def read_folder(
     user_corpora.check_name(name)
     require("extract", "Reading pictures", "PIL")
     names = [image if identifier is None else identifier, image, text, label]
-    names += [] if time is None else [time]
+    readers: list[Callable[[Any], Any]] = [
+        cell_text,
+        cell_text,
+        text_or_missing,
+        partial(label_set, separator=separator),
+    ]
+    if time is not None:
+        names, readers = [*names, time], [*readers, number_or_missing]
     columns = _read_columns(path, names)
     several = separator is not None or any(isinstance(value, list) for value in columns[3])
-    readers = [cell_text, cell_text, text_or_missing, lambda value: label_set(value, separator), number_or_missing]
-    cells: list[list[Any]] = [read_column(*column) for column in zip(columns, names, readers, strict=False)]
+    cells: list[list[Any]] = [read_column(*column) for column in zip(columns, names, readers, strict=True)]
+    identities, images, texts, labels, *times = cells
     # Before an hour of decoding, not after it.
-    user_corpora.named_datasets(name, cells[3], classes, several)
-    if time is None:
-        cells.append([None] * len(cells[0]))
-    items = list(zip(*cells, strict=True))
+    user_corpora.named_datasets(name, labels, classes, several)
+    items = list(zip(identities, images, texts, labels, times[0] if times else [None] * len(labels), strict=True))
     set_aside: list[tuple[str, str]] = []
     return user_corpora.write(name, _usable(items, path.resolve().parent, set_aside), set_aside, classes, several)
 

@@ -15,8 +15,6 @@ import numpy as np
 
 #: Most clusters, and items that there are at least for each of them. [1]_ finds ten times the number of classes best.
 CLUSTERS, ITEMS = 100, 10
-#: Components that [1]_ keeps of the features of pictures.
-COMPONENTS = 256
 #: How often the features of pictures are grouped anew; [1]_ does it before each epoch. Texts are grouped once.
 ROUNDS = 5
 
@@ -35,25 +33,6 @@ def cluster_count(items: int) -> int:
         Fewer than `CLUSTERS` where there are fewer than `ITEMS` for each.
     """
     return min(CLUSTERS, max(2, items // ITEMS), items)
-
-
-def whitened(features: np.ndarray) -> np.ndarray:
-    """Features as DeepCluster groups them: principal components of variance 1, then rows of length 1.
-
-    Parameters
-    ----------
-    features : ndarray of shape (n, d)
-        Of pictures.
-
-    Returns
-    -------
-    ndarray of shape (n, components)
-        At most `COMPONENTS`.
-    """
-    from sklearn.decomposition import PCA
-    from sklearn.preprocessing import normalize
-
-    return normalize(PCA(min(COMPONENTS, *features.shape), whiten=True, random_state=0).fit_transform(features))
 
 
 def assigned(features: np.ndarray, seed: int) -> np.ndarray:

@@ -16,6 +16,7 @@ from ..files.checksums import file_sha256
 from ..files.errors import CmcslError, check_choice, check_positive
 from ..files.paths import home, readable_path, remove_stale
 from ..files.progress import progress, tell
+from ..method.preprocessing import preprocessor
 from . import clusters
 from . import training as trainings
 from .checkpoints import fingerprint, remove_others, save, saved
@@ -250,7 +251,7 @@ class VisualEncoder:
         if self.settings.start == "xdc":
             features = encode_texts(self.corpus, str(self.place.device), self.settings.text_encoder)
         else:
-            features = clusters.whitened(self.encoded(network(encoder, 1, weights, seed), rows))
+            features = preprocessor("PCAL2").fit_transform(self.encoded(network(encoder, 1, weights, seed), rows))
         groups = torch.from_numpy(clusters.assigned(features, seed))
         sizes = torch.bincount(groups)
         # So that each group counts alike, as if it was drawn as often as the others.

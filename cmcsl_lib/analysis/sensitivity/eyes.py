@@ -83,7 +83,9 @@ def clustered(reference: Protocol | str = "strict") -> tuple[Change, ...]:
 
 def _extracted(extractions: dict[str, str], reference: Protocol | str) -> tuple[Change, ...]:
     """Changes of the features alone, of the same items."""
-    return tuple(Change(protocol(reference).changed(features=name), True, made) for name, made in extractions.items())
+    return tuple(
+        Change(protocol(reference).changed(features=name), True, options) for name, options in extractions.items()
+    )
 
 
 def load_combinations(
