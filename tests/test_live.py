@@ -533,10 +533,10 @@ def test_nothing_serious_is_found_by_axe_in_light_and_dark_and_on_narrow_screens
     for shade in ("light", "dark"):
         page.evaluate("shade => { document.documentElement.dataset.theme = shade; }", shade)
         for _ in range(5 if kind == "toy" else 1):
-            found = page.evaluate("axe.run({preload: false, resultTypes: ['violations']})")["violations"]
+            violations = page.evaluate("axe.run({preload: false, resultTypes: ['violations']})")["violations"]
             faults += [
                 (shade, fault["id"], node["html"][:120])
-                for fault in found
+                for fault in violations
                 if fault["impact"] in ("serious", "critical")
                 for node in fault["nodes"]
             ]

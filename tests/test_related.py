@@ -434,8 +434,8 @@ def test_one_view_without_penalties_is_non_negative_matrix_factorisation():
     nmf = NMF(3, init="custom", solver="mu", max_iter=200, tol=0)
     U = np.random.default_rng(1).random((8, 3), dtype=np.float32)
     expected = residual(X, nmf.fit_transform(X, W=V.copy(), H=U.T.copy()))
-    found = residual(X, consensus([X], [np.ones(30, dtype=np.float32)], V, [U], 0, 0, 200))
-    assert max(found, expected) < 0.005 * np.linalg.norm(X) < 0.05 * residual(X, V)
+    reached = residual(X, consensus([X], [np.ones(30, dtype=np.float32)], V, [U], 0, 0, 200))
+    assert max(reached, expected) < 0.005 * np.linalg.norm(X) < 0.05 * residual(X, V)
 
 
 def test_shared_factors_are_means_by_the_squared_weights():

@@ -97,7 +97,7 @@ def visit(context, path: Path, axe: str) -> Visit:
     overflow = page.evaluate("document.documentElement.scrollWidth - innerWidth")
     images = page.evaluate(
         "[...document.querySelectorAll('article img')]"
-        ".filter(image => !image.closest('a')?.innerText && !image.closest('.cmcsl-live')).map(image => image.alt)"
+        ".filter(image => !image.closest('a')?.innerText).map(image => image.alt)"
     )
     page.close()
     return Visit(requests, messages, faults, overflow, images)

@@ -93,18 +93,18 @@ def test_silence_is_black():
 @pytest.mark.parametrize("by", transformations.TRANSFORMATIONS)
 def test_a_transformed_corpus_has_the_same_items_and_other_pictures(corpus, by):
     name = transform(corpus, by)
-    source, made = load(corpus).items, load(name).items
+    source, items = load(corpus).items, load(name).items
     assert name == f"pets-{by}"
     assert datasets(name) == {"pets": ("cat", "dog")}
     for column in ("id", "text"):
-        assert made[column].tolist() == source[column].tolist()
-    assert [list(labels) for labels in made.labels] == [list(labels) for labels in source.labels]
-    pictures = [np.asarray(decoded(image)) for image in made.image]
+        assert items[column].tolist() == source[column].tolist()
+    assert [list(labels) for labels in items.labels] == [list(labels) for labels in source.labels]
+    pictures = [np.asarray(decoded(image)) for image in items.image]
     assert all(picture.shape == (SIDE, SIDE, 3) for picture in pictures)
     # Texts differ, and so do pictures; the same text gives the same one.
     assert len({picture.tobytes() for picture in pictures}) == len(set(source.text))
     assert transform(corpus, by) == name
-    assert load(name).items.image.tolist() == made.image.tolist()
+    assert load(name).items.image.tolist() == items.image.tolist()
 
 
 def test_features_enter_standardised():

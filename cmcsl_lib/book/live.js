@@ -661,7 +661,7 @@ window.cmcslLive = (() => {
     // Items
     const tiles = y.map((label, row) => {
       const [title, text] = data.items[row];
-      const content = pictured ? picture(row, "", 44) : element("span", { class: "words" }, title || text);
+      const content = pictured ? picture(row, 44) : element("span", { class: "words" }, title || text);
       const tile = element("button", { type: "button", class: pictured ? "tile" : "tile worded", tabindex: -1 }, content,
                            element("span", { class: "flag", "aria-hidden": "true" }),
                            element("span", { class: "says", "aria-hidden": "true" }, element("i"), element("i")));
@@ -685,8 +685,9 @@ window.cmcslLive = (() => {
       return heading;
     });
 
-    function picture(row, alt, size) {
+    function picture(row, size) {
       if (!data.images[row]) return "";
+      const alt = `Picture of the item “${data.items[row][0]}”`;
       // The theme dims pictures in dark mode, unless they say that they need not.
       return element("img", { class: "dark-light", src: `data:image/webp;base64,${data.images[row]}`, alt, width: size, height: size });
     }
@@ -766,7 +767,7 @@ window.cmcslLive = (() => {
       const its = item(row);
       const [title, text] = data.items[row];
       const label = (which) => element("span", { class: "named" }, swatch(which), classes[which]);
-      const parts = [element("div", { class: "who" }, picture(row, `Picture of ${title}`, 96),
+      const parts = [element("div", { class: "who" }, picture(row, 96),
                              element("div", {}, element("p", { class: "name" }, title), element("p", { class: "text" }, text.toLowerCase() === title.toLowerCase() ? "" : text)))];
       if (its.seed) parts.push(element("p", {}, "A seed: its class, ", label(y[row]), ", is known."));
       else {
@@ -776,7 +777,7 @@ window.cmcslLive = (() => {
           const says = element("span", {}, `The ${name} is nearest to the seed “${data.items[seed][0]}”, at `,
                                element("b", {}, distance.toFixed(2)), ": ", label(result.own[m][row]));
           if (result.evidence?.[m]) says.append(`. Its evidence: ${sure(result.evidence[m][row].map(Math.exp))}`);
-          return element("li", {}, picture(seed, "", 40), says);
+          return element("li", {}, picture(seed, 40), says);
         })));
         parts.push(element("p", {}, ...ending(row, its, label)));
       }

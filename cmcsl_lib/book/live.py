@@ -148,7 +148,7 @@ def dataset_data(corpus: Corpus, features: Features, protocol: Protocol, budget:
         "seeds": {
             each: list(dict.fromkeys(protocol.draw_seeds(y, each, 0, 0).tolist())) for each in range(1, largest + 1)
         },
-        "budget": int(min(budget, largest)),
+        "budget": min(budget, largest),
     }
 
 

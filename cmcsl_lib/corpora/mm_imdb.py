@@ -157,8 +157,8 @@ def _year(value: object) -> float | None:
     """The first year in a number or text such as 1999 or "1999-2003", or in the first one of a list."""
     if isinstance(value, list) and value:
         value = value[0]
-    found = YEAR.search(str(value)) if isinstance(value, int | float | str) else None
-    return float(found[0]) if found else None
+    year = YEAR.search(str(value)) if isinstance(value, int | float | str) else None
+    return float(year[0]) if year else None
 
 
 def _strings(value: object) -> list[str]:

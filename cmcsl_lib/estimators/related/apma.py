@@ -311,11 +311,11 @@ def representatives(clusters: Mapping[str, Clusters], n: int) -> np.ndarray:
         seen_by = inside[:, rows].sum(axis=0)
         nearness = -np.where(inside[:, rows], remoteness[:, rows], 0).sum(axis=0) / seen_by
         waiting.append(rows[np.lexsort((rows, -nearness, -seen_by))].tolist())
-    chosen: dict[int, None] = {}
-    while len(chosen) < n:
+    queries: dict[int, None] = {}
+    while len(queries) < n:
         for rows in waiting:
-            while rows and rows[0] in chosen:
+            while rows and rows[0] in queries:
                 rows.pop(0)
-            if rows and len(chosen) < n:
-                chosen[rows.pop(0)] = None
-    return np.array(list(chosen), dtype=np.int64)
+            if rows and len(queries) < n:
+                queries[rows.pop(0)] = None
+    return np.array(list(queries), dtype=np.int64)
