@@ -134,6 +134,7 @@ def test_a_joined_space_is_compared_with_the_better_modality(below, expected):
     scores.loc[joined, "balanced_accuracy"] += 0.2 + step[joined]
     verdict, evidence, _ = judged_by(scores)["joined-space"]
     assert (verdict, evidence["joined_below"], evidence["datasets"]) == (expected, below, 20)
+    assert judged_by(scores, "published")["joined-space"][0] == expected
     assert evidence["mean_better_modality"] == pytest.approx(0.9, abs=0.01)
 
 

@@ -156,7 +156,7 @@ def _text_stronger(source: Source) -> tuple[str, Numbers]:
 def _joined_space(source: Source) -> tuple[str, Numbers]:
     """Whether, with all labels, a classifier of the joined features is worse than that of the better modality."""
     better = _with_all_labels(source, "FULL").max(axis=1)
-    means = pd.DataFrame({"joined": _with_all_labels(source, "EF")["both"], "better": better}).dropna()
+    means = pd.DataFrame({"better": better, "joined": _with_all_labels(source, "EF")["both"]}).dropna()
     _check_enough("datasets", len(means), 2)
     difference = means.joined - means.better
     numbers = {
