@@ -25,7 +25,7 @@ ScoreRow = dict[str, Any]
 
 @dataclass(frozen=True)
 class Halves:
-    """One fold of a dataset, preprocessed once for all methods; what is no part of `Fold` stands first and last."""
+    """One fold of a dataset, preprocessed once for all methods; `repetition` to `test` are those of a `Fold`."""
 
     features: Features
     protocol: Protocol
