@@ -124,13 +124,23 @@ def test_broken_items_are_set_aside_with_their_reason(mixed):
     assert corpus.items.image.iloc[[1]].tolist() == [poster()]
 
 
-def test_a_folder_and_a_zip_give_the_same_corpus_as_their_archive(mixed, tmp_path):
+def test_a_folder_and_a_zip_give_the_same_corpus_as_their_archive(mixed, tmp_path, monkeypatch):
     mm_imdb.fetch(mixed)
     expected, report = mm_imdb.load().items, report_path(mm_imdb.NAME).read_bytes()
     shutil.unpack_archive(mixed, tmp_path / "unpacked")
     mm_imdb.fetch(tmp_path / "unpacked")
     pd.testing.assert_frame_equal(mm_imdb.load().items, expected)
     assert report_path(mm_imdb.NAME).read_bytes() == report
+    (folder,) = (tmp_path / "unpacked").rglob("dataset")
+    (tmp_path / "link").symlink_to(folder)
+    renamed = shutil.copytree(folder, tmp_path / "films")
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "dataset").symlink_to(renamed)
+    monkeypatch.chdir(folder)
+    for source in (tmp_path / "link", tmp_path / "linked" / "dataset", Path()):
+        mm_imdb.fetch(source)
+        pd.testing.assert_frame_equal(mm_imdb.load().items, expected)
+        assert report_path(mm_imdb.NAME).read_bytes() == report
     zipped = tmp_path / "mmimdb.zip"
     with zipfile.ZipFile(zipped, "w", zipfile.ZIP_DEFLATED, strict_timestamps=False) as file:
         for path in sorted((tmp_path / "unpacked").rglob("*")):
@@ -668,6 +678,9 @@ def test_division_is_compared_class_by_class(tmp_path, monkeypatch, capsys):
     assert "has 50 items in every class: --min-class lets smaller ones through, 10 for example HR." in (
         capsys.readouterr().err
     )
+    for command in ("divide", "extract"):
+        assert main([command, "mm-imdb", "--min-class", "0"]) == 2
+        assert capsys.readouterr().err == "cmcsl: --min-class must be 1 or more, got 0.\n"
     pytest.importorskip("torch", reason='needs the extra: pip install -e ".[extract]"')
     monkeypatch.setattr("cmcsl_lib.extraction.extract", lambda corpus, names, **settings: names)
     assert main(["extract", "mm-imdb", "--min-class", "10"]) == 0

@@ -1,6 +1,7 @@
 """Corpora that users bring: lists of images and texts with every kind of broken row, and arrays of features."""
 
 import csv
+import re
 import time
 import tracemalloc
 import unicodedata
@@ -252,12 +253,17 @@ def test_images_that_are_called_otherwise_are_told_by_what_differs(tmp_path):
     write_pictures(elsewhere, ["owl.png"])
     (mine / "images").symlink_to(elsewhere)
     (mine / "link").symlink_to(mine / "sub")
+    (mine / "loop.png").symlink_to("loop.png")
+    (mine / "left.png").symlink_to("gone.png")
     for name, reason in {
         "sub/fox.png": "no image: a file of this name has other capital and small letters",
         "Sub/fox.PNG": "no image: a file of this name has other capital and small letters",
         "sub/é.png": "no image: a file of this name has its accents encoded otherwise (Unicode NFC or NFD)",
         "sub\\fox.PNG": "no image: its path has back-slashes, where slashes are needed",
         "images/owl.png": "image behind a link out of the folder",
+        "loop.png": "no image: a link leads nowhere, or round in a loop",
+        "loop.png/fox.PNG": "no image: a link leads nowhere, or round in a loop",
+        "left.png": "no image: a link leads nowhere, or round in a loop",
         "sub/owl.png": "no image",
         "gone/owl.png": "no image",
     }.items():
@@ -327,6 +333,37 @@ def test_lists_that_can_not_be_read_are_told(tmp_path):
     )
     with pytest.raises(CmcslError, match="more than one column 'label'"):
         folder.read_folder("other", twice.with_suffix(".parquet"))
+
+
+@pytest.mark.parametrize(
+    ("column", "error"),
+    [
+        (pa.array([2**62] * 4, pa.timestamp("us")), "OverflowError"),
+        (pa.Array.from_buffers(pa.string(), 4, pa.array([b"\xff"] * 4).buffers()), "UnicodeDecodeError"),
+        (pa.array([0] * 4, pa.timestamp("us", tz="Nowhere/None")), "Error"),
+    ],
+    ids=["time", "text", "zone"],
+)
+def test_columns_of_parquet_that_python_can_not_read_are_told_only_where_they_are_needed(tmp_path, column, error):
+    write_pictures(tmp_path, [f"{number}.png" for number in range(4)])
+    numbers = pa.array([[1.0], [2.0], [3.0], [4.0]])
+    table = pa.table(
+        {
+            "image": [f"{number}.png" for number in range(4)],
+            "text": ["words"] * 4,
+            "label": list("abab"),
+            "more": column,
+            "numbers": numbers,
+        }
+    )
+    pq.write_table(table, tmp_path / "items.parquet")
+    folder.read_folder("mine", tmp_path / "items.parquet")
+    read_arrays("ready", tmp_path / "items.parquet", visual="numbers", text="numbers")
+    message = rf"The column 'more' of type {re.escape(str(column.type))} can't be read \(\w*{error}\)"
+    with pytest.raises(CmcslError, match=message):
+        folder.read_folder("mine", tmp_path / "items.parquet", label="more")
+    with pytest.raises(CmcslError, match=message):
+        read_arrays("ready", tmp_path / "items.parquet", visual="numbers", text="numbers", label="more")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
+import hypothesis
 import made_up
 import nbformat
 import numpy as np
@@ -39,8 +40,10 @@ from cmcsl_lib.files import checksums, paths
 from cmcsl_lib.files.errors import CmcslError
 
 STRICT = PROTOCOLS["strict"]
-#: Seconds that one reading may take.
+#: Seconds of the processor that one reading may take.
 PATIENCE = 30
+#: Seconds that it may take in all, beside other work on the machine.
+WAITING = 300
 
 
 class Kind(NamedTuple):
@@ -131,7 +134,7 @@ def outcome(kind: Kind, content: bytes, right: object) -> str:
 
 
 def examine(name: str, kind: Kind, examples: int, seed: int = 0) -> dict[str, object]:
-    """Damage a file again and again.
+    """Damage a file again and again, in other ways with another seed.
 
     Returns
     -------
@@ -140,13 +143,8 @@ def examine(name: str, kind: Kind, examples: int, seed: int = 0) -> dict[str, ob
     """
     content, right, counts = kind.path.read_bytes(), kind.read(), Counter()
 
-    @settings(
-        max_examples=examples,
-        deadline=None,
-        database=None,
-        derandomize=not seed,
-        suppress_health_check=list(HealthCheck),
-    )
+    @hypothesis.seed(seed)
+    @settings(max_examples=examples, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(DAMAGES)
     def check(damages: list[tuple]) -> None:
         broken = damaged(content, damages, kind.other)
@@ -162,18 +160,21 @@ def examine(name: str, kind: Kind, examples: int, seed: int = 0) -> dict[str, ob
 
 @contextmanager
 def in_time() -> Iterator[None]:
-    """Raise `Wrong` where something takes longer than `PATIENCE`."""
+    """Raise `Wrong` where something takes longer than `PATIENCE`, or does nothing until `WAITING` is over."""
 
     def late(*_) -> None:
-        raise Wrong(f"no end after {PATIENCE} seconds")
+        raise Wrong(f"no end after {PATIENCE} seconds of the processor, or {WAITING} in all")
 
-    before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(PATIENCE)
+    timers = ((signal.ITIMER_PROF, signal.SIGPROF, PATIENCE), (signal.ITIMER_REAL, signal.SIGALRM, WAITING))
+    before = {number: signal.signal(number, late) for _, number, _ in timers}
+    for timer, _, seconds in timers:
+        signal.setitimer(timer, seconds)
     try:
         yield
     finally:
-        signal.alarm(0)
-        signal.signal(signal.SIGALRM, before)
+        for timer, number, _ in timers:
+            signal.setitimer(timer, 0)
+            signal.signal(number, before[number])
 
 
 @contextmanager

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
+import hypothesis
 import made_up
 import numpy as np
 import pyarrow as pa
@@ -73,8 +74,8 @@ class Kind(NamedTuple):
     read: Callable[[Any], None]
 
 
-def examine(name: str, kind: Kind, rounds: int) -> dict[str, object]:
-    """Read so many inputs of a kind.
+def examine(name: str, kind: Kind, rounds: int, seed: int = 0) -> dict[str, object]:
+    """Read so many inputs of a kind, others with another seed.
 
     Returns
     -------
@@ -83,9 +84,8 @@ def examine(name: str, kind: Kind, rounds: int) -> dict[str, object]:
     """
     counts = Counter()
 
-    @settings(
-        max_examples=rounds, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
-    )
+    @hypothesis.seed(seed)
+    @settings(max_examples=rounds, deadline=None, database=None, suppress_health_check=list(HealthCheck))
     @given(kind.values)
     def check(values: Any) -> None:
         with in_time():

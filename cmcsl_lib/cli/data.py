@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..files.errors import Absent, CmcslError, check_choice
+from ..files.errors import Absent, CmcslError, check_choice, check_positive
 from ..files.escaping import print_safe, terminal_safe
 from .parsing import Commands, command
 
@@ -80,6 +80,7 @@ def divide(
     from ..corpora import class_counts, large_enough, load
     from ..experiments.published import beside_table_1
 
+    check_positive([min_class], "--min-class")
     films = load(check_choice(corpus, ("mm-imdb",), "corpus with printed class sizes"))
     sizes = beside_table_1(class_counts(films, datasets))
     print_safe(sizes.to_csv(index=False) if csv else sizes.to_string(index=False) + "\n", end="")

@@ -4,7 +4,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ..files.errors import CmcslError, check_choice
+from ..files.errors import CmcslError, check_choice, check_positive
 from ..files.escaping import print_safe
 from ..files.extras import require
 from .data import class_sizes, print_classes, print_items, print_set_aside
@@ -66,15 +66,15 @@ def extract_corpus(
     from ..files.paths import features_folder
 
     if not datasets:
-        least = min_class or (1 if corpus in own_corpora() else MIN_CLASS)
+        least = min_class if min_class is not None else 1 if corpus in own_corpora() else MIN_CLASS
+        check_positive([least], "--min-class")
         smallest = smallest_classes(load(corpus))
         small = smallest[smallest.samples < least]
         datasets = smallest.index.difference(small.index, sort=False).tolist()
         if not datasets:
-            raise CmcslError(
-                f"No dataset of {corpus} has {least} items in every class: --min-class lets smaller ones through, "
-                f"{smallest.samples.max()} for example {smallest.samples.idxmax()}."
-            )
+            largest = smallest.samples.max()
+            smaller = f": --min-class lets smaller ones through, {largest} for example {smallest.samples.idxmax()}"
+            raise CmcslError(f"No dataset of {corpus} has {least} items in every class{smaller if largest else ''}.")
         if len(small):
             omission = f"Left out, since a class has fewer than {least} items (--min-class): {class_sizes(small)}."
             print_safe(omission, file=sys.stderr)

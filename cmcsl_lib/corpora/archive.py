@@ -64,10 +64,13 @@ def members(path: Path, pattern: re.Pattern[str], title: str) -> Iterator[tuple[
         If it is damaged.
     """
     if path.is_dir():
-        files = sorted(path.rglob("*"))
+        folder = path.resolve()
+        files = sorted(folder.rglob("*"))
         with progress(title, len(files), "files") as advance:
             for each in files:
-                match = pattern.search(each.relative_to(path.parent).as_posix())
+                name = each.relative_to(folder).as_posix()
+                # Of a link, or ".", the name of the folder counts that it leads to as well.
+                match = pattern.search(f"{path.name}/{name}") or pattern.search(f"{folder.name}/{name}")
                 if match and each.is_file() and not each.is_symlink():
                     yield match, each.read_bytes() if each.stat().st_size <= LARGEST_FILE else None
                 advance()

@@ -13,7 +13,7 @@ from .. import __version__
 from ..files.errors import CmcslError
 from ..files.paths import features_folder, readable_path
 from . import user_corpora
-from .cells import cell_text, label_set, read_column
+from .cells import cell_text, label_set, python_values, read_column
 from .corpus import subset
 from .dataset_classes import datasets
 from .features import Features, items_sha256, row_not_finite, write_features
@@ -133,8 +133,10 @@ def _from_one_file(path: Path, names: dict[str, str]) -> dict[str, Any]:
                 )
         if twice := [name for name, count in Counter(present).items() if count > 1]:
             raise CmcslError(f"{readable_path(path)} has more than one column {twice[0]!r}.")
-        columns = content.read(columns=list(names.values())).to_pydict() if kind == ".parquet" else content
-        return {role: columns[name] for role, name in names.items()}
+        if kind == ".parquet":
+            table = content.read(columns=list(dict.fromkeys(names.values())))
+            return {role: python_values(table.column(name), name) for role, name in names.items()}
+        return {role: content[name] for role, name in names.items()}
 
 
 @contextmanager

@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 
 from ..files.errors import CmcslError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Texts that say that there is none, as pandas, R, SQL, spreadsheets and IMDb write them.
 MISSING = frozenset(("", "NA", "N/A", "n/a", "#N/A", "<NA>", "NaN", "nan", "NULL", "null", "None"))
@@ -24,6 +27,18 @@ def read_column(values: Iterable[Any], name: str, read: Callable[[Any], T]) -> l
         except CmcslError as error:
             raise CmcslError(f"Row {row} of {name!r} {error}") from None
     return cells
+
+
+def python_values(column: "pa.ChunkedArray", name: str) -> list[Any]:
+    """The values of a column of Parquet as Python's; raises `CmcslError` where one is none of the column's type."""
+    try:
+        return column.to_pylist()
+    # Arrow lets through what Python raises of dates, time zones and texts.
+    except Exception as error:
+        raise CmcslError(
+            f"The column {name!r} of type {column.type} can't be read ({type(error).__name__}): texts must be UTF-8, "
+            "times lie in the years 1 to 9999, and their time zone be known."
+        ) from None
 
 
 def cell_text(value: Any) -> str:

@@ -19,7 +19,7 @@ from ..files.extras import require
 from ..files.paths import readable_path
 from ..files.progress import progress
 from . import user_corpora
-from .cells import cell_text, label_set, number_or_missing, read_column, text_or_missing
+from .cells import cell_text, label_set, number_or_missing, python_values, read_column, text_or_missing
 from .pictures import decoded
 
 #: Photographs of a good camera are smaller; larger files are set aside without being read.
@@ -127,7 +127,7 @@ def _read_columns(path: Path, names: list[str]) -> list[list[Any]]:
                 raise CmcslError(f"{shown} {wrong} {name!r}{',' if blank else ':'} {but}.")
         if kind == ".parquet":
             table = file.read(columns=list(dict.fromkeys(names)))
-            return [table.column(name).to_pylist() for name in names]
+            return [python_values(table.column(name), name) for name in names]
         return [table[present.index(name)].tolist()[1:] for name in names]
     except (
         pa.ArrowException,
@@ -205,7 +205,8 @@ def image_content(folder: Path, name: str) -> bytes:
     if not name:
         raise CmcslError("no image")
     try:
-        path = (folder / name).resolve()
+        # Unlike `Path.resolve`, without an error where links lead round in a loop.
+        path = Path(os.path.realpath(folder / name))
         if not path.is_relative_to(folder):
             inside = Path(os.path.normpath(folder / name)).is_relative_to(folder)
             raise CmcslError("image behind a link out of the folder" if inside else "image outside the folder")
@@ -230,6 +231,8 @@ def _absence(folder: Path, name: str) -> str:
         if not parent.is_dir():
             break
         if not (parent / part).exists():
+            if (parent / part).is_symlink():
+                return "no image: a link leads nowhere, or round in a loop"
             composed, small = _names(parent, parent.stat().st_mtime_ns)
             if unicodedata.normalize("NFC", part) in composed:
                 return "no image: a file of this name has its accents encoded otherwise (Unicode NFC or NFD)"
