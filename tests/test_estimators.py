@@ -816,6 +816,17 @@ def test_weights_that_are_none_or_refused():
             clone(plain).fit(X, y, sample_weight=weight)
 
 
+@pytest.mark.parametrize("make", CLASSIFIERS)
+@pytest.mark.parametrize("large", [1e155, -1e200])
+def test_values_whose_squares_are_infinite_are_refused_with_their_row(make, large):
+    X, y = np.random.default_rng(0).normal(size=(12, 5)), np.arange(12) % 2
+    fitted = make(modalities=TWO).fit(X, y)
+    X[7, 3] = large
+    for call in (fitted.predict, lambda X: make(modalities=TWO).fit(X, y)):
+        with pytest.raises(CmcslError, match="modality '(text|all)' in row 7 that are too large"):
+            call(X)
+
+
 def test_a_preprocessing_may_fill_in_gaps():
     X, y, _ = views(missing=0.2)
     complete = np.flatnonzero(~np.isnan(X[:, 3]))

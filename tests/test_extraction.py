@@ -29,7 +29,7 @@ from cmcsl_lib import cli, extraction
 from cmcsl_lib.corpora import Corpus, Subset, load, subset
 from cmcsl_lib.corpora.features import features_path, items_sha256, read_features, write_features
 from cmcsl_lib.experiments.protocol import PROTOCOLS, splits
-from cmcsl_lib.extraction import checkpoints, clusters, texts, training, visual, weights
+from cmcsl_lib.extraction import checkpoints, clusters, texts, training, transformations, visual, weights
 from cmcsl_lib.extraction import images as images_module
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import REPOSITORY, shipped
@@ -540,7 +540,10 @@ def test_a_new_layer_gives_features_of_its_width(torch, tiny, short, stand_in):
             "EfficientNet-Lite0 starts from ImageNet's weights",
         ),
         ({"width": 0, "start": "pooled"}, "--width must be 1 or more, got 0"),
+        ({"width": 10**12, "start": "pooled"}, "--width must be 10000 or less, got 1000000000000"),
         ({"width": 9, "start": "pooled", "finetuned": False}, "--width adds a layer that fine-tuning trains"),
+        ({"seed": -1, "start": "pooled"}, "--seed must lie in 0..4294967295, got -1"),
+        ({"split_seed": 2**32, "start": "pooled"}, "--split-seed must lie in 0..4294967295, got 4294967296"),
         ({"text_encoder": "bert", "start": "pooled"}, "Unknown text encoder 'bert': choose minilm, or name a folder"),
     ],
 )
@@ -1149,12 +1152,19 @@ def foreign(folder):
     (folder / "modules.json").write_text(json.dumps(modules))
 
 
+def without_mean(folder):
+    """The module that makes one vector of those of the words is left out."""
+    modules = json.loads((folder / "modules.json").read_text())
+    (folder / "modules.json").write_text(json.dumps(modules[:1]))
+
+
 @pytest.mark.parametrize(
     "harm",
     [
         empty,
         pickled,
         foreign,
+        without_mean,
         lambda folder: (folder / "model.safetensors").write_bytes(b"no weights"),
         lambda folder: (folder / "modules.json").write_text("[1]"),
         lambda folder: (folder / "modules.json").write_text("{"),
@@ -1167,6 +1177,22 @@ def test_a_folder_that_is_no_model_of_texts_is_refused_in_one_sentence(tiny, own
     message = capsys.readouterr().err.splitlines()[-1]
     assert message.startswith(f"cmcsl: The folder {own_texts} is no sentence-transformers model")
     assert message.endswith("with modules of sentence-transformers alone and weights as safetensors.")
+
+
+def test_pictures_of_words_need_an_encoder_with_vectors_of_words(own_texts, tmp_path):
+    import sentence_transformers
+    import transformers
+
+    tokenizer = transformers.AutoTokenizer.from_pretrained(str(own_texts), local_files_only=True)
+    static = sentence_transformers.models.StaticEmbedding(tokenizer, embedding_dim=4)
+    folder = tmp_path / "static"
+    sentence_transformers.SentenceTransformer(modules=[static], device="cpu").save(str(folder))
+    assert texts.embeddings(["two words"], "cpu", str(folder)).shape == (1, 4)
+    with pytest.raises(CmcslError, match="has no vectors of words"):
+        transformations.word_vectors(["two words"], str(folder))
+    empty(own_texts)
+    with pytest.raises(CmcslError, match="is no sentence-transformers model"):
+        transformations.word_vectors(["two words"], str(own_texts))
 
 
 def test_missing_text_weights_are_told_with_the_extra(monkeypatch):

@@ -83,8 +83,8 @@ def test_same_features_give_the_same_file(tmp_path):
 
 
 @pytest.mark.parametrize("modality", ["visual", "text"])
-@pytest.mark.parametrize("value", [np.nan, np.inf])
-def test_a_value_that_is_not_finite_is_refused_with_its_row(modality, value):
+@pytest.mark.parametrize("value", [np.nan, np.inf, -1e200])
+def test_a_value_that_nothing_can_be_calculated_from_is_refused_with_its_row(modality, value):
     matrix = getattr(make(), modality).copy()
     matrix[4, 7] = value
     with pytest.raises(CmcslError, match=f"{modality} matrix must be finite, but row 4"):

@@ -601,6 +601,7 @@ def _with(name, values):
     [
         (_with("visual", np.where(ARRAYS["visual"] == 4, np.nan, ARRAYS["visual"])), "must be finite, but row 3"),
         (_with("text", np.full((6, 3), np.inf)), "must be finite, but row 1"),
+        (_with("text", np.full((6, 3), -1e200)), r"must be finite, but row 1 .* beyond 1e\+150"),
         (_with("text", np.zeros((5, 3))), "equally many rows.*text 5"),
         (_with("visual", np.zeros(6)), r"must be a matrix .* got shape \(6,\)"),
         (_with("visual", np.zeros((6, 0))), "must be a matrix"),

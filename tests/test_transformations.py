@@ -119,6 +119,7 @@ def test_features_enter_standardised():
         (["--by", "smell"], "Unknown transformation 'smell': choose from sentence-space, encoding, sonification."),
         (["--by", "encoding", "--modality", "visual"], "Unknown modality to transform 'visual': choose from text."),
         (["--by", "encoding", "--as", "2024"], "The name '2024' can't be that of a corpus"),
+        (["--by", "encoding", "--as", "pets"], "The pictures of pets itself would be lost: name another corpus"),
     ],
 )
 def test_what_cannot_be_transformed_is_refused_in_one_sentence(corpus, capsys, words, message):

@@ -16,7 +16,7 @@ from . import user_corpora
 from .cells import cell_text, label_set, python_values, read_column
 from .corpus import subset
 from .dataset_classes import datasets
-from .features import Features, items_sha256, row_not_finite, write_features
+from .features import LARGEST, Features, items_sha256, unusable_row, write_features
 
 #: What a file of arrays must do.
 ARRAYS = "hold arrays of numbers or texts, as numpy.save and numpy.savez write them, and no Python objects"
@@ -42,7 +42,7 @@ def read_arrays(
     items : Path, optional
         One .npz or Parquet file that holds everything; without it each of the following names a .npy file.
     visual, text : str
-        Matrices of shape (n, d), any d, of finite numbers, kept as they are up to double precision: keys of the
+        Matrices of shape (n, d), any d, of numbers up to `LARGEST`, kept as they are up to double precision: keys of the
         .npz file, or columns of lists in Parquet.
     label : str
         Labels of shape (n,), texts or numbers; what is no label: `cells.label_set`. In Parquet lists of several
@@ -164,9 +164,11 @@ def _matrix(values: Any, name: str) -> np.ndarray:
     if X.dtype.kind not in "biuf":
         raise CmcslError(f"The features {name!r} must be numbers, got values of type {X.dtype}.")
     X = X if X.dtype == np.float32 else X.astype(np.float64, copy=False)
-    row = row_not_finite(X)
+    row = unusable_row(X)
     if row is not None:
-        raise CmcslError(f"The features {name!r} must be finite, but row {row + 1} holds NaN or infinity.")
+        raise CmcslError(
+            f"The features {name!r} must be finite, but row {row + 1} holds NaN, infinity or a number beyond {LARGEST:g}."
+        )
     return X
 
 

@@ -20,6 +20,8 @@ from .dataset_classes import DATASETS, datasets, description, kind
 from .items_file import items_path, items_seal
 
 MODALITIES = ("visual", "text")
+#: Of larger values a sum of squares may be infinite, so that lengths and distances would tell nothing.
+LARGEST = 1e150
 #: Rows that are looked at, written and read together.
 STEP = 8192
 #: Columns that say what a row is; the last one is there where some rows are fine-tuning items.
@@ -113,17 +115,20 @@ def _check_matrix(X: np.ndarray, modality: str, where: str) -> None:
         raise CmcslError(
             f"{where}: the {modality} matrix must have a row per item and at least one column, got shape {X.shape}."
         )
-    row = row_not_finite(X)
+    row = unusable_row(X)
     if row is not None:
-        raise CmcslError(f"{where}: the {modality} matrix must be finite, but row {row} holds NaN or infinity.")
+        raise CmcslError(
+            f"{where}: the {modality} matrix must be finite, but row {row} holds NaN, infinity or a number beyond "
+            f"{LARGEST:g}."
+        )
 
 
-def row_not_finite(X: np.ndarray) -> int | None:
-    """The first row of a matrix that holds NaN or infinity, or None."""
+def unusable_row(X: np.ndarray) -> int | None:
+    """The first row of a matrix that holds NaN, or a number beyond `LARGEST` or below its negative, or None."""
     for start in range(0, len(X), STEP):
-        finite = np.isfinite(X[start : start + STEP]).all(axis=1)
-        if not finite.all():
-            return start + int(finite.argmin())
+        usable = (np.abs(X[start : start + STEP]) <= LARGEST).all(axis=1)
+        if not usable.all():
+            return start + int(usable.argmin())
     return None
 
 

