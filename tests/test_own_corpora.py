@@ -340,7 +340,7 @@ def test_lists_that_can_not_be_read_are_told(tmp_path):
     [
         (pa.array([2**62] * 4, pa.timestamp("us")), "OverflowError"),
         (pa.Array.from_buffers(pa.string(), 4, pa.array([b"\xff"] * 4).buffers()), "UnicodeDecodeError"),
-        (pa.array([0] * 4, pa.timestamp("us", tz="Nowhere/None")), "Error"),
+        (pa.array([0] * 4, pa.timestamp("us", tz="Nowhere/None")), "ArrowInvalid|ZoneInfoNotFoundError"),
     ],
     ids=["time", "text", "zone"],
 )
@@ -359,7 +359,7 @@ def test_columns_of_parquet_that_python_can_not_read_are_told_only_where_they_ar
     pq.write_table(table, tmp_path / "items.parquet")
     folder.read_folder("mine", tmp_path / "items.parquet")
     read_arrays("ready", tmp_path / "items.parquet", visual="numbers", text="numbers")
-    message = rf"The column 'more' of type {re.escape(str(column.type))} can't be read \(\w*{error}\)"
+    message = rf"The column 'more' of type {re.escape(str(column.type))} can't be read \(({error})\)"
     with pytest.raises(CmcslError, match=message):
         folder.read_folder("mine", tmp_path / "items.parquet", label="more")
     with pytest.raises(CmcslError, match=message):

@@ -126,7 +126,8 @@ def _check_matrix(X: np.ndarray, modality: str, where: str) -> None:
 def unusable_row(X: np.ndarray) -> int | None:
     """The first row of a matrix that holds NaN, or a number beyond `LARGEST` or below its negative, or None."""
     for start in range(0, len(X), STEP):
-        usable = (np.abs(X[start : start + STEP]) <= LARGEST).all(axis=1)
+        # In single precision, the bound itself would be infinite.
+        usable = (np.abs(X[start : start + STEP].astype(np.float64, copy=False)) <= LARGEST).all(axis=1)
         if not usable.all():
             return start + int(usable.argmin())
     return None
