@@ -539,8 +539,8 @@ def test_a_new_layer_gives_features_of_its_width(torch, tiny, short, stand_in):
             {"image_encoder": "efficientnet-lite0", "start": "pooled"},
             "EfficientNet-Lite0 starts from ImageNet's weights",
         ),
-        ({"width": 0, "start": "pooled"}, "--width must be 1 or more, got 0"),
-        ({"width": 10**12, "start": "pooled"}, "--width must be 10000 or less, got 1000000000000"),
+        ({"width": 0, "start": "pooled"}, "--width must lie in 1..10000, got 0"),
+        ({"width": 10**12, "start": "pooled"}, "--width must lie in 1..10000, got 1000000000000"),
         ({"width": 9, "start": "pooled", "finetuned": False}, "--width adds a layer that fine-tuning trains"),
         ({"seed": -1, "start": "pooled"}, "--seed must lie in 0..4294967295, got -1"),
         ({"split_seed": 2**32, "start": "pooled"}, "--split-seed must lie in 0..4294967295, got 4294967296"),
@@ -1167,6 +1167,7 @@ def without_mean(folder):
         without_mean,
         lambda folder: (folder / "model.safetensors").write_bytes(b"no weights"),
         lambda folder: (folder / "modules.json").write_text("[1]"),
+        lambda folder: (folder / "modules.json").write_text("[]"),
         lambda folder: (folder / "modules.json").write_text("{"),
     ],
 )

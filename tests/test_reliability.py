@@ -18,7 +18,7 @@ from cmcsl_lib.corpora.features import write_features
 from cmcsl_lib.experiments.scores import read_scores, scores_paths, write_scores
 from cmcsl_lib.files.checksums import Damaged, check_seal, read_checked
 from cmcsl_lib.files.errors import CmcslError
-from cmcsl_lib.files.paths import REPOSITORY, STALE, locked, shipped, written_whole
+from cmcsl_lib.files.paths import REPOSITORY, STALE, locked, shipped, target, written_whole
 
 #: Kinds of input with odd values.
 ODD = ["list in CSV", "list in Parquet", "arrays", "picture", "film", "command line"]
@@ -215,6 +215,13 @@ def test_what_is_no_regular_file_is_refused_and_left(tmp_path, kind):
     with pytest.raises(CmcslError, match="is no regular file, and is left as it is"), written_whole(path):
         pytest.fail("it was written")
     assert {each.name: each.lstat().st_mode for each in tmp_path.iterdir()} == before
+
+
+def test_a_file_in_what_is_no_folder_is_refused(tmp_path):
+    (tmp_path / "file").write_text("content")
+    with pytest.raises(CmcslError, match=r"/file is no folder that new\.csv could be in"):
+        target(tmp_path / "file" / "deeper" / "new.csv")
+    assert target(tmp_path / "none" / "new.csv") == tmp_path / "none" / "new.csv"
 
 
 @pytest.mark.parametrize(("umask", "mode"), [(0o077, 0o600), (0o022, 0o644), (0o002, 0o664)])

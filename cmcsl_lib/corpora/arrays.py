@@ -42,8 +42,8 @@ def read_arrays(
     items : Path, optional
         One .npz or Parquet file that holds everything; without it each of the following names a .npy file.
     visual, text : str
-        Matrices of shape (n, d), any d, of numbers up to `LARGEST`, kept as they are up to double precision: keys of the
-        .npz file, or columns of lists in Parquet.
+        Matrices of shape (n, d), any d, of numbers up to `features.LARGEST`, kept as they are up to double precision:
+        keys of the .npz file, or columns of lists in Parquet.
     label : str
         Labels of shape (n,), texts or numbers; what is no label: `cells.label_set`. In Parquet lists of several
         labels as well.
@@ -167,7 +167,8 @@ def _matrix(values: Any, name: str) -> np.ndarray:
     row = unusable_row(X)
     if row is not None:
         raise CmcslError(
-            f"The features {name!r} must be finite, but row {row + 1} holds NaN, infinity or a number beyond {LARGEST:g}."
+            f"The features {name!r} must be finite, but row {row + 1} holds NaN, infinity or a number beyond "
+            f"{LARGEST:g}."
         )
     return X
 

@@ -25,7 +25,7 @@ from ..corpora.features import (
 )
 from ..corpora.items_file import items_path
 from ..files.errors import CmcslError, check_choice
-from ..files.paths import home, locked, readable_path
+from ..files.paths import home, locked, readable_path, target
 from ..files.progress import tell
 from . import extra
 from . import training as trainings
@@ -255,7 +255,8 @@ def _write(features: Features, path: Path) -> None:
 
 
 def _is_current(path: Path, settings: dict[str, Any], classes: tuple[str, ...], items: str) -> bool:
-    """Whether a file holds features of the same classes and settings; says why not."""
+    """Whether a file holds features of the same classes and settings; says why not, raises if it can't be written."""
+    target(path)
     if not path.is_file():
         return False
     try:

@@ -51,7 +51,7 @@ def text_weights(name: str = MINILM) -> Path:
     try:
         types = [module["type"] for module in json.loads((folder / "modules.json").read_text(encoding="utf-8"))]
         # Others would be imported, and run, from wherever Python finds them.
-        usable = all(kind.startswith("sentence_transformers.") for kind in types)
+        usable = bool(types) and all(kind.startswith("sentence_transformers.") for kind in types)
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         usable = False
     if not usable:

@@ -13,7 +13,7 @@ import pandas as pd
 
 from ..corpora import RANDOM_STATE, Corpus, Subset, finetuning_split
 from ..files.checksums import file_sha256
-from ..files.errors import CmcslError, check_choice, check_positive
+from ..files.errors import CmcslError, check_choice, check_within
 from ..files.paths import home, readable_path, remove_stale
 from ..files.progress import progress, tell
 from ..method.preprocessing import preprocessor
@@ -144,12 +144,9 @@ def visual_settings(
             f"{encoder.title} starts from ImageNet's weights alone: leave out --start, or take another --image-encoder."
         )
     for option in ("seed", "split_seed"):
-        if not 0 <= (seed := others.get(option, SEED)) < 2**32:
-            raise CmcslError(f"--{option.replace('_', '-')} must lie in 0..{2**32 - 1}, got {seed}.")
+        check_within(others.get(option, SEED), 0, 2**32 - 1, f"--{option.replace('_', '-')}")
     if width is not None:
-        check_positive([width], "--width")
-        if width > WIDEST:
-            raise CmcslError(f"--width must be {WIDEST} or less, got {width}.")
+        check_within(width, 1, WIDEST, "--width")
         if not others.get("finetuned", True):
             raise CmcslError("--width adds a layer that fine-tuning trains: leave it out, or take --finetune yes.")
     if start == "auto":

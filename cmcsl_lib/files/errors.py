@@ -49,3 +49,9 @@ def check_positive(numbers: Iterable[int], what: str) -> None:
     """
     if wrong := [number for number in numbers if number < 1]:
         raise CmcslError(f"{what} must be 1 or more, got {wrong[0]}.")
+
+
+def check_within(number: int, lowest: int, highest: int, what: str) -> None:
+    """Raise a `CmcslError` unless a number lies in lowest..highest; `what` it is begins the message."""
+    if not lowest <= number <= highest:
+        raise CmcslError(f"{what} must lie in {lowest}..{highest}, got {number}.")

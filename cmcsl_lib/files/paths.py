@@ -2,6 +2,7 @@
 
 import glob
 import os
+import re
 import secrets
 import stat
 import time
@@ -15,6 +16,8 @@ from .errors import CmcslError
 REPOSITORY = Path(__file__).resolve().parents[2]
 #: Where the wheel puts the repository's ``data/``.
 INSTALLED_DATA = Path(__file__).resolve().parents[1] / "_data"
+#: Names of extractions, which become names of folders.
+EXTRACTION = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}")
 #: Temporary files that nobody has written to for so many seconds are those of a process that was killed.
 STALE = 3600
 
@@ -73,8 +76,19 @@ def features_folder(corpus: str, name: str = "default") -> Path:
     Parameters
     ----------
     name : str
-        Tells several extractions apart; ``default`` is the one that is taken unless a protocol says otherwise.
+        Tells several extractions apart; ``default`` is the one that is taken unless a protocol says otherwise. Up to 64
+        letters, digits, blanks, points, hyphens and underscores, a letter or digit first.
+
+    Raises
+    ------
+    CmcslError
+        If the name has others.
     """
+    if not EXTRACTION.fullmatch(name):
+        raise CmcslError(
+            f"Features can't be named {name!r}: a name has 1 to 64 letters (A to Z, a to z), digits, blanks, points, "
+            "hyphens and underscores, a letter or digit first."
+        )
     return home() / "features" / (corpus if name == "default" else f"{corpus}, {name}")
 
 
@@ -105,12 +119,15 @@ def target(path: Path) -> Path:
     ------
     CmcslError
         If a device, a pipe, a folder or anything else that is no regular file stands there: a rename would destroy it.
+        Or if something that is no folder stands where the file's folder should be.
     """
     followed = Path(os.path.realpath(path))
     with explain_write_errors(path):
         # A link that is still there leads round in a loop.
         if (path.exists() and not path.is_file()) or followed.is_symlink():
             raise CmcslError(f"{readable_path(path)} is no regular file, and is left as it is: name another file.")
+        if others := [folder for folder in followed.parents if folder.exists() and not folder.is_dir()]:
+            raise CmcslError(f"{readable_path(others[0])} is no folder that {path.name} could be in: name another one.")
     return followed
 
 
