@@ -217,6 +217,27 @@ def test_the_users_own_features_come_before_those_shipped(tmp_path, monkeypatch)
     assert len(load_features("openclipart", "AF").y) == 6
 
 
+def test_names_of_extractions_are_safe_names_of_folders(tmp_path, monkeypatch):
+    monkeypatch.setenv("CMCSL_HOME", str(tmp_path))
+    path = tmp_path / "features" / "pets, split seed 1411" / "pets.parquet"
+    assert features_path("pets", "pets", "split seed 1411") == path
+    for name in (
+        "",
+        ".",
+        "..",
+        "../other",
+        "a/b",
+        "a\\b",
+        "a,b",
+        "\x1b[2J",
+        " a",
+        "a" * 65,
+        "\N{LATIN SMALL LETTER E WITH ACUTE}",
+    ):
+        with pytest.raises(CmcslError, match="Features can't be named"):
+            features_path("pets", "pets", name)
+
+
 @pytest.mark.parametrize(("corpus", "dataset"), [("nowhere", "AF"), ("openclipart", "XX")])
 def test_unknown_names_are_refused_with_the_valid_ones(corpus, dataset):
     with pytest.raises(CmcslError, match="choose from"):
