@@ -15,12 +15,11 @@ from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
 
-import hypothesis
 import made_up
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from damage import Wrong, in_time
+from damage import Wrong, drawn_with, in_time
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -74,7 +73,7 @@ class Kind(NamedTuple):
     read: Callable[[Any], None]
 
 
-def examine(name: str, kind: Kind, rounds: int, seed: int = 0) -> dict[str, object]:
+def examine(name: str, kind: Kind, rounds: int, seed: int | None = None) -> dict[str, object]:
     """Read so many inputs of a kind, others with another seed.
 
     Returns
@@ -84,8 +83,10 @@ def examine(name: str, kind: Kind, rounds: int, seed: int = 0) -> dict[str, obje
     """
     counts = Counter()
 
-    @hypothesis.seed(seed)
-    @settings(max_examples=rounds, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @drawn_with(seed)
+    @settings(
+        max_examples=rounds, deadline=None, database=None, derandomize=True, suppress_health_check=list(HealthCheck)
+    )
     @given(kind.values)
     def check(values: Any) -> None:
         with in_time():
