@@ -441,6 +441,21 @@ def test_a_modality_without_seeds_leaves_the_labels_to_the_others():
         UnimodalClassifier(modalities=TWO).fit(X, y)
 
 
+@pytest.mark.parametrize("method", ["fit", "label", "partial_fit"])
+def test_warnings_point_to_the_line_of_the_call(method):
+    X, y, true = views()
+    cmcsl = CMCSLClassifier(modalities=TWO)
+    without_seeds = X.copy()
+    without_seeds[y >= 0, 2:] = np.nan
+    with pytest.warns(UserWarning, match="has no seed of class") as caught:
+        getattr(cmcsl, method)(without_seeds, y)
+    assert caught[0].filename == __file__
+    if method != "partial_fit":
+        with pytest.warns(UserWarning, match="no unlabelled row") as caught:
+            getattr(cmcsl, method)(X, true)
+        assert caught[0].filename == __file__
+
+
 def test_rows_that_nobody_speaks_of_have_no_label():
     X, y, _ = views()
     X[y >= 0, 2:] = np.nan
