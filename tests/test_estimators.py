@@ -1069,6 +1069,16 @@ def test_minus_one_may_be_a_class():
     assert set(fitted.transduction_[~labeled]) == {None}, "no label is not the class -1"
 
 
+def test_a_class_minus_one_is_scored():
+    X, truth, labeled = few_labels()
+    y = 2 * truth - 1
+    fitted = CMCSLClassifier().fit(X, y, labeled=labeled)
+    wrong = np.where(np.arange(len(y)) == 0, -y, y)
+    assert fitted.score(X, wrong) == (fitted.predict(X) == wrong).mean() < 1
+    known = np.where(labeled, wrong, None)
+    assert fitted.score(X, known) == (fitted.predict(X) == wrong)[labeled].mean() < 1
+
+
 @pytest.mark.parametrize("mask", [[True], np.zeros(120), np.ones((120, 1), dtype=bool)])
 def test_labeled_that_is_no_mask_is_refused(mask):
     X, truth, _ = few_labels()
