@@ -162,6 +162,9 @@ def with_finetuning_items(labels: pd.DataFrame, features: Features) -> pd.DataFr
     CmcslError
         If the corpus has other items than those of the features: it may have been replaced since they were read.
     """
+    if features.ready_made:
+        check_items(features)
+        return labels
     items = load(features.corpus).items
     check_items(features)
     rows, y = divide(items.labels, features.classes)
