@@ -266,7 +266,7 @@ def _matrix(content: pq.ParquetFile, modality: str, as_written: bool, rows: int 
         # Beside the features, where there is room for as much; the file goes when nobody uses the matrix any more.
         with explain_write_errors(home()), TemporaryFile(dir=home()) as file:
             for part in _parts(content, modality, shape[0]):
-                file.write(np.ascontiguousarray(part, dtype))
+                file.write(np.ascontiguousarray(part, dtype).data)
             file.flush()
             return np.asarray(np.memmap(file, dtype, "r", shape=shape))
     X, start = np.empty(shape, dtype), 0
