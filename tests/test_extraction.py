@@ -1174,20 +1174,13 @@ def test_a_folder_that_is_no_model_of_texts_is_refused_in_one_sentence(tiny, own
     assert message.endswith("with modules of sentence-transformers alone and weights as safetensors.")
 
 
-def test_pictures_of_words_need_an_encoder_with_vectors_of_words(own_texts, tmp_path):
-    import sentence_transformers
-    import transformers
+def test_pictures_of_words_need_an_encoder_with_vectors_of_words(monkeypatch):
+    class Model(list):
+        tokenizer = None
 
-    tokenizer = transformers.AutoTokenizer.from_pretrained(str(own_texts), local_files_only=True)
-    static = sentence_transformers.models.StaticEmbedding(tokenizer, embedding_dim=4)
-    folder = tmp_path / "static"
-    sentence_transformers.SentenceTransformer(modules=[static], device="cpu").save(str(folder))
-    assert texts.embeddings(["two words"], "cpu", str(folder)).shape == (1, 4)
-    with pytest.raises(CmcslError, match="has no vectors of words"):
-        transformations.word_vectors(["two words"], str(folder))
-    empty(own_texts)
-    with pytest.raises(CmcslError, match="is no sentence-transformers model"):
-        transformations.word_vectors(["two words"], str(own_texts))
+    monkeypatch.setattr(transformations, "sentence_model", lambda encoder: Model([object()]))
+    with pytest.raises(CmcslError, match="The text encoder mine has no vectors of words"):
+        transformations.word_vectors(["two words"], "mine")
 
 
 def test_missing_text_weights_are_told_with_the_extra(monkeypatch):
