@@ -6,6 +6,9 @@ window.cmcslExplorerData = (() => {
   const MODALITIES = ["visual", "text"];
   const MISSING = 65535;
 
+  /** The budget to begin with: 5, or the first one where that was not run. */
+  const firstBudget = (budgets) => (budgets.includes(5) ? 5 : budgets[0]);
+
   // Scores ---------------------------------------------------------------------------------------------------------
 
   /** Read the values of a source; its `values` of a curve are then lists by fold, of accuracies by budget.
@@ -107,5 +110,5 @@ window.cmcslExplorerData = (() => {
     };
   }
 
-  return { MODALITIES, readSource, readDataset, totals };
+  return { MODALITIES, firstBudget, readSource, readDataset, totals };
 })();

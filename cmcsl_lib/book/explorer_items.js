@@ -6,7 +6,7 @@ window.cmcslExplore.items = (() => {
   const { MARGIN, linear, roundValues, axes, mark, legend } = cmcslChart;
   const { newForm, choice, slider } = cmcslControls;
   const { saveButtons } = cmcslSaving;
-  const { MODALITIES, readDataset, totals } = cmcslExplorerData;
+  const { MODALITIES, firstBudget, readDataset, totals } = cmcslExplorerData;
   const view = cmcslView;
   const OUTCOMES = [
     { name: "modalities agree", colour: "#8a8a8a", mark: "circle", filled: false },
@@ -209,7 +209,7 @@ window.cmcslExplore.items = (() => {
       dataset = view.one(key, names, dataset);
       const labels = read[names.indexOf(dataset)];
       fold = view.one("fold", [...Array(labels.folds).keys()].map((each) => each + 1), 1);
-      budget = view.one("budget", data.budgets, data.budgets[Math.min(4, data.budgets.length - 1)]);
+      budget = view.one("budget", data.budgets, firstBudget(data.budgets));
       filter = view.one("items", Object.keys(SHOWN));
       const wanted = JSON.stringify([dataset, fold, budget, filter]);
       if (wanted !== shown) {

@@ -6,7 +6,7 @@ window.cmcslExplore.scores = (() => {
   const { MARGIN, LETTERS, linear, roundValues, axes, mark, legend } = cmcslChart;
   const { newForm, choice, ticks, slider } = cmcslControls;
   const { saveButtons } = cmcslSaving;
-  const { MODALITIES, readSource } = cmcslExplorerData;
+  const { MODALITIES, firstBudget, readSource } = cmcslExplorerData;
   const view = cmcslView;
   const [ACCURACY, DIFFERENCE] = ["balanced accuracy", "difference of two methods"];
   /** Panels stand side by side from this width on. */
@@ -35,7 +35,7 @@ window.cmcslExplore.scores = (() => {
     return {
       panels, difference, modalities: view.some("modalities", MODALITIES),
       pair: [view.one("first", Object.keys(styles), "CMCSL"), view.one("minus", Object.keys(styles), "UNI")],
-      budgets, budget: view.one("budget", budgets, budgets[Math.min(4, budgets.length - 1)]),
+      budgets, budget: view.one("budget", budgets, firstBudget(budgets)),
     };
   }
 
