@@ -84,4 +84,6 @@ def open_html(browser, tmp_path):
     for page in opened:
         page.close()
     assert not messages
-    assert all(url.startswith(("data:", "blob:")) or url.split("#")[0] == (tmp_path / "page.html").as_uri() for url in asked)
+    assert all(
+        url.startswith(("data:", "blob:")) or url.split("#")[0] == (tmp_path / "page.html").as_uri() for url in asked
+    )

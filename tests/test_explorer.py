@@ -281,7 +281,9 @@ def test_two_sources_or_methods_stand_side_by_side_on_one_scale(open_page, score
     ]
     labels = page.locator("svg text[text-anchor=end]").all_inner_texts()
     assert labels[: len(labels) // 2] == labels[len(labels) // 2 :] and len(labels) >= 6
-    titles = [page.locator("svg").get_by_text(f"openclipart, {name} protocol").bounding_box() for name in STRICT_FIRST]
+    titles = [
+        page.locator("svg").get_by_text(f"openclipart, {name} protocol").bounding_box() for name in ("strict", "paper")
+    ]
     across, down = titles[1]["x"] - titles[0]["x"], titles[1]["y"] - titles[0]["y"]
     assert (across > 200 and down == 0) if width == 1280 else (across == 0 and down > 200)
     control(page, "Beside it").select_option("openclipart, strict protocol")
@@ -292,9 +294,6 @@ def test_two_sources_or_methods_stand_side_by_side_on_one_scale(open_page, score
     _, rows = csv_rows(page)
     assert {(row["dataset"], row["method"]) for row in rows} >= {("PT", "UNI"), ("AF", "CMCSL")}
     assert ("PT", "CMCSL") not in {(row["dataset"], row["method"]) for row in rows}
-
-
-STRICT_FIRST = ("strict", "paper")
 
 
 @pytest.mark.slow
@@ -324,7 +323,8 @@ def test_an_item_can_be_clicked_and_tells_its_story(open_page, item_data, corpus
     # The outermost mark, which no other one covers.
     row = table.loc[(table.visual_distance - table.text_distance).idxmax()]
     features = load_features("openclipart", "AFP")
-    number = item_data["datasets"]["AFP"]["items"][list(features.ids).index(row.id)]
+    items = unpacked(item_data["datasets"]["AFP"]["items"], differences=True)
+    number = items[list(features.ids).index(row.id)]
     page.locator(f"svg [data-item='{number}']").click()
     told = story(page)
     title, text = corpus.items.set_index("id").loc[row.id, ["title", "text"]]
@@ -441,9 +441,13 @@ def test_both_plots_share_dataset_fold_and_budget_and_the_address_holds_them(ope
     control(items, "Show").select_option("all items")
     items.locator("svg [data-item]").nth(3).dispatch_event("focus")
     control(items, "Item").select_option(index=3)
-    state = "() => [...document.querySelectorAll('select, input')].map(each => each.type === 'checkbox' ? each.checked : each.value)"
+    state = """() => [...document.querySelectorAll("select, input")]
+      .map(each => each.type === "checkbox" ? each.checked : each.value)"""
     expected, address = page.evaluate(state), page.evaluate("location.hash")
-    assert address.startswith("#explore-items?") and items.get_by_text("Link to this view").get_attribute("href") == address
+    assert (
+        address.startswith("#explore-items?")
+        and items.get_by_text("Link to this view").get_attribute("href") == address
+    )
     other = open_page(scores=score_data, items=item_data, address=address)
     assert other.evaluate(state) == expected and story(other) == story(page)
     assert 0 <= other.locator("#explore-items").bounding_box()["y"] < 900, "the page is opened at the plot"

@@ -26,7 +26,7 @@ from .embedding import embedded, packed, thumbnail
 #: Datasets are left out whose items would make the page hold more than this many.
 MOST_ITEMS = 2000
 #: Width and height of a picture, in pixels, and its quality: there are many.
-SIDE, QUALITY = 72, 50
+SIDE, QUALITY = 64, 50
 #: Balanced accuracies are written as whole numbers of this part of 1, which keeps four decimals as they are.
 PARTS = 60_000
 #: A balanced accuracy that is not there.
@@ -171,8 +171,8 @@ def item_data(
     -------
     dict
         JSON values. corpus; budgets; decimals: of distances; items: title and text; images: WebP in base64, in the
-        same order. datasets: name to classes, items (numbers in items), true (class of each), and what
-        `explorer_data.js` makes the labels of each fold and budget from: see `_dataset_data`.
+        same order. datasets: name to what `explorer_data.js` makes the labels of each fold and budget from: see
+        `_dataset_data`.
     """
     numbers: dict[str, int] = {}
     runs = {}
@@ -207,9 +207,9 @@ def _dataset_data(
 ) -> dict:
     """One dataset's labels: for each row of a half, in each modality, the seeds that it joins as the budget grows.
 
-    Most budgets bring a row no nearer seed, so that only changes are kept. All lists but training and near go through
-    folds, modalities and rows in this order. training, by fold and row of the dataset: 1 where the row is in the half.
-    seeds: numbers of seeds of each fold, and of each of them the row of the dataset and the place of the budget that it
+    Most budgets bring a row no nearer seed, so that only changes are kept. items: number of each row in the list of all
+    items; true: its class. training, by fold and row: 1 where the row is in the half. The following ones go through
+    folds, modalities and rows of the half in this order. seeds: numbers of seeds of each fold, and of each of them the row of the dataset and the place of the budget that it
     is first drawn for. lengths: changes of each row. places (in the fold's seeds), late (places of budgets after the
     first of that seed) and distances: of each change. A seed ends in a cluster of itself. near: fold, row of the half
     and place of the budget where a distance is the smaller one of the text before rounding alone.
@@ -237,13 +237,15 @@ def _dataset_data(
             late = budget - since[order][joined[budget, row]]
             changes.append([changed.sum(axis=0), joined[budget, row], late, distances[budget, row]])
         text_decides = np.array([(each.labels[0] != each.labels[1]) & (each.both.modality == 1) for each in made])
-        near += [[fold, int(row), int(budget)] for budget, row in np.argwhere(text_decides & (rounded[0] == rounded[1]))]
+        near += [
+            [fold, int(row), int(budget)] for budget, row in np.argwhere(text_decides & (rounded[0] == rounded[1]))
+        ]
     lengths, places, late, distances = (np.concatenate(each) for each in zip(*changes, strict=True))
     seed_rows, seed_since = np.hstack(seeds)
     return {
         "classes": list(features.classes),
-        "items": [numbers[each] for each in features.ids],
-        "true": features.y.tolist(),
+        "items": packed(np.array([numbers[each] for each in features.ids]), differences=True),
+        "true": packed(features.y),
         "training": packed(training),
         "seeds": {
             "numbers": [each.shape[1] for each in seeds],

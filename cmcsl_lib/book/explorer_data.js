@@ -50,10 +50,11 @@ window.cmcslExplorerData = (() => {
   /** Read the labels of a dataset; `labelled(fold, budget)` gives one row per hidden item of that training half.
    * @returns {Promise<object>} */
   async function readDataset(dataset, decimals) {
-    const { classes, items, true: truth } = dataset;
-    const [training, seedRows, since, lengths, places, late, distances] = await Promise.all([
-      unpacked(dataset.training), unpacked(dataset.seeds.rows), unpacked(dataset.seeds.since), unpacked(dataset.lengths),
-      unpacked(dataset.places), unpacked(dataset.late), summed(dataset.distances),
+    const { classes } = dataset;
+    const [items, truth, training, seedRows, since, lengths, places, late, distances] = await Promise.all([
+      summed(dataset.items), unpacked(dataset.true), unpacked(dataset.training), unpacked(dataset.seeds.rows),
+      unpacked(dataset.seeds.since), unpacked(dataset.lengths), unpacked(dataset.places), unpacked(dataset.late),
+      summed(dataset.distances),
     ]);
     const near = new Set(dataset.near.map(String));
 
