@@ -207,12 +207,17 @@ def _dataset_data(
 ) -> dict:
     """One dataset's labels: for each row of a half, in each modality, the seeds that it joins as the budget grows.
 
-    Most budgets bring a row no nearer seed, so that only changes are kept. items: number of each row in the list of all
-    items; true: its class. training, by fold and row: 1 where the row is in the half. The following ones go through
-    folds, modalities and rows of the half in this order. seeds: numbers of seeds of each fold, and of each of them the row of the dataset and the place of the budget that it
-    is first drawn for. lengths: changes of each row. places (in the fold's seeds), late (places of budgets after the
-    first of that seed) and distances: of each change. A seed ends in a cluster of itself. near: fold, row of the half
-    and place of the budget where a distance is the smaller one of the text before rounding alone.
+    Most budgets bring a row no nearer seed, so that only changes are kept. A seed ends in a cluster of itself.
+
+    Returns
+    -------
+    dict
+        JSON values. classes. items: number of each row in the list of all items; true: its class. training, by fold and
+        row: 1 where the row is in the half. The others go through folds, modalities and rows of the half in this order.
+        seeds: numbers of seeds of each fold; rows of these seeds, and since, the place of the budget that each is first
+        drawn for. lengths: changes of each row. Of each change: places (in the fold's seeds), late (places of budgets
+        after the first one of that seed), distances (without decimal point). near: fold, row of the half and place of
+        the budget where only rounding makes a distance of the text not the smaller one.
     """
     training = np.zeros((len(folds), len(features.y)), dtype=np.int64)
     seeds: list[np.ndarray] = []
