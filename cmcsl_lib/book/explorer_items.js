@@ -59,7 +59,7 @@ window.cmcslExplore.items = (() => {
     const budgets = slider(form, (place) => view.put(id, { budget: data.budgets[place] }));
     const sums = element("p", { class: "sums", role: "status" });
     const svg = drawing({ role: "group" });
-    const panel = element("div", { class: "item" });
+    const panel = element("div", { class: "item", role: "status" });
     const link = element("a", {}, "Link to this view");
     root.append(form, sums, element("div", { class: "beside" }, svg, panel),
                 element("p", { class: "buttons" }, ...saveButtons("items", svg, fileRows), link));

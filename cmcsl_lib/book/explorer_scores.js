@@ -11,6 +11,8 @@ window.cmcslExplore.scores = (() => {
   const [ACCURACY, DIFFERENCE] = ["balanced accuracy", "difference of two methods"];
   /** Panels stand side by side from this width on. */
   const WIDE = 560;
+  /** Differences of means that are equal may be as large. */
+  const ROUNDING = 1e-9;
   const DASHES = { FULL: { visual: "none", text: "12 3" }, EF: { both: "7 4" }, LF: { both: "2 3" } };
 
   /** What the values of the view mean for these sources: panels, and which of their lines are wanted. */
@@ -137,7 +139,10 @@ window.cmcslExplore.scores = (() => {
 
   // Numbers --------------------------------------------------------------------------------------------------------
 
-  const signed = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toFixed(3);
+  function signed(value) {
+    const digits = Math.abs(value).toFixed(3);
+    return (Number(digits) === 0 ? "" : value < 0 ? "−" : "+") + digits;
+  }
   const where = ({ dataset, classifier, source, fold }) =>
     `${dataset}, ${classifier}, ${source.title}${fold ? `, fold ${fold}` : source.folds > 1 ? `, mean of ${source.folds} folds` : ""}`;
 
@@ -145,15 +150,16 @@ window.cmcslExplore.scores = (() => {
     const shown = now.difference ? signed : (value) => value.toFixed(3);
     const place = panel.source.budgets.indexOf(now.budget);
     const spread = panel.source.folds > 1;
-    const heads = ["Method", "Modality", now.difference ? "Difference" : "Balanced accuracy",
+    const heads = [...(now.difference ? ["Modality", "Difference"] : ["Method", "Modality", "Balanced accuracy"]),
                    ...(spread ? ["Lowest to highest fold"] : []), ...(spread && now.difference ? ["Folds above 0"] : [])];
     const rows = place < 0 ? [] : panel.lines.map((line) => [
-      line.method, line.modality, shown(line.values[place]),
+      ...(now.difference ? [] : [line.method]), line.modality, shown(line.values[place]),
       ...(spread ? [`${shown(line.low[place])} to ${shown(line.high[place])}`] : []),
       ...(spread && now.difference
-        ? [`${line.byBudget[place].filter((value) => value > 0).length} of ${line.folds.length}`] : []),
+        ? [`${line.byBudget[place].filter((value) => value > ROUNDING).length} of ${line.folds.length}`] : []),
     ]);
-    return element("table", {}, element("caption", {}, where(panel)),
+    const caption = `${now.difference ? `${now.pair.join(" − ")}, ` : ""}${where(panel)}`;
+    return element("table", {}, element("caption", {}, caption),
                    element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head))),
                    ...rows.map((row) => element("tr", {}, ...row.map((text) => element("td", {}, text)))));
   }
