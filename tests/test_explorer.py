@@ -479,7 +479,10 @@ def test_hostile_names_are_shown_and_saved_as_they_stand(open_page, item_data):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["scores", "items"])
-def test_a_narrow_screen_is_wide_enough(open_page, kind, score_data, item_data):
-    page = open_page(width=375, **{kind: score_data if kind == "scores" else item_data})
+@pytest.mark.parametrize(
+    "address", ["", "#explore-scores?show=difference+of+two+methods&beside=openclipart%2C+paper+protocol"]
+)
+def test_a_narrow_screen_is_wide_enough(open_page, address, score_data, item_data):
+    page = open_page(width=375, address=address, scores=score_data, items=item_data)
+    assert page.locator("table").count() == (2 if address else 1)
     assert page.evaluate("document.documentElement.scrollWidth") <= 375
