@@ -86,7 +86,7 @@ def interrupted(workers: int) -> dict[str, object]:
             "run",
             "3",
             "--datasets",
-            "ACFOPSTT",
+            "AFP",
             "--classifier",
             "CART",
             "--workers",

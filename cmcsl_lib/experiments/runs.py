@@ -26,7 +26,7 @@ from ..files.checksums import file_sha256
 from ..files.errors import Absent, CmcslError, check_choice, check_positive
 from ..files.extras import require
 from ..files.paths import home, locked
-from ..files.processes import end_with
+from ..files.processes import end_with, interrupts_held
 from ..files.progress import progress
 from .grid import CLASSIFIERS, GRID_VERSION, check_run, experiment, run_fold
 from .protocol import FOLDS, REPETITIONS, Fold, Protocol
@@ -326,7 +326,10 @@ def _results(
             yield result
             if saved > START:
                 break
-    yield from Parallel(return_as="generator_unordered")(delayed(run_task)(*task) for task in tasks)
+    with interrupts_held():
+        # The call starts processes; what it returns waits for them.
+        results = Parallel(return_as="generator_unordered")(delayed(run_task)(*task) for task in tasks)
+    yield from results
 
 
 def _collect(job: Job) -> None:

@@ -4,7 +4,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 
@@ -28,6 +29,30 @@ def end_with(parent: int) -> None:
     threading.Thread(target=watch, daemon=True).start()
 
 
+@contextmanager
+def interrupts_held() -> Iterator[None]:
+    """Hold Ctrl-C back until processes are started.
+
+    They inherit that it is held back, and never learn of it: it would end them, each with a traceback, until `end_with`
+    is called in them.
+    """
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker
+
+    from joblib.externals.loky.backend import resource_tracker as loky_tracker
+
+    # Where these two are started later, they let it through again.
+    resource_tracker.ensure_running()
+    loky_tracker.ensure_running()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def in_own_process(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function in a process of its own, whose memory is free again afterwards.
 
@@ -47,7 +72,9 @@ def in_own_process(function: Callable[..., Any], *arguments: Any) -> Any:
 
     child = ProcessPoolExecutor(max_workers=1, initializer=end_with, initargs=(os.getpid(),))
     try:
-        result = child.submit(function, *arguments).result()
+        with interrupts_held():
+            future = child.submit(function, *arguments)
+        result = future.result()
     except BaseException:
         # It may be in the middle of anything, for as long as that takes.
         child.shutdown(kill_workers=True)
