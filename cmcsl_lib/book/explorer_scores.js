@@ -159,11 +159,9 @@ window.cmcslExplore.scores = (() => {
         ? [`${line.byBudget[place].filter((value) => value > ROUNDING).length} of ${line.folds.length}`] : []),
     ]);
     const caption = `${now.difference ? `${now.pair.join(" − ")}, ` : ""}${where(panel)}`;
-    const made = element("table", {}, element("caption", {}, caption),
-                         element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head))),
-                         ...rows.map((row) => element("tr", {}, ...row.map((text) => element("td", {}, text)))));
-    // Browsers forget the height of a caption where the table itself is laid out beside another one.
-    return element("div", {}, made);
+    return element("table", {}, element("caption", {}, caption),
+                   element("tr", {}, ...heads.map((head) => element("th", { scope: "col" }, head))),
+                   ...rows.map((row) => element("tr", {}, ...row.map((text) => element("td", {}, text)))));
   }
 
   const fileRows = ({ panels, difference }) => panels.flatMap((panel) => panel.lines.flatMap((line) => {
