@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cmcsl_lib.book.display import FIGURE, show_figure, show_table
+from cmcsl_lib.book.display import FIGURE, listed, show_figure, show_table
 from cmcsl_lib.book.site import complete_page, take_out
 
 
@@ -161,3 +161,9 @@ def test_long_names_may_go_on_in_the_next_line():
 def test_tables_of_sentences_have_wider_columns():
     assert "cmcsl-wordy" in show_table(pd.DataFrame({"answer": ["word " * 20]})).data
     assert "cmcsl-wordy" not in show_table(pd.DataFrame({"answer": ["word"]})).data
+
+
+def test_names_are_listed_as_in_a_sentence():
+    assert listed([1, 2, 20], "or") == "1, 2 or 20"
+    assert listed(name for name in ["RAW", "L2"]) == "RAW and L2"
+    assert (listed(["RAW"]), listed([])) == ("RAW", "")

@@ -441,6 +441,21 @@ def test_a_modality_without_seeds_leaves_the_labels_to_the_others():
         UnimodalClassifier(modalities=TWO).fit(X, y)
 
 
+@pytest.mark.parametrize("method", ["fit", "label", "partial_fit"])
+def test_warnings_point_to_the_line_of_the_call(method):
+    X, y, true = views()
+    cmcsl = CMCSLClassifier(modalities=TWO)
+    without_seeds = X.copy()
+    without_seeds[y >= 0, 2:] = np.nan
+    with pytest.warns(UserWarning, match="has no seed of class") as caught:
+        getattr(cmcsl, method)(without_seeds, y)
+    assert caught[0].filename == __file__
+    if method != "partial_fit":
+        with pytest.warns(UserWarning, match="no unlabelled row") as caught:
+            getattr(cmcsl, method)(X, true)
+        assert caught[0].filename == __file__
+
+
 def test_rows_that_nobody_speaks_of_have_no_label():
     X, y, _ = views()
     X[y >= 0, 2:] = np.nan
@@ -1052,6 +1067,16 @@ def test_minus_one_may_be_a_class():
     assert (fitted.predict(X) == 2 * truth - 1).mean() > 0.9
     assert fitted.transduction_[labeled].tolist() == (2 * truth - 1)[labeled].tolist()
     assert set(fitted.transduction_[~labeled]) == {None}, "no label is not the class -1"
+
+
+def test_a_class_minus_one_is_scored():
+    X, truth, labeled = few_labels()
+    y = 2 * truth - 1
+    fitted = CMCSLClassifier().fit(X, y, labeled=labeled)
+    wrong = np.where(np.arange(len(y)) == 0, -y, y)
+    assert fitted.score(X, wrong) == (fitted.predict(X) == wrong).mean() < 1
+    known = np.where(labeled, wrong, None)
+    assert fitted.score(X, known) == (fitted.predict(X) == wrong)[labeled].mean() < 1
 
 
 @pytest.mark.parametrize("mask", [[True], np.zeros(120), np.ones((120, 1), dtype=bool)])

@@ -30,7 +30,7 @@ from cmcsl_lib.corpora.arrays import read_arrays
 from cmcsl_lib.corpora.dataset_classes import description_path, write_description
 from cmcsl_lib.corpora.features import examples, extracted_datasets, load_features
 from cmcsl_lib.corpora.items_file import report_path
-from cmcsl_lib.corpora.pseudo_labels import pseudo_labels, with_finetuning_items
+from cmcsl_lib.corpora.pseudo_labels import pseudo_labels, unlabeled_features, with_finetuning_items
 from cmcsl_lib.experiments.protocol import PROTOCOLS, drawable_budgets
 from cmcsl_lib.experiments.runs import load_scores
 from cmcsl_lib.files.errors import CmcslError
@@ -784,6 +784,25 @@ def test_ready_made_features_keep_every_digit(tmp_path, kind, dtype):
     np.testing.assert_array_equal(features.text, shifted)
     stored = pq.read_schema(path).field("visual").type.value_type
     assert stored == (pa.float32() if dtype == np.float32 else pa.float64())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_features_are_mapped_and_labelled_alike(tmp_path, home, monkeypatch, dtype):
+    y = np.array([0, 1] * 30)
+    matrices = {"visual": made_up(y, 5).astype(dtype), "text": made_up(y, 3, 1).astype(dtype)}
+    np.savez(tmp_path / "mine.npz", label=np.where(np.arange(60) < 6, y, -1), **matrices)
+    read_arrays("mine", tmp_path / "mine.npz")
+    in_memory = unlabeled_features("mine")
+    files = sorted(home.rglob("*"))
+    monkeypatch.setattr(corpora.features, "IN_MEMORY", 0)
+    mapped = unlabeled_features("mine")
+    for name, matrix in matrices.items():
+        np.testing.assert_array_equal(getattr(mapped, name), matrix)
+        assert getattr(mapped, name).dtype == dtype
+        # What is mapped can't be changed.
+        assert getattr(in_memory, name).flags.writeable and not getattr(mapped, name).flags.writeable
+    assert sorted(home.rglob("*")) == files
+    pd.testing.assert_frame_equal(pseudo_labels(mapped), pseudo_labels(in_memory))
 
 
 def test_a_constant_added_to_ready_made_features_changes_no_label(tmp_path):

@@ -24,10 +24,19 @@ from cmcsl_lib.extraction.transformations import (
 from cmcsl_lib.files.errors import CmcslError
 
 
+@pytest.fixture(scope="module")
+def home_of_pets(tmp_path_factory):
+    """A CMCSL_HOME with the corpus `pets`, whose texts are encoded once for all tests."""
+    folder = tmp_path_factory.mktemp("pets")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CMCSL_HOME", str(folder / "home"))
+        make_folder(folder, "pets", ["cat", "dog"] * 4)
+    return folder / "home"
+
+
 @pytest.fixture
-def corpus(tmp_path, monkeypatch):
-    monkeypatch.setenv("CMCSL_HOME", str(tmp_path / "home"))
-    make_folder(tmp_path, "pets", ["cat", "dog"] * 4)
+def corpus(home_of_pets, monkeypatch):
+    monkeypatch.setenv("CMCSL_HOME", str(home_of_pets))
     return "pets"
 
 

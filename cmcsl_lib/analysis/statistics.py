@@ -5,6 +5,7 @@ and must neither rank one difference above another nor be a difference.
 """
 
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -280,14 +281,20 @@ def _signed_rank_p(differences: np.ndarray, alternative: str) -> float:
 def _exact_signed_rank_p(differences: np.ndarray, alternative: str) -> float:
     """What scipy.stats.wilcoxon gives without zeros and ties over up to 50 rows; importing it takes a second."""
     ranks = np.abs(differences).argsort().argsort() + 1
-    # In how many of the 2^n ways to give the ranks 1 to n signs the positive ones have each sum.
-    ways = np.ones(1)
-    for rank in range(1, len(ranks) + 1):
-        ways = np.pad(ways, (0, rank)) + np.pad(ways, (rank, 0))
+    ways = _ways_to_sum(len(ranks))
     positive, negative = ranks[differences > 0].sum(), ranks[differences < 0].sum()
     if alternative == "greater":
         return ways[positive:].sum() / ways.sum()
     return min(1, 2 * ways[max(positive, negative) :].sum() / ways.sum())
+
+
+@cache
+def _ways_to_sum(n: int) -> np.ndarray:
+    """In how many of the 2^n ways to give the ranks 1 to n signs the positive ones have the sum 0, 1, and so on."""
+    ways = np.ones(1)
+    for rank in range(1, n + 1):
+        ways = np.pad(ways, (0, rank)) + np.pad(ways, (rank, 0))
+    return ways
 
 
 def better_by_wilcoxon(values: np.ndarray, statistics: str | Statistics = "corrected") -> np.ndarray:

@@ -3,7 +3,7 @@
 import base64
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from html import escape
 
@@ -153,6 +153,25 @@ def show_table(table: pd.DataFrame) -> HTML:
         marked = rf'<td><span class="cmcsl-{direction}"><span aria-hidden="true">{mark}</span> \1</span></td>'
         text = re.sub(f"<td>{mark} ([^<]*)</td>", marked, text)
     return HTML(framed(text, ", ".join(table.columns[:3]), long=len(table) > LONG, wordy=wordy))
+
+
+def listed(parts: Iterable[object], word: str = "and") -> str:
+    """Names in a row, as a sentence has them.
+
+    Parameters
+    ----------
+    parts : iterable of object
+        What is written, in this order; may be empty.
+    word : str
+        Stands before the last one.
+
+    Returns
+    -------
+    str
+        For example ``RAW, L2 and STD``; empty where there are no parts.
+    """
+    *first, last = [str(part) for part in parts] or [""]
+    return f"{', '.join(first)} {word} {last}" if first else last
 
 
 def framed(table: str, label: str, *, long: bool = False, wordy: bool = False) -> str:

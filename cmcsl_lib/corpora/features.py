@@ -3,9 +3,10 @@
 No network and no torch are needed to read them; `extraction` makes them.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from tempfile import TemporaryFile
 
 import numpy as np
 import pyarrow as pa
@@ -13,7 +14,7 @@ import pyarrow.parquet as pq
 
 from ..files.checksums import opened_checked
 from ..files.errors import Absent, CmcslError
-from ..files.paths import features_folder, readable_path, shipped
+from ..files.paths import explain_write_errors, features_folder, home, readable_path, shipped
 from ..files.tables import reading, write_table, written_metadata
 from .corpus import RANDOM_STATE, Corpus, Subset, subset
 from .dataset_classes import DATASETS, datasets, description, kind
@@ -22,6 +23,8 @@ from .items_file import items_path, items_seal
 MODALITIES = ("visual", "text")
 #: Rows that are looked at, written and read together.
 STEP = 8192
+#: Bytes of one matrix up to which it is read into memory, where nothing but estimators calculates with it.
+IN_MEMORY = 2**29
 #: Columns that say what a row is; the last one is there where some rows are fine-tuning items.
 DESCRIBED = ("id", "label", "finetuning")
 
@@ -99,6 +102,11 @@ class Features:
     def modalities(self) -> tuple[np.ndarray, np.ndarray]:
         """The visual and the text matrix, in the order of `MODALITIES`."""
         return self.visual, self.text
+
+    @property
+    def ready_made(self) -> bool:
+        """Whether they were made elsewhere; then all items have features."""
+        return self.metadata.get("settings", {}).get("start") == "ready-made"
 
     def labeled(self) -> "Features":
         """The same without the rows whose class is not known."""
@@ -204,7 +212,8 @@ def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET", *, 
     command : str
         What makes them, for errors.
     as_written : bool
-        Whether matrices that were written in single precision stay so, instead of becoming double.
+        Whether matrices that were written in single precision stay so, instead of becoming double, and those of more
+        than `IN_MEMORY` bytes lie in a temporary file that NumPy maps.
 
     Returns
     -------
@@ -249,20 +258,33 @@ def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET", *, 
 
 
 def _matrix(content: pq.ParquetFile, modality: str, as_written: bool, rows: int | None = None) -> np.ndarray:
-    """The first rows of one matrix, or all, read a part of the file at a time."""
+    """The first rows of one matrix, or all, read a part of the file at a time; one that is large stays on disk."""
     kind = content.schema_arrow.field(modality).type
-    dtype = kind.value_type.to_pandas_dtype() if as_written else np.float64
-    rows = content.metadata.num_rows if rows is None else rows
-    X, start = np.empty((rows, kind.list_size), dtype), 0
+    dtype = np.dtype(kind.value_type.to_pandas_dtype() if as_written else np.float64)
+    shape = content.metadata.num_rows if rows is None else rows, kind.list_size
+    if as_written and dtype.itemsize * shape[0] * shape[1] > IN_MEMORY:
+        # Beside the features, where there is room for as much; the file goes when nobody uses the matrix any more.
+        with explain_write_errors(home()), TemporaryFile(dir=home()) as file:
+            for part in _parts(content, modality, shape[0]):
+                file.write(np.ascontiguousarray(part, dtype).data)
+            file.flush()
+            return np.asarray(np.memmap(file, dtype, "r", shape=shape))
+    X, start = np.empty(shape, dtype), 0
+    for part in _parts(content, modality, shape[0]):
+        X[start : start + len(part)] = part
+        start += len(part)
+    return X
+
+
+def _parts(content: pq.ParquetFile, modality: str, rows: int) -> Iterator[np.ndarray]:
+    """The first rows of one matrix, a part of the file at a time."""
     for number in range(content.num_row_groups):
         column = content.read_row_group(number, columns=[modality]).column(modality).combine_chunks()
-        column = column.slice(0, rows - start)
+        column = column.slice(0, rows)
         if column.null_count:
             raise CmcslError(f"The {modality} matrix must be finite, but it has {column.null_count} empty rows.")
-        stop = start + len(column)
-        X[start:stop] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, kind.list_size)
-        start = stop
-    return X
+        rows -= len(column)
+        yield column.flatten().to_numpy(zero_copy_only=False).reshape(-1, column.type.list_size)
 
 
 def items_sha256(corpus: str) -> str:
@@ -283,11 +305,10 @@ def check_items(features: Features) -> None:
     current = items_sha256(features.corpus)
     named = features.items_sha256 or features.corpus not in DATASETS
     if named and current and features.items_sha256 != current:
-        ready_made = features.metadata.get("settings", {}).get("start") == "ready-made"
-        command = f"cmcsl extract arrays --as {features.corpus}" if ready_made else f"cmcsl extract {features.corpus}"
+        arrays = f"arrays --as {features.corpus}" if features.ready_made else features.corpus
         raise CmcslError(
             f"The features of {features.corpus}/{features.dataset} belong to other items than the corpus has now: "
-            f"make them again with `{command}`."
+            f"make them again with `cmcsl extract {arrays}`."
         )
 
 

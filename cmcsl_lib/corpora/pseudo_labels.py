@@ -162,6 +162,9 @@ def with_finetuning_items(labels: pd.DataFrame, features: Features) -> pd.DataFr
     CmcslError
         If the corpus has other items than those of the features: it may have been replaced since they were read.
     """
+    if features.ready_made:
+        check_items(features)
+        return labels
     items = load(features.corpus).items
     check_items(features)
     rows, y = divide(items.labels, features.classes)
@@ -196,4 +199,7 @@ def _cells(column: pd.Series) -> list[str]:
     """A column as cells of CSV; what is missing is empty."""
     if column.dtype.kind == "f":
         return ["" if value != value else f"{value:.6g}" for value in column.tolist()]
-    return [spreadsheet_safe(value) for value in column.astype(object).where(column.notna(), "").tolist()]
+    texts = column.astype(object).where(column.notna(), "").tolist()
+    # Most texts, names of classes above all, stand in many rows.
+    safe = {text: spreadsheet_safe(text) for text in set(texts)}
+    return [safe[text] for text in texts]

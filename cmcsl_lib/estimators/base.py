@@ -5,6 +5,7 @@ from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 from sklearn import config_context, get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone, is_classifier
@@ -255,7 +256,7 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         X : array-like or DataFrame of shape (n, d), or dict of str to array-like
             As for `predict`.
         y : array-like of shape (n,)
-            As for `fit`.
+            As for `fit`; where -1 is one of `classes_`, only None and NaN stand for no label.
         sample_weight : array-like of shape (n,), optional
             Weights of the rows; default all equal.
 
@@ -269,7 +270,10 @@ class ModalityClassifier(ClassifierMixin, BaseEstimator):
         ValueError
             If no row has a label.
         """
-        predicted, (labeled, labels) = self.predict(X), known_labels(y)
+        predicted = self.predict(X)
+        # In `fit` a mask said that -1 is a class; here nothing but None and NaN stands for no label then.
+        minus_one = self.classes_.dtype.kind in "if" and -1 in self.classes_
+        labeled, labels = known_labels(y, ~pd.isna(np.asarray(y, dtype=object)) if minus_one else None)
         check_consistent_length(predicted, labeled, sample_weight)
         if not labeled.any():
             raise CmcslError("y has no labelled row: at least one is needed for a score.")

@@ -135,7 +135,8 @@ class SelfLabelingClassifier(ModalityClassifier):
                 "labeled which rows have a label.",
                 stacklevel=3,
             )
-        opinions = self._label_by_modality(modalities, codes, self._route_to_propagator(params, "fit", len(codes)))
+        weights = self._route_to_propagator(params, "fit", len(codes))
+        opinions = self._label_by_modality(modalities, codes, weights, stacklevel=4)
         self.seeds_right_ = {name: _seeds_right(each) for name, each in opinions.items()}
         decisions, overall = self._label_across_modalities(modalities, opinions, codes)
         self._record(opinions, decisions, overall)
@@ -173,15 +174,17 @@ class SelfLabelingClassifier(ModalityClassifier):
         return self._route(params, method, n, "propagator", "fit")
 
     def _label_by_modality(
-        self, modalities: Mapping[str, Modality], codes: np.ndarray, metadata: Mapping[str, Any]
+        self, modalities: Mapping[str, Modality], codes: np.ndarray, metadata: Mapping[str, Any], stacklevel: int
     ) -> dict[str, Opinion]:
-        """CLUSTERING and PROPAGATE, or the propagator, in each modality."""
+        """CLUSTERING and PROPAGATE, or the propagator, in each modality; warnings point so many calls up."""
         opinions = {}
         for name, X in modalities.items():
             absent = np.setdiff1d(np.arange(len(self.classes_)), codes[X.rows])
             if len(absent):
                 listed = ", ".join(map(repr, self.classes_[absent].tolist()))
-                warnings.warn(f"Modality {name!r} has no seed of class {listed}: it labels no row so.", stacklevel=4)
+                warnings.warn(
+                    f"Modality {name!r} has no seed of class {listed}: it labels no row so.", stacklevel=stacklevel
+                )
             opinions[name] = opinion(self.propagator, X, codes, len(self.classes_), X.rows, metadata)
         return opinions
 
@@ -523,7 +526,7 @@ class CMCSLClassifier(SelfLabelingClassifier):
         rows = _StreamRows(batch, codes, np.arange(len(codes)), weights)
         if not first:
             rows = self._seeds.followed_by(rows._replace(numbers=self._rows_seen + rows.numbers))
-        opinions = self._label_by_modality(rows.modalities, rows.codes, rows.metadata)
+        opinions = self._label_by_modality(rows.modalities, rows.codes, rows.metadata, stacklevel=3)
         self.seeds_right_ = {name: _seeds_right(each) for name, each in opinions.items()}
         decisions, overall = self._label_across_modalities(rows.modalities, opinions, rows.codes)
         # Of the seeds of earlier batches, which come first, nothing is recorded.

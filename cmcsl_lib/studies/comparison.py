@@ -97,10 +97,13 @@ def _beside(means: pd.DataFrame, reference: str, shared: pd.DataFrame | None) ->
     """One row per method, as `compared` describes it, from one column per method and one row per dataset."""
     values, place = means.to_numpy(), means.columns.get_loc(reference)
     others = np.delete(np.arange(values.shape[1]), place)
-    p_values, better = np.ones(values.shape[1]), better_by_wilcoxon(values, UNCORRECTED)
-    p_values[others] = holm(wilcoxon_p_values(values, UNCORRECTED)[others, place])
+    pairs = [values[:, [other, place]] for other in others]
+    p_values, ahead, behind = np.ones(values.shape[1]), np.zeros(values.shape[1], bool), np.zeros(values.shape[1], bool)
+    p_values[others] = holm(np.array([wilcoxon_p_values(pair, UNCORRECTED)[0, 1] for pair in pairs]))
+    better = np.array([better_by_wilcoxon(pair, UNCORRECTED) for pair in pairs]).reshape(-1, 2, 2)
+    ahead[others], behind[others] = better[:, 0, 1], better[:, 1, 0]
     significant = p_values < ALPHA
-    verdict = np.select([significant & better[:, place], significant & better[place]], [BETTER, WORSE], NEITHER)
+    verdict = np.select([significant & ahead, significant & behind], [BETTER, WORSE], NEITHER)
     verdict = verdict.astype(object)
     if not can_be_significant(len(values), comparisons=len(others)):
         verdict[:] = TOO_FEW
