@@ -9,7 +9,9 @@ named = grep -qF -e '!$(scripts)' -e ' $(scripts)' -e '"$(scripts)' $(1)/bin/pip
 elsewhere = $(shell test ! -x $(1)/bin/pip || $(named) || echo elsewhere)
 venv = $(if $(call elsewhere,$(1)),,test -x $(1)/bin/python ||) $(PYTHON) -m venv --clear $(1)
 
-.PHONY: book pdf scores check test quick weekly test-oldest newest dist tag sums clean elsewhere
+ESLINT := eslint@10.15.0
+
+.PHONY: book pdf scores check lint-js test quick weekly test-oldest newest dist tag sums clean elsewhere
 
 # Modules are compiled when they are first imported (--no-compile): most of them never are.
 book: .venv/installed-book
@@ -33,6 +35,10 @@ check: .venv-check/installed .venv/installed-test
 	PYTHONPATH=. .venv-check/bin/lint-imports --no-cache
 	.venv-check/bin/mypy --python-executable $(BIN)/python cmcsl_lib
 	$(BIN)/python -m pytest --quiet tests/test_api.py
+
+# The scripts of the pages, by eslint.config.mjs. Needs Node.js 20 or newer, which nothing else here does.
+lint-js:
+	npx --yes $(ESLINT) cmcsl_lib/book book/_static
 
 .venv-check/installed: requirements/check.txt $(call elsewhere,.venv-check)
 	$(call venv,.venv-check)

@@ -68,7 +68,7 @@ def open_html(browser, tmp_path):
     """Open HTML as a local file; afterwards nothing else was asked for and the console stayed silent."""
     messages, asked, opened = [], [], []
 
-    def open_page(body, head="", **options):
+    def open_page(body, head="", address="", **options):
         path = tmp_path / "page.html"
         path.write_text(f'<!doctype html><html lang="en"><meta charset="utf-8">{head}<body>{body}', encoding="utf-8")
         page = browser.new_page(**{"viewport": {"width": 1280, "height": 900}} | options)
@@ -76,7 +76,7 @@ def open_html(browser, tmp_path):
         page.on("console", lambda message: messages.append(message.text))
         page.on("pageerror", lambda error: messages.append(str(error)))
         page.on("request", lambda request: asked.append(request.url))
-        page.goto(path.as_uri())
+        page.goto(path.as_uri() + address)
         page.wait_for_selector("svg > g, svg > text")
         return page
 
@@ -84,4 +84,6 @@ def open_html(browser, tmp_path):
     for page in opened:
         page.close()
     assert not messages
-    assert all(url.startswith(("data:", "blob:")) or url == (tmp_path / "page.html").as_uri() for url in asked)
+    assert all(
+        url.startswith(("data:", "blob:")) or url.split("#")[0] == (tmp_path / "page.html").as_uri() for url in asked
+    )

@@ -221,8 +221,8 @@ OF_THE_FIRST_CORPUS = re.compile(
 )
 
 
-#: Pictures in the addresses of HTML and in the explorer's data, whose letters mean nothing.
-PICTURE = re.compile(r"[A-Za-z0-9+/=]{200,}")
+#: Pictures in the addresses of HTML, and numbers and pictures in the explorer's data, whose letters mean nothing.
+PICTURE = re.compile(r"[A-Za-z0-9+/=]{200,}|(?<=\")eN[A-Za-z0-9+/=]+(?=\")")
 
 
 def assert_no_words_of_another_corpus(cells):

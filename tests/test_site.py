@@ -15,7 +15,7 @@ from cmcsl_lib.files.paths import REPOSITORY
 pytestmark = pytest.mark.slow
 
 #: Bytes that one page may load, its own included; more where readers explore data that the page holds.
-MAX_WEIGHT, MAX_INTERACTIVE_WEIGHT = 2_000_000, 5_000_000
+MAX_WEIGHT, MAX_INTERACTIVE_WEIGHT = 2_000_000, 4_000_000
 INTERACTIVE = ("explorer", "algorithm")
 #: Impacts of axe-core that count as faults.
 FAULTS = ("serious", "critical")

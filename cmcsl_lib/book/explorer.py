@@ -1,37 +1,42 @@
 """The explorer: plots to look at by hand, with their data inside the page: they need neither server nor network.
 
-Data are prepared here; `explorer.js` beside this module draws them.
+Data are prepared here. `explorer_data.js` beside this module reads them, `explorer_scores.js` and `explorer_items.js`
+draw them.
 """
 
-import base64
-import io
-import json
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from IPython.display import HTML
 
 from ..analysis.tables import datasets_of, groups_of
 from ..corpora import Corpus
-from ..corpora.features import MODALITIES, extracted_datasets, load_features
-from ..corpora.pictures import decoded
-from ..experiments.exchange import exchange_table
+from ..corpora.features import MODALITIES, Features, extracted_datasets, load_features
+from ..experiments.exchange import Exchange, exchanges
 from ..experiments.protocol import PROTOCOLS, Protocol
 from ..experiments.scores import BUDGETS
 from ..experiments.sources import PUBLISHED, source_scores
 from ..files.errors import Absent
-from ..plots.base import CURVES, PALETTE
+from ..plots.base import CURVES, MODALITY_COLOURS, PALETTE
+from .embedding import embedded, packed, thumbnail
 
-#: Budgets whose items can be looked at.
-ITEM_BUDGETS = (1, 5, 20)
 #: Datasets are left out whose items would make the page hold more than this many.
-MOST_ITEMS = 3000
-#: Width and height of a drawing, in pixels.
-SIDE = 96
+MOST_ITEMS = 2000
+#: Width and height of a picture, in pixels, and its quality: there are many.
+SIDE, QUALITY = 64, 50
+#: Balanced accuracies are written as whole numbers of this part of 1, which keeps four decimals as they are.
+PARTS = 60_000
+#: A balanced accuracy that is not there.
+MISSING = 2**16 - 1
+#: Most decimals of a distance.
+DECIMALS = 3
 CLASSIFIERS = ("GNB", "LR", "CART")
 MARKS = {"^": "triangle", "s": "square", "o": "circle"}
+#: Scripts beside this module, each of which uses those before it.
+SCRIPTS = ("elements", "packing", "view", "controls", "saving", "chart", "explorer_data")
 
 
 def score_sources(
@@ -73,7 +78,7 @@ def score_sources(
 
 
 def score_data(sources: dict[str, pd.DataFrame]) -> dict:
-    """Balanced accuracies, averaged over folds, for the plot against the budget.
+    """Balanced accuracies of every fold, for the plot against the budget.
 
     Parameters
     ----------
@@ -83,41 +88,71 @@ def score_data(sources: dict[str, pd.DataFrame]) -> dict:
     Returns
     -------
     dict
-        JSON values. styles: colour and mark of each method. sources: title, budgets, and datasets, where name,
-        classifier, modality and method lead to one value per budget, or to a single one for methods that know all
-        labels. Before the datasets stand the means over those of each group.
+        JSON values. styles: colour and mark of each method. colours: of each modality. parts: what accuracies are
+        whole numbers of. sources: title, corpus, budgets, folds (their number; 1 where a table has means alone),
+        datasets, groups (name to datasets), classifiers, curves and levels (modality and method, of methods with
+        budgets and of those that know all labels); curve_values, `packed` by dataset, classifier, curve, fold and
+        budget, level_values without the budget.
     """
     styles = {
         method: {"colour": colour, "mark": MARKS.get(CURVES.get(method, ""), "")} for method, colour in PALETTE.items()
     }
-    return {"styles": styles, "sources": [_source_data(title, scores) for title, scores in sources.items()]}
+    return {
+        "styles": styles,
+        "colours": MODALITY_COLOURS,
+        "parts": PARTS,
+        "sources": [_source_data(title, scores) for title, scores in sources.items()],
+    }
 
 
 def _source_data(title: str, scores: pd.DataFrame) -> dict:
-    keys = ["classifier", "modality", "method", "budget"]
-    means = scores.groupby(["dataset", *keys], sort=False).balanced_accuracy.mean().reset_index()
-    means = means.sort_values("budget", kind="stable")
     groups = {f"{group} datasets, mean": datasets_of(scores, group) for group in groups_of(scores)}
-    parts = groups | {name: [name] for names in groups.values() for name in names}
-    by_dataset: dict[str, dict] = {name: {} for name in parts}
-    for name, names in parts.items():
-        part = means[means.dataset.isin(names)].groupby(keys, sort=False).balanced_accuracy.mean()
-        curves = part.groupby(keys[:-1], sort=False)
-        for (classifier, modality, method), curve in sorted(curves, key=lambda each: CLASSIFIERS.index(each[0][0])):
-            methods = by_dataset[name].setdefault(classifier, {}).setdefault(modality, {})
-            methods[method] = [round(accuracy, 4) for accuracy in curve]
-    budgets = sorted(int(budget) for budget in means.budget.unique() if budget)
-    return {"title": title, "budgets": budgets, "datasets": by_dataset}
+    datasets = [name for names in groups.values() for name in names]
+    classifiers = [name for name in CLASSIFIERS if name in set(scores.classifier)]
+    budgets = sorted(int(budget) for budget in scores.budget.unique() if budget)
+    folds = pd.MultiIndex.from_frame(scores[["repetition", "fold"]].drop_duplicates()).sort_values()
+    keys = ["dataset", "classifier", "modality", "method", "repetition", "fold", "budget"]
+    accuracies = scores.set_index(keys).balanced_accuracy
+
+    def values(table: pd.Series, of_budgets: list[int]) -> tuple[list[list[str]], str]:
+        lines = table.index.droplevel([0, 1, 4, 5, 6]).unique()
+        every = [
+            (dataset, classifier, *line, *fold, budget)
+            for dataset in datasets
+            for classifier in classifiers
+            for line in lines
+            for fold in folds
+            for budget in of_budgets
+        ]
+        parts = (PARTS * table.reindex(every)).round().fillna(MISSING)
+        return [list(line) for line in lines], packed(parts.to_numpy(), differences=True)
+
+    budget = accuracies.index.get_level_values("budget")
+    curves, curve_values = values(accuracies[budget > 0], budgets)
+    levels, level_values = values(accuracies[budget == 0], [0])
+    return {
+        "title": title,
+        "corpus": scores.corpus.iloc[0],
+        "budgets": budgets,
+        "folds": len(folds),
+        "datasets": datasets,
+        "groups": groups,
+        "classifiers": classifiers,
+        "curves": curves,
+        "levels": levels,
+        "curve_values": curve_values,
+        "level_values": level_values,
+    }
 
 
 def item_data(
     corpus: Corpus,
     protocol: Protocol,
     names: list[str] | str | None = None,
-    budgets: Sequence[int] = ITEM_BUDGETS,
+    budgets: Sequence[int] = BUDGETS,
     most: int = MOST_ITEMS,
 ) -> dict:
-    """Label the first training half of every dataset, with the distances and the modality that decides each label.
+    """Label the training half of every fold of every dataset, with the distances that decide each label.
 
     Parameters
     ----------
@@ -128,81 +163,106 @@ def item_data(
     names : list of str or str, optional
         Datasets; default: those that have features.
     budgets : sequence of int
-        Those of `ITEM_BUDGETS` among them are shown, or else the first one.
+        Seeds per class.
     most : int
         Datasets are left out whose items would make it more than this many.
 
     Returns
     -------
     dict
-        JSON values. items: title and text; images: WebP in base64, in the same order. datasets: name to classes, and
-        budgets, where each leads to columns, one value per item that is not a seed: item (number in items), true,
-        label, decided (number of the modality), and for each modality label, distance and seed (number in items).
+        JSON values. corpus; budgets; decimals: of distances; items: title and text; images: WebP in base64, in the
+        same order. datasets: name to what `explorer_data.js` makes the labels of each fold and budget from: see
+        `_dataset_data`.
     """
-    budgets = [budget for budget in ITEM_BUDGETS if budget in budgets] or list(budgets[:1])
     numbers: dict[str, int] = {}
-    by_dataset = {}
+    runs = {}
     for name in extracted_datasets(corpus.name, names):
         features = load_features(corpus.name, name, protocol.features)
-        tables = {budget: exchange_table(features, protocol, budget) for budget in budgets}
-        ids = dict.fromkeys([*numbers, *next(iter(tables.values())).id])
+        ids = dict.fromkeys([*numbers, *features.ids])
         if len(ids) > most:
             continue
         numbers = {each: number for number, each in enumerate(ids)}
-        columns = {budget: _columns(table, numbers, features.classes) for budget, table in tables.items()}
-        by_dataset[name] = {"classes": list(features.classes), "budgets": columns}
+        folds = [exchanges(features, protocol, budgets, fold) for fold in range(len(protocol.divide(features)))]
+        runs[name] = features, folds
+    largest = max(
+        (cluster.distance.max() for _, folds in runs.values() for _, made in folds for cluster in made[0].clusters),
+        default=1.0,
+    )
+    decimals = int(np.clip(np.floor(np.log10(MISSING / max(largest, 1e-9))), 0, DECIMALS))
     items = corpus.items.set_index("id").loc[list(numbers)]
     return {
+        "corpus": corpus.name,
+        "budgets": list(budgets),
+        "decimals": decimals,
         "items": items[["title", "text"]].fillna("").to_numpy().tolist(),
-        "images": [thumbnail(each) for each in items.image],
-        "datasets": by_dataset,
+        "images": [thumbnail(each, SIDE, QUALITY) for each in items.image],
+        "datasets": {
+            name: _dataset_data(features, folds, numbers, decimals) for name, (features, folds) in runs.items()
+        },
     }
 
 
-def _columns(table: pd.DataFrame, numbers: dict[str, int], classes: Sequence[str]) -> dict:
-    hidden = table[~table.seed]
-    order = {name: number for number, name in enumerate(classes)}
-    by_modality = {
-        modality: {
-            "label": hidden[f"{modality}_label"].map(order).tolist(),
-            "distance": hidden[f"{modality}_distance"].round(3).tolist(),
-            "seed": hidden[f"{modality}_seed"].map(numbers).tolist(),
-        }
-        for modality in MODALITIES
-    }
-    return {
-        "item": hidden.id.map(numbers).tolist(),
-        "true": hidden.true.map(order).tolist(),
-        "label": hidden.label.map(order).tolist(),
-        "decided": hidden.decided_by.map(MODALITIES.index).tolist(),
-        **by_modality,
-    }
+def _dataset_data(
+    features: Features, folds: list[tuple[np.ndarray, list[Exchange]]], numbers: dict[str, int], decimals: int
+) -> dict:
+    """One dataset's labels: for each row of a half, in each modality, the seeds that it joins as the budget grows.
 
-
-def thumbnail(content: object, side: int = SIDE) -> str:
-    """A picture for a page, made smaller if it is large.
-
-    Parameters
-    ----------
-    content : object
-        Bytes of a picture's file; anything else where an item has none.
-    side : int
-        Most pixels in either direction.
+    Most budgets bring a row no nearer seed, so that only changes are kept. A seed ends in a cluster of itself.
 
     Returns
     -------
-    str
-        WebP in base64; empty without a picture.
+    dict
+        JSON values. classes. items: number of each row in the list of all items; true: its class. training, by fold and
+        row: 1 where the row is in the half. The others go through folds, modalities and rows of the half in this order.
+        seeds: numbers of seeds of each fold; rows of these seeds, and since, the place of the budget that each is first
+        drawn for. lengths: changes of each row. Of each change: places (in the fold's seeds), late (places of budgets
+        after the first one of that seed), distances (without decimal point). near: fold, row of the half and place of
+        the budget where only rounding makes a distance of the text not the smaller one.
     """
-    if not isinstance(content, bytes):
-        return ""
-    image = decoded(content)
-    if max(image.size) > side or content[8:12] != b"WEBP":
-        image.thumbnail((side, side))
-        small = io.BytesIO()
-        image.save(small, "WEBP")
-        content = small.getvalue()
-    return base64.b64encode(content).decode()
+    training = np.zeros((len(folds), len(features.y)), dtype=np.int64)
+    seeds: list[np.ndarray] = []
+    changes: list[list[np.ndarray]] = []
+    near = []
+    for fold, (rows, made) in enumerate(folds):
+        training[fold, rows] = 1
+        drawn = np.concatenate([each.seeds for each in made])
+        known, first = np.unique(drawn, return_index=True)
+        since = np.repeat(np.arange(len(made)), [len(each.seeds) for each in made])[first]
+        order = np.argsort(first)
+        place = np.empty(len(rows), dtype=np.int64)
+        place[known[order]] = np.arange(len(order))
+        seeds.append(np.stack([rows[known[order]], since[order]]))
+        rounded = []
+        for modality in range(len(MODALITIES)):
+            joined = np.array([place[each.seeds[each.clusters[modality].seed]] for each in made])
+            distances = np.rint(10**decimals * np.array([each.clusters[modality].distance for each in made]))
+            rounded.append(distances)
+            changed = np.diff(joined, axis=0, prepend=-1) != 0
+            row, budget = np.nonzero(changed.T)
+            late = budget - since[order][joined[budget, row]]
+            changes.append([changed.sum(axis=0), joined[budget, row], late, distances[budget, row]])
+        text_decides = np.array([(each.labels[0] != each.labels[1]) & (each.both.modality == 1) for each in made])
+        near += [
+            [fold, int(row), int(budget)] for budget, row in np.argwhere(text_decides & (rounded[0] == rounded[1]))
+        ]
+    lengths, places, late, distances = (np.concatenate(each) for each in zip(*changes, strict=True))
+    seed_rows, seed_since = np.hstack(seeds)
+    return {
+        "classes": list(features.classes),
+        "items": packed(np.array([numbers[each] for each in features.ids]), differences=True),
+        "true": packed(features.y),
+        "training": packed(training),
+        "seeds": {
+            "numbers": [each.shape[1] for each in seeds],
+            "rows": packed(seed_rows),
+            "since": packed(seed_since),
+        },
+        "lengths": packed(lengths),
+        "places": packed(places),
+        "late": packed(late),
+        "distances": packed(distances, differences=True),
+        "near": near,
+    }
 
 
 def explorer(kind: str, data: dict) -> HTML:
@@ -219,36 +279,6 @@ def explorer(kind: str, data: dict) -> HTML:
     IPython.display.HTML
         Needs neither server nor network.
     """
-    style, script = (Path(__file__).with_suffix(suffix) for suffix in (".css", ".js"))
-    return embedded(f"explore-{kind}", "cmcsl-explorer", data, style, [script], f"cmcslExplorer.{kind}")
-
-
-def embedded(name: str, role: str, data: dict, style: Path, scripts: Sequence[Path], call: str) -> HTML:
-    """A part of a page that a script draws, with all that it needs inside.
-
-    Parameters
-    ----------
-    name : str
-        Identifier of its element; that of the data ends in ``-data``.
-    role : str
-        Class of the element.
-    data : dict
-        JSON values.
-    style, scripts : Path, sequence of Path
-        Files of CSS and JavaScript.
-    call : str
-        The function that draws it; it is given the name.
-
-    Returns
-    -------
-    IPython.display.HTML
-        Needs neither server nor network.
-    """
-    # "</script>" in a text would end the element that holds the data, "<!--<script>" would keep it from ending.
-    text = json.dumps(data, separators=(",", ":"), ensure_ascii=False).replace("<", "\\u003c")
-    code = "".join(script.read_text(encoding="utf-8") for script in scripts)
-    return HTML(
-        f'<style>{style.read_text(encoding="utf-8")}</style><div class="{role}" id="{name}">'
-        f'<p>This plot needs JavaScript.</p></div><script type="application/json" id="{name}-data">{text}</script>'
-        f'<script>{code}{call}("{name}");</script>'
-    )
+    folder = Path(__file__).parent
+    scripts = [folder / f"{name}.js" for name in (*SCRIPTS, f"explorer_{kind}")]
+    return embedded(f"explore-{kind}", "cmcsl-explorer", data, folder / "explorer.css", scripts, f"cmcslExplore.{kind}")

@@ -1,67 +1,15 @@
 /* Algorithm 1, live: a toy in two planes whose items can be moved, and a training half of a dataset whose seeds can be
-   drawn and picked. Plain SVG and native controls: no library, no request, usable by keys. `live_method.js` calculates;
-   data come from `cmcsl_lib/book/live.py`, as JSON beside this script. */
+   drawn and picked. Plain SVG and native controls: no library, no request, usable by keys. `elements.js` has the
+   elements, `live_method.js` calculates; data come from `cmcsl_lib/book/live.py`, as JSON beside this script. */
 "use strict";
 window.cmcslLive = (() => {
   const { decoded, preprocessed, distancesOf, generator, labeling, clustering, propagate, nearest, calibrated } = cmcslMethod;
-  const NS = "http://www.w3.org/2000/svg";
+  const { set, element, drawn, drawing, button, tick, begin, onWidth, count, percent, mean, capital } = cmcslElements;
   const MODALITIES = ["visual", "text"];
   // Okabe and Ito's, told apart by colour-blind readers; whatever a colour says, a shape, mark or word says too.
   const COLOURS = ["#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#B8AC00", "#7A7A7A"];
   const colour = (label) => COLOURS[label % COLOURS.length];
   const still = matchMedia("(prefers-reduced-motion: reduce)");
-
-  // Elements and words ---------------------------------------------------------------------------------------------
-
-  function element(name, attributes = {}, ...children) {
-    const made = document.createElement(name);
-    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-    made.append(...children);
-    return made;
-  }
-
-  function drawn(parent, name, attributes, text) {
-    const made = document.createElementNS(NS, name);
-    set(made, attributes);
-    if (text !== undefined) made.textContent = text;
-    parent.append(made);
-    return made;
-  }
-
-  function set(part, attributes) {
-    for (const [key, value] of Object.entries(attributes)) part.setAttribute(key, value);
-  }
-
-  function button(label, clicked, attributes = {}) {
-    const made = element("button", { type: "button", ...attributes }, label);
-    made.addEventListener("click", clicked);
-    return made;
-  }
-
-  function tick(label, changed) {
-    const box = element("input", { type: "checkbox" });
-    box.addEventListener("change", () => changed(box.checked));
-    return element("label", {}, box, ` ${label}`);
-  }
-
-  function begin(id) {
-    const root = document.getElementById(id);
-    root.replaceChildren();
-    return [root, JSON.parse(document.getElementById(`${id}-data`).textContent)];
-  }
-
-  /** Call back with the width of an element, now and whenever it changes. */
-  function onWidth(part, changed) {
-    let width = 0;
-    new ResizeObserver(() => {
-      if (part.clientWidth !== width) { width = part.clientWidth; changed(width); }
-    }).observe(part);
-  }
-
-  const count = (number, one, many = `${one}s`) => `${number} ${number === 1 ? one : many}`;
-  const percent = (share) => `${(100 * share).toFixed(1)}%`;
-  const mean = (numbers) => numbers.reduce((sum, number) => sum + number, 0) / numbers.length;
-  const capital = (text) => text[0].toUpperCase() + text.slice(1);
 
   // The exchange, as both parts count it ---------------------------------------------------------------------------
 
@@ -146,8 +94,7 @@ window.cmcslLive = (() => {
       skip.querySelector("input").checked = false;
       settle();
     });
-    const svg = document.createElementNS(NS, "svg");
-    set(svg, { role: "group", "aria-label": "Two planes with the same items: pictures, and texts" });
+    const svg = drawing({ role: "group", "aria-label": "Two planes with the same items: pictures, and texts" });
     const ground = drawn(svg, "g", { "aria-hidden": "true" });
     const marks = MODALITIES.map(() => drawn(svg, "g", {}));
     const reading = element("p", { class: "reading" });
@@ -162,12 +109,11 @@ window.cmcslLive = (() => {
     const hint = "Drag any item, or move it with the arrow keys; Enter makes it the seed of its class.";
 
     function key(text, fill, kind = "plain") {
-      const drawing = document.createElementNS(NS, "svg");
-      set(drawing, { width: 20, height: 20, viewBox: "-12 -12 24 24", "aria-hidden": "true" });
-      drawn(drawing, "path", { d: SHAPES[text] ?? SHAPES.circle, fill, class: `glyph ${kind === "seed" ? "seed" : ""}` });
-      if (kind === "ring") drawn(drawing, "circle", { r: 10.5, class: "ring" });
-      if (kind === "cross") drawn(drawing, "path", { d: "M-4 -4L4 4M-4 4L4 -4", class: "cross" });
-      return element("span", {}, drawing, text);
+      const icon = drawing({ width: 20, height: 20, viewBox: "-12 -12 24 24", "aria-hidden": "true" });
+      drawn(icon, "path", { d: SHAPES[text] ?? SHAPES.circle, fill, class: `glyph ${kind === "seed" ? "seed" : ""}` });
+      if (kind === "ring") drawn(icon, "circle", { r: 10.5, class: "ring" });
+      if (kind === "cross") drawn(icon, "path", { d: "M-4 -4L4 4M-4 4L4 -4", class: "cross" });
+      return element("span", {}, icon, text);
     }
 
     // Items: one mark in each plane
@@ -494,8 +440,7 @@ window.cmcslLive = (() => {
     const rule = choice("Where they differ", Object.entries(RULES), "distance");
     form.append(element("label", { class: "wide" }, budgetName, budget), anew, many,
                 element("label", {}, "Draw no. ", number), preprocessing.label, rule.label);
-    const chart = document.createElementNS(NS, "svg");
-    set(chart, { role: "img", class: "chart" });
+    const chart = drawing({ role: "img", class: "chart" });
     const summary = element("p", { class: "summary", role: "status" });
     const overall = element("p", { class: "overall", role: "status" });
     const filter = element("fieldset", { class: "controls" }, element("legend", {}, "Show"));
@@ -634,8 +579,8 @@ window.cmcslLive = (() => {
       if (narrow) split(total, 3 * line + 44, 0, width);
       else split(total, 3 * line + 36, left, width - right - left);
       const words = titles.map((title, list) => `${title} ${percent(shares(total)[list])}`).join(", ");
-      chart.setAttribute("aria-label", `Share of right labels: ${words}.` + (past.length
-        ? ` Small dots: ${count(past.length, "draw")}; upright lines: their means.` : ""));
+      const dots = past.length ? ` Small dots: ${count(past.length, "draw")}; upright lines: their means.` : "";
+      chart.setAttribute("aria-label", `Share of right labels: ${words}.${dots}`);
     }
 
     /* A bar of the items that modalities differ on: who decides, solid where the label is right, and pale where not. */
@@ -650,9 +595,9 @@ window.cmcslLive = (() => {
         const [at, anchor] = m === 0 ? [left, "start"] : [left + width, "end"];
         const said = `${names[m]} ${decides[m]}${decides[m] ? `, ${decidesRight[m]} right` : ""}`;
         drawn(chart, "text", { x: at, y: top + (left ? 14 : 18), "text-anchor": anchor }, said);
-        for (const [number, kind] of parts) {
-          if (number) drawn(chart, "rect", { x, y: top + (left ? 20 : 24), width: number * unit, height: 16, class: kind });
-          x += number * unit;
+        for (const [items, kind] of parts) {
+          if (items) drawn(chart, "rect", { x, y: top + (left ? 20 : 24), width: items * unit, height: 16, class: kind });
+          x += items * unit;
         }
         if (x > left) x += 6;
       });

@@ -12,7 +12,7 @@ from IPython.display import HTML
 from ..corpora import Corpus
 from ..corpora.features import MODALITIES, Features
 from ..experiments.protocol import Protocol
-from .explorer import embedded, thumbnail
+from .embedding import embedded, thumbnail
 
 #: Levels of a column of features: one byte.
 LEVELS = 255
@@ -168,5 +168,5 @@ def live(kind: str, data: dict) -> HTML:
         Needs neither server nor network.
     """
     folder = Path(__file__).parent
-    scripts = [folder / "live_method.js", folder / "live.js"]
+    scripts = [folder / f"{name}.js" for name in ("elements", "live_method", "live")]
     return embedded(f"live-{kind}", "cmcsl-live", data, folder / "live.css", scripts, f"cmcslLive.{kind}")

@@ -1,14 +1,93 @@
 """Algorithm 1 on one training half, row by row: the label of each modality, and which one decides."""
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
 import pandas as pd
 
 from ..corpora.features import MODALITIES, Features
-from ..method.labeling import clustering, nearest, propagate
+from ..files.errors import CmcslError
+from ..method.distances import clusterings
+from ..method.labeling import Clusters, CrossModalLabels, nearest, propagate
 from .protocol import Protocol, check_budgets
 
 
-def exchange_table(features: Features, protocol: Protocol, budget: int, preprocessing: str = "L2STD") -> pd.DataFrame:
-    """Pseudo-labels of the first training half of a dataset.
+class Exchange(NamedTuple):
+    """Algorithm 1 on the rows of one training half with one budget.
+
+    Parameters
+    ----------
+    seeds : ndarray of shape (c,), dtype int64
+        Their rows in the half.
+    clusters : list of Clusters
+        One per modality; distances are those that NEAREST compares.
+    labels : list of ndarray of shape (n,), dtype int64
+        Pseudo-labels of each modality.
+    both : CrossModalLabels
+        After the exchange.
+    """
+
+    seeds: np.ndarray
+    clusters: list[Clusters]
+    labels: list[np.ndarray]
+    both: CrossModalLabels
+
+
+def exchanges(
+    features: Features, protocol: Protocol, budgets: Sequence[int], fold: int = 0, preprocessing: str = "L2STD"
+) -> tuple[np.ndarray, list[Exchange]]:
+    """Pseudo-labels of one training half of a dataset, for several budgets.
+
+    Parameters
+    ----------
+    features : Features
+        Of one dataset.
+    protocol : Protocol
+        Decides on halves, seeds, preprocessing and distances.
+    budgets : sequence of int
+        Seeds per class.
+    fold : int
+        Number of the fold, 0 to 9.
+    preprocessing : {"RAW", "L2", "STD", "MM", "L2STD"}
+        Of both modalities.
+
+    Returns
+    -------
+    training : ndarray of shape (n,), dtype int64
+        Row numbers of the half.
+    exchanges : list of Exchange
+        One per budget.
+
+    Raises
+    ------
+    CmcslError
+        If there is no such fold, or a budget can't be drawn.
+    """
+    folds = protocol.divide(features)
+    if not 0 <= fold < len(folds):
+        raise CmcslError(f"Folds are numbered from 0 to {len(folds) - 1}, got {fold}.")
+    divided = folds[fold]
+    check_budgets(features, budgets, [divided])
+    repetition, half, training, test = divided
+    y = features.y[training]
+    seeds = [protocol.draw_seeds(y, budget, repetition, half) for budget in budgets]
+    of_modality = []
+    for matrix in features.modalities:
+        X, _ = protocol.preprocess(matrix[training], matrix[test], preprocessing)
+        scale = protocol.distance_scale(X)
+        of_modality.append([Clusters(seed, distance / scale) for seed, distance in clusterings(X, seeds)])
+    made = []
+    for rows, *clusters in zip(seeds, *of_modality, strict=True):
+        labels = [propagate(each, y[rows]) for each in clusters]
+        made.append(Exchange(rows, clusters, labels, nearest(labels, [each.distance for each in clusters])))
+    return training, made
+
+
+def exchange_table(
+    features: Features, protocol: Protocol, budget: int, preprocessing: str = "L2STD", fold: int = 0
+) -> pd.DataFrame:
+    """Pseudo-labels of one training half of a dataset.
 
     Parameters
     ----------
@@ -20,6 +99,8 @@ def exchange_table(features: Features, protocol: Protocol, budget: int, preproce
         Seeds per class.
     preprocessing : {"RAW", "L2", "STD", "MM", "L2STD"}
         Of both modalities.
+    fold : int
+        Number of the fold, 0 to 9.
 
     Returns
     -------
@@ -27,26 +108,17 @@ def exchange_table(features: Features, protocol: Protocol, budget: int, preproce
         One row per training row: id, true, seed (bool), for each modality M the columns M_label, M_distance and
         M_seed (id of the nearest seed), then label (cross-modal), decided_by, agree, right. Labels are class names.
     """
-    first = protocol.divide(features)[0]
-    check_budgets(features, [budget], [first])
-    repetition, fold, training, test = first
+    training, [(seeds, clusters, labels, both)] = exchanges(features, protocol, [budget], fold, preprocessing)
     y, ids = features.y[training], features.ids[training]
     names = pd.Index(features.classes)
-    seeds = protocol.draw_seeds(y, budget, repetition, fold)
     table = pd.DataFrame({"id": ids, "true": names[y], "seed": False})
     table.loc[seeds, "seed"] = True
-    labels, distances = [], []
-    for modality, matrix in zip(MODALITIES, features.modalities, strict=True):
-        X, _ = protocol.preprocess(matrix[training], matrix[test], preprocessing)
-        clusters = clustering(X, seeds)
-        labels.append(propagate(clusters, y[seeds]))
-        distances.append(clusters.distance / protocol.distance_scale(X))
-        table[f"{modality}_label"] = names[labels[-1]]
-        table[f"{modality}_distance"] = distances[-1]
-        table[f"{modality}_seed"] = ids[seeds[clusters.seed]]
-    exchanged = nearest(labels, distances)
-    table["label"] = names[exchanged.label]
-    table["decided_by"] = pd.Index(MODALITIES)[exchanged.modality]
+    for modality, cluster, label in zip(MODALITIES, clusters, labels, strict=True):
+        table[f"{modality}_label"] = names[label]
+        table[f"{modality}_distance"] = cluster.distance
+        table[f"{modality}_seed"] = ids[seeds[cluster.seed]]
+    table["label"] = names[both.label]
+    table["decided_by"] = pd.Index(MODALITIES)[both.modality]
     table["agree"] = labels[0] == labels[1]
-    table["right"] = exchanged.label == y
+    table["right"] = both.label == y
     return table
