@@ -29,7 +29,7 @@ from cmcsl_lib.corpora import arrays as ready_made
 from cmcsl_lib.corpora import cells, folder, user_corpora
 from cmcsl_lib.corpora.arrays import read_arrays
 from cmcsl_lib.corpora.dataset_classes import description_path, write_description
-from cmcsl_lib.corpora.features import examples, extracted_datasets, load_features
+from cmcsl_lib.corpora.features import LARGEST, examples, extracted_datasets, load_features
 from cmcsl_lib.corpora.items_file import report_path
 from cmcsl_lib.corpora.pseudo_labels import pseudo_labels, unlabeled_features, with_finetuning_items
 from cmcsl_lib.experiments.protocol import PROTOCOLS, drawable_budgets
@@ -815,7 +815,7 @@ def test_two_at_once_never_mix_items_with_features(tmp_path, monkeypatch):
 def test_ready_made_features_keep_every_digit(tmp_path, kind, dtype):
     values = np.random.default_rng(0).normal(size=(6, 2)).astype(dtype)
     shifted = values + dtype(100_000)
-    shifted[0] = [1e-320 if dtype == np.float64 else 1e-45, -np.finfo(dtype).max]
+    shifted[0] = [1e-320 if dtype == np.float64 else 1e-45, -min(np.finfo(dtype).max, LARGEST)]
     (path,) = read_arrays("mine", **save(tmp_path, kind, ARRAYS | {"visual": values, "text": shifted}))
     features = load_features("mine", "mine", unlabeled=True)
     np.testing.assert_array_equal(features.visual, values)

@@ -50,9 +50,9 @@ window.cmcslControls = (() => {
   }
 
   function newForm() {
-    const made = element("form");
-    made.addEventListener("submit", (event) => event.preventDefault());
-    return made;
+    const form = element("form");
+    form.addEventListener("submit", (event) => event.preventDefault());
+    return form;
   }
 
   return { newForm, choice, ticks, slider };

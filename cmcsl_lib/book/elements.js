@@ -8,30 +8,30 @@ window.cmcslElements = (() => {
   }
 
   function element(name, attributes = {}, ...children) {
-    const made = document.createElement(name);
-    set(made, attributes);
-    made.append(...children);
-    return made;
+    const node = document.createElement(name);
+    set(node, attributes);
+    node.append(...children);
+    return node;
   }
 
   function drawn(parent, name, attributes, text) {
-    const made = document.createElementNS(NS, name);
-    set(made, attributes);
-    if (text !== undefined) made.textContent = text;
-    parent.append(made);
-    return made;
+    const node = document.createElementNS(NS, name);
+    set(node, attributes);
+    if (text !== undefined) node.textContent = text;
+    parent.append(node);
+    return node;
   }
 
   function drawing(attributes) {
-    const made = document.createElementNS(NS, "svg");
-    set(made, attributes);
-    return made;
+    const node = document.createElementNS(NS, "svg");
+    set(node, attributes);
+    return node;
   }
 
   function button(label, clicked, attributes = {}) {
-    const made = element("button", { type: "button", ...attributes }, label);
-    made.addEventListener("click", clicked);
-    return made;
+    const node = element("button", { type: "button", ...attributes }, label);
+    node.addEventListener("click", clicked);
+    return node;
   }
 
   function tick(label, changed) {

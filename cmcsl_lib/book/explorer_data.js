@@ -84,16 +84,16 @@ window.cmcslExplorerData = (() => {
         const closer = joined[1].distance < joined[0].distance || near.has(`${fold},${i},${budget}`) ? 1 : 0;
         const labels = joined.map((each) => classes[truth[each.seed]]);
         const [label, right] = [labels[closer], truth[joined[closer].seed] === truth[own]];
-        const made = { number: items[own], true: classes[truth[own]], label, decided: closer, right };
+        const item = { number: items[own], true: classes[truth[own]], label, decided: closer, right };
         MODALITIES.forEach((modality, m) => {
-          made[modality] = {
+          item[modality] = {
             label: labels[m], distance: joined[m].distance / 10 ** decimals, seed: items[joined[m].seed],
             right: truth[joined[m].seed] === truth[own],
           };
         });
         // By classes' numbers: two classes could be given one name.
-        made.outcome = truth[joined[0].seed] === truth[joined[1].seed] ? 0 : right ? 1 : 2;
-        return made;
+        item.outcome = truth[joined[0].seed] === truth[joined[1].seed] ? 0 : right ? 1 : 2;
+        return item;
       }).filter(Boolean);
     }
 

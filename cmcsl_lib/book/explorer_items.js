@@ -94,11 +94,11 @@ window.cmcslExplore.items = (() => {
       places = new Map(rows.map((row) => [row.number, [x(row.visual.distance), y(row.text.distance)]]));
       for (const row of rows) {
         const outcome = OUTCOMES[row.outcome];
-        const made = mark(svg, outcome.mark, ...places.get(row.number), 3.2, outcome.colour, outcome.filled);
+        const glyph = mark(svg, outcome.mark, ...places.get(row.number), 3.2, outcome.colour, outcome.filled);
         const words = `${data.items[row.number][0]}: label ${row.label}, ${row.right ? "right" : "wrong"}; ${outcome.name}`;
-        set(made, { "data-item": row.number, role: "button", tabindex: -1, "aria-label": words, class: "mark" });
-        made.addEventListener("focus", () => look(row));
-        made.addEventListener("blur", () => look(picked()));
+        set(glyph, { "data-item": row.number, role: "button", tabindex: -1, "aria-label": words, class: "mark" });
+        glyph.addEventListener("focus", () => look(row));
+        glyph.addEventListener("blur", () => look(picked()));
       }
       const height2 = height + legend(svg, width, height, OUTCOMES.map((outcome) => ({
         name: outcome.name,

@@ -416,8 +416,8 @@ window.cmcslLive = (() => {
     function modalities(name) {
       if (!prepared.has(name)) {
         prepared.set(name, raw.map((matrix, m) => {
-          const made = preprocessed(matrix, name);
-          return { matrix: made, distances: distancesOf(made), scale: data.scales[m] };
+          const Z = preprocessed(matrix, name);
+          return { matrix: Z, distances: distancesOf(Z), scale: data.scales[m] };
         }));
       }
       return prepared.get(name);

@@ -28,10 +28,10 @@ window.cmcslMethod = (() => {
   /** PREPROCESS: `RAW`, `L2` (rows of length 1), `STD` (columns of mean 0 and deviation 1) or `L2STD`, both.
    * @returns {Matrix} */
   function preprocessed(matrix, name) {
-    const made = { ...matrix, values: matrix.values.slice() };
-    if (name.startsWith("L2")) scaleRows(made);
-    if (name.endsWith("STD")) standardise(made);
-    return made;
+    const Z = { ...matrix, values: matrix.values.slice() };
+    if (name.startsWith("L2")) scaleRows(Z);
+    if (name.endsWith("STD")) standardise(Z);
+    return Z;
   }
 
   function scaleRows({ values, rows, columns }) {

@@ -77,11 +77,11 @@ def exchanges(
         X, _ = protocol.preprocess(matrix[training], matrix[test], preprocessing)
         scale = protocol.distance_scale(X)
         of_modality.append([Clusters(seed, distance / scale) for seed, distance in clusterings(X, seeds)])
-    made = []
+    results = []
     for rows, *clusters in zip(seeds, *of_modality, strict=True):
         labels = [propagate(each, y[rows]) for each in clusters]
-        made.append(Exchange(rows, clusters, labels, nearest(labels, [each.distance for each in clusters])))
-    return training, made
+        results.append(Exchange(rows, clusters, labels, nearest(labels, [each.distance for each in clusters])))
+    return training, results
 
 
 def exchange_table(
