@@ -1,4 +1,4 @@
-/* Numbers and drawings as files. */
+/* Numbers and figures as files. */
 "use strict";
 window.cmcslSaving = (() => {
   const { element, button } = cmcslElements;

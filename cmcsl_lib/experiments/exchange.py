@@ -9,7 +9,7 @@ import pandas as pd
 from ..corpora.features import MODALITIES, Features
 from ..files.errors import CmcslError
 from ..method.distances import clusterings
-from ..method.labeling import Clusters, CrossModalLabels, nearest, propagate
+from ..method.labeling import Clusters, CrossModalLabels, clustering, nearest, propagate
 from .protocol import Protocol, check_budgets
 
 
@@ -76,7 +76,9 @@ def exchanges(
     for matrix in features.modalities:
         X, _ = protocol.preprocess(matrix[training], matrix[test], preprocessing)
         scale = protocol.distance_scale(X)
-        of_modality.append([Clusters(seed, distance / scale) for seed, distance in clusterings(X, seeds)])
+        # Of one budget, distances are those of the estimators to the last digit; of many, they are found faster.
+        joined = clusterings(X, seeds) if len(seeds) > 1 else [clustering(X, rows) for rows in seeds]
+        of_modality.append([Clusters(seed, distance / scale) for seed, distance in joined])
     results = []
     for rows, *clusters in zip(seeds, *of_modality, strict=True):
         labels = [propagate(each, y[rows]) for each in clusters]
