@@ -85,10 +85,9 @@ def test_the_wheel_holds_the_library_and_the_data_and_is_small(built):
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     library = {path.relative_to(REPOSITORY).as_posix() for path in (REPOSITORY / "cmcsl_lib").rglob("*.*")}
     data = {path.relative_to(shipped()).as_posix() for path in shipped().rglob("*") if path.is_file()}
-    assert {name for name in names if not name.startswith("cmcsl_lib/_data/")} == {
-        name for name in library if "__pycache__" not in name
-    }
-    assert {name.removeprefix("cmcsl_lib/_data/") for name in names if "_data" in name} == {
+    held_data = {name for name in names if name.startswith("cmcsl_lib/_data/")}
+    assert names - held_data == {name for name in library if "__pycache__" not in name}
+    assert {name.removeprefix("cmcsl_lib/_data/") for name in held_data} == {
         name for name in data if not name.startswith("cache/") and "__pycache__" not in name
     }
     with tarfile.open(sdist) as archive:
