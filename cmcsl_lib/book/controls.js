@@ -3,19 +3,19 @@
 window.cmcslControls = (() => {
   const { element } = cmcslElements;
 
-  /** A list to choose from; `offer` gives it its options and the chosen one. */
+  /** A list to choose from; `offer` gives it its options and says which one is selected. */
   function choice(form, label, changed) {
     const select = element("select");
     select.addEventListener("change", () => changed(select.value));
     const whole = element("label", {}, `${label} `, select);
     form.append(whole);
     let before = "";
-    function offer(names, values, chosen) {
+    function offer(names, values, selected) {
       const now = JSON.stringify([names, values]);
       // An open list would close.
       if (now !== before) select.replaceChildren(...names.map((name, i) => element("option", { value: values[i] }, name)));
       before = now;
-      select.value = chosen;
+      select.value = selected;
     }
     return { whole, offer };
   }
@@ -35,7 +35,7 @@ window.cmcslControls = (() => {
     return { whole, mark: (ticked) => boxes.forEach((box) => { box.checked = ticked.includes(box.value); }) };
   }
 
-  /** A slider over a list; `offer` gives its length, the chosen place, and what that is in words. */
+  /** A slider over a list; `offer` gives its length, the selected place, and what that is in words. */
   function slider(form, changed) {
     const input = element("input", { type: "range", step: 1, min: 0 });
     const words = element("span");

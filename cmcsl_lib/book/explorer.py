@@ -185,7 +185,12 @@ def item_data(
         folds = [exchanges(features, protocol, budgets, fold) for fold in range(len(protocol.divide(features)))]
         runs[name] = features, folds
     largest = max(
-        (cluster.distance.max() for _, folds in runs.values() for _, made in folds for cluster in made[0].clusters),
+        (
+            cluster.distance.max()
+            for _, folds in runs.values()
+            for _, of_budgets in folds
+            for cluster in of_budgets[0].clusters
+        ),
         default=1.0,
     )
     decimals = int(np.clip(np.floor(np.log10(MISSING / max(largest, 1e-9))), 0, DECIMALS))
@@ -223,25 +228,25 @@ def _dataset_data(
     seeds: list[np.ndarray] = []
     changes: list[list[np.ndarray]] = []
     near = []
-    for fold, (rows, made) in enumerate(folds):
+    for fold, (rows, of_budgets) in enumerate(folds):
         training[fold, rows] = 1
-        drawn = np.concatenate([each.seeds for each in made])
+        drawn = np.concatenate([each.seeds for each in of_budgets])
         known, first = np.unique(drawn, return_index=True)
-        since = np.repeat(np.arange(len(made)), [len(each.seeds) for each in made])[first]
+        since = np.repeat(np.arange(len(of_budgets)), [len(each.seeds) for each in of_budgets])[first]
         order = np.argsort(first)
         place = np.empty(len(rows), dtype=np.int64)
         place[known[order]] = np.arange(len(order))
         seeds.append(np.stack([rows[known[order]], since[order]]))
         rounded = []
         for modality in range(len(MODALITIES)):
-            joined = np.array([place[each.seeds[each.clusters[modality].seed]] for each in made])
-            distances = np.rint(10**decimals * np.array([each.clusters[modality].distance for each in made]))
+            joined = np.array([place[each.seeds[each.clusters[modality].seed]] for each in of_budgets])
+            distances = np.rint(10**decimals * np.array([each.clusters[modality].distance for each in of_budgets]))
             rounded.append(distances)
             changed = np.diff(joined, axis=0, prepend=-1) != 0
             row, budget = np.nonzero(changed.T)
             late = budget - since[order][joined[budget, row]]
             changes.append([changed.sum(axis=0), joined[budget, row], late, distances[budget, row]])
-        text_decides = np.array([(each.labels[0] != each.labels[1]) & (each.both.modality == 1) for each in made])
+        text_decides = np.array([(each.labels[0] != each.labels[1]) & (each.both.modality == 1) for each in of_budgets])
         near += [
             [fold, int(row), int(budget)] for budget, row in np.argwhere(text_decides & (rounded[0] == rounded[1]))
         ]

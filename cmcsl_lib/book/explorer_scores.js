@@ -16,21 +16,21 @@ window.cmcslExplore.scores = (() => {
   const DASHES = { FULL: { visual: "none", text: "12 3" }, EF: { both: "7 4" }, LF: { both: "2 3" } };
 
   /** What the values of the view mean for these sources: panels, and which of their lines are wanted. */
-  function chosen({ sources, styles }) {
+  function viewed({ sources, styles }) {
     const source = view.one("scores", sources.map((each) => each.title));
     const titles = [source, ...sources.map((each) => each.title).filter((title) => title === view.get("beside"))];
     const difference = view.one("show", [ACCURACY, DIFFERENCE]) === DIFFERENCE;
     const panels = titles.map((title, i) => {
-      const its = sources.find((each) => each.title === title);
-      const own = view.one(`dataset-${its.corpus}`, its.names);
+      const scored = sources.find((each) => each.title === title);
+      const own = view.one(`dataset-${scored.corpus}`, scored.names);
       const methods = view.some("methods", Object.keys(styles));
       const only = i === 1 && view.one("beside-method", Object.keys(styles), null);
       return {
-        source: its,
-        dataset: i === 0 ? own : view.one("beside-dataset", its.names, own),
-        classifier: view.one("classifier", its.classifiers),
+        source: scored,
+        dataset: i === 0 ? own : view.one("beside-dataset", scored.names, own),
+        classifier: view.one("classifier", scored.classifiers),
         methods: only ? [only] : methods,
-        fold: its.folds > 1 ? view.one("fold", [...Array(its.folds).keys()].map((fold) => fold + 1), 0) : 0,
+        fold: scored.folds > 1 ? view.one("fold", [...Array(scored.folds).keys()].map((fold) => fold + 1), 0) : 0,
       };
     });
     const { budgets } = panels[0].source;
@@ -245,7 +245,7 @@ window.cmcslExplore.scores = (() => {
     }
 
     view.follow(id, () => {
-      now = chosen(data);
+      now = viewed(data);
       for (const panel of now.panels) panel.lines = lines(panel, now, data);
       fill();
       redraw();

@@ -29,7 +29,7 @@ from .training import Trainer, Training, train
 from .weights import check_imagenet, fused, network, read_weights, without_head
 
 SEED = RANDOM_STATE
-#: Features of a new layer: more would hold less than their memory costs.
+#: Most features of a new layer: a wider one takes memory and tells no more.
 WIDEST = 10_000
 STARTS = ("auto", "imagenet", "pooled", "deepcluster", "xdc")
 #: Those whose weights a training without labels makes.

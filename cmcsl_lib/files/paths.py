@@ -82,7 +82,7 @@ def features_folder(corpus: str, name: str = "default") -> Path:
     Raises
     ------
     CmcslError
-        If the name has others.
+        If the name has other characters, or too many.
     """
     if not EXTRACTION.fullmatch(name):
         raise CmcslError(

@@ -31,10 +31,10 @@ def end_with(parent: int) -> None:
 
 @contextmanager
 def interrupts_held() -> Iterator[None]:
-    """Hold Ctrl-C back until processes are started.
+    """Hold Ctrl-C back while processes are started.
 
-    They inherit that it is held back, and never learn of it: it would end them, each with a traceback, until `end_with`
-    is called in them.
+    They inherit this, and never see it. Otherwise it could reach one before `end_with` is called there, and end it with
+    a traceback.
     """
     if not hasattr(signal, "pthread_sigmask"):
         yield
@@ -43,7 +43,7 @@ def interrupts_held() -> Iterator[None]:
 
     from joblib.externals.loky.backend import resource_tracker as loky_tracker
 
-    # Where these two are started later, they let it through again.
+    # Whoever starts one of these two lets Ctrl-C through again: both are started before it is held back.
     resource_tracker.ensure_running()
     loky_tracker.ensure_running()
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
