@@ -1,3 +1,4 @@
+import os
 import re
 import subprocess
 import sys
@@ -46,6 +47,11 @@ def pretend_published_scores(folder, monkeypatch):
     for path in published_files():
         (folder / path.name).write_bytes(b"scores")
     monkeypatch.setenv("CMCSL_PUBLISHED_SCORES", str(folder))
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="there is one process")
+def test_one_process_tests_the_built_book(request, built_book):
+    assert request.node.nodeid.endswith("@book")
 
 
 def test_what_some_packages_put_on_the_path_is_not_the_environment(tmp_path, monkeypatch):

@@ -250,6 +250,16 @@ def test_rows_that_nobody_speaks_of_have_no_label():
     assert np.flatnonzero(fitted.transduction_ == -1).tolist() == [row]
 
 
+@pytest.mark.parametrize("value", [1.0, 0.1, 1e-9, 12345.678])
+@pytest.mark.parametrize("rows", [30, 3000])
+def test_a_modality_that_is_the_same_in_all_rows_says_nothing_whatever_sums_are_rounded_to(value, rows):
+    codes = np.where(np.arange(rows) < 4, np.arange(rows) % 2, -1)
+    weights = np.random.default_rng(0).dirichlet([1, 1], size=rows)
+    assert np.isnan(centre_evidence(np.full((rows, 7), value), codes, weights)).all()
+    offset = np.random.default_rng(1).normal(size=(rows, 7)) + 1e4 * value
+    assert np.isfinite(centre_evidence(offset, codes, weights)).all()
+
+
 # What it is for
 
 

@@ -196,9 +196,11 @@ def centre_evidence(X: Matrix, codes: np.ndarray, weights: np.ndarray) -> np.nda
     sums = 0.0
     for step in _steps(X):
         sums += weights.T[present, step] @ X[step]
-    squared = _by_steps(X, sums / totals[present, None], lambda squared: squared)
+    centres = sums / totals[present, None]
+    squared = _by_steps(X, centres, lambda squared: squared)
     unit = median_gap(squared[codes < 0])
-    if unit == 0:
+    # Centres that are the same differ by what rounding makes of sums over all rows.
+    if unit <= (len(codes) * np.finfo(np.float64).eps) ** 2 * np.einsum("ij,ij->i", centres, centres).max():
         return np.full_like(weights, np.nan)
     # Each seed is judged by centres without itself: its own class's centre moves away from it by N / (N - w).
     seeds = np.flatnonzero(codes >= 0)

@@ -177,7 +177,9 @@ class AutoencoderClassifier(ModalityClassifier):
             self.autoencoder_ = self._reconstructing(joint)
             self.n_iter_ = self.autoencoder_.n_iter_
         activation = ACTIVATIONS[self.activation]
-        code = activation(joint @ self.autoencoder_.coefs_[0] + self.autoencoder_.intercepts_[0])
+        # In single precision the code of a row would depend on which rows stand beside it.
+        products = np.matmul(joint, self.autoencoder_.coefs_[0], dtype=np.float64)
+        code = activation(products + self.autoencoder_.intercepts_[0])
         return {ONLY: Modality(code, np.arange(n))}
 
     def _reconstructing(self, X: np.ndarray) -> MLPRegressor:
