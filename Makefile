@@ -72,7 +72,7 @@ newest:
 .venv/installed-book: requirements/book.txt pyproject.toml $(call elsewhere,.venv)
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cmcsl needs Python 3.11 or newer: make PYTHON=python3.11")'
 	$(call venv,.venv)
-	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check -r requirements/book.txt
+	$(BIN)/python -m pip install --quiet --no-compile --no-deps --disable-pip-version-check -r requirements/book.txt
 	$(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --no-deps -e .
 	@touch $@
 

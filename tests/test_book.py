@@ -63,6 +63,12 @@ def test_what_some_packages_put_on_the_path_is_not_the_environment(tmp_path, mon
     assert freshness.environment.__wrapped__() == before
 
 
+def test_packages_are_known_by_any_spelling_of_their_names():
+    versions = freshness.packages()
+    for name in ("jinja2", "jupyter-client", "numpy", "pyyaml", "typing-extensions"):
+        assert versions[name] == metadata.version(name)
+
+
 def test_a_failed_notebook_tells_its_cell_and_error_and_keeps_its_copy(make_page, tmp_path):
     page = make_page("raise RuntimeError('on purpose')")
     message = execution.execute(page).get_msg()

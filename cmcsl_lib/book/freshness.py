@@ -19,6 +19,7 @@ from pathlib import Path
 import nbformat
 from IPython.core.inputtransformer2 import TransformerManager
 from nbformat import NotebookNode
+from packaging.utils import canonicalize_name
 
 from ..experiments.published import published_files
 from ..files.checksums import Damaged, file_sha256, read_checked
@@ -157,13 +158,19 @@ def _file_digest(path: Path, *_written: int) -> str:
     return file_sha256(path)
 
 
-@cache
-def environment() -> str:
-    """SHA-256 of Python's version and those of the installed packages that requirements/book.txt names."""
+def packages() -> dict[str, str | None]:
+    """Versions of the installed packages that requirements/book.txt names; None of one that is not here."""
     lines = (REPOSITORY / "requirements" / "book.txt").read_text(encoding="utf-8").splitlines()
-    names = [line.partition("==")[0] for line in lines if "==" in line]
     # Where packages are installed, not sys.path: some put copies of others there while they are imported.
     folders = [*site.getsitepackages(), site.getusersitepackages()]
-    installed = {distribution.name: distribution.version for distribution in metadata.distributions(path=folders)}
-    versions = [sys.version, *(f"{name} {installed.get(name)}" for name in names)]
+    distributions = metadata.distributions(path=folders)
+    installed = {canonicalize_name(distribution.name): distribution.version for distribution in distributions}
+    names = [canonicalize_name(line.partition("==")[0]) for line in lines if "==" in line]
+    return {name: installed.get(name) for name in names}
+
+
+@cache
+def environment() -> str:
+    """SHA-256 of Python's version and of those of `packages`."""
+    versions = [sys.version, *(f"{name} {version}" for name, version in packages().items())]
     return hashlib.sha256("\n".join(versions).encode()).hexdigest()
