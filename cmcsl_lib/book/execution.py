@@ -85,7 +85,8 @@ def _run_papermill(page: Page, running: Path) -> subprocess.CompletedProcess[str
     parameters = json.dumps(page.parameters, ensure_ascii=False)
     command = [sys.executable, "-m", "papermill", str(page.notebook), str(running), "--parameters_yaml", parameters]
     command += ["--kernel", "python3", "--cwd", str(page.notebook.parent), "--no-progress-bar", "--no-log-output"]
-    environment = own_environment(JUPYTER_PATH=str(running.parent))
+    # One thread, where readers ask for no other number: matrices are small, and pages are executed side by side.
+    environment = {"OMP_NUM_THREADS": "1"} | own_environment(JUPYTER_PATH=str(running.parent))
     for _ in range(2):
         done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
         if NOT_STARTED not in done.stderr:

@@ -182,7 +182,7 @@ def item_data(
         if len(ids) > most:
             continue
         numbers = {each: number for number, each in enumerate(ids)}
-        folds = [exchanges(features, protocol, budgets, fold) for fold in range(len(protocol.divide(features)))]
+        folds = [(fold.training, exchanges(features, protocol, budgets, fold)) for fold in protocol.divide(features)]
         runs[name] = features, folds
     largest = max(
         (

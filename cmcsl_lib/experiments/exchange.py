@@ -10,7 +10,7 @@ from ..corpora.features import MODALITIES, Features
 from ..files.errors import CmcslError
 from ..method.distances import clusterings
 from ..method.labeling import Clusters, CrossModalLabels, clustering, nearest, propagate
-from .protocol import Protocol, check_budgets
+from .protocol import Fold, Protocol, check_budgets
 
 
 class Exchange(NamedTuple):
@@ -35,8 +35,8 @@ class Exchange(NamedTuple):
 
 
 def exchanges(
-    features: Features, protocol: Protocol, budgets: Sequence[int], fold: int = 0, preprocessing: str = "L2STD"
-) -> tuple[np.ndarray, list[Exchange]]:
+    features: Features, protocol: Protocol, budgets: Sequence[int], fold: Fold, preprocessing: str = "L2STD"
+) -> list[Exchange]:
     """Pseudo-labels of one training half of a dataset, for several budgets.
 
     Parameters
@@ -47,29 +47,23 @@ def exchanges(
         Decides on halves, seeds, preprocessing and distances.
     budgets : sequence of int
         Seeds per class.
-    fold : int
-        Number of the fold, 0 to 9.
+    fold : Fold
+        One of `Protocol.divide`; its training half is labelled.
     preprocessing : {"RAW", "L2", "STD", "MM", "L2STD"}
         Of both modalities.
 
     Returns
     -------
-    training : ndarray of shape (n,), dtype int64
-        Row numbers of the half.
-    exchanges : list of Exchange
+    list of Exchange
         One per budget.
 
     Raises
     ------
     CmcslError
-        If there is no such fold, or a budget can't be drawn.
+        If a budget can't be drawn.
     """
-    folds = protocol.divide(features)
-    if not 0 <= fold < len(folds):
-        raise CmcslError(f"Folds are numbered from 0 to {len(folds) - 1}, got {fold}.")
-    divided = folds[fold]
-    check_budgets(features, budgets, [divided])
-    repetition, half, training, test = divided
+    check_budgets(features, budgets, [fold])
+    repetition, half, training, test = fold
     y = features.y[training]
     seeds = [protocol.draw_seeds(y, budget, repetition, half) for budget in budgets]
     of_modality = []
@@ -83,7 +77,7 @@ def exchanges(
     for rows, *clusters in zip(seeds, *of_modality, strict=True):
         labels = [propagate(each, y[rows]) for each in clusters]
         results.append(Exchange(rows, clusters, labels, nearest(labels, [each.distance for each in clusters])))
-    return training, results
+    return results
 
 
 def exchange_table(
@@ -109,8 +103,17 @@ def exchange_table(
     DataFrame
         One row per training row: id, true, seed (bool), for each modality M the columns M_label, M_distance and
         M_seed (id of the nearest seed), then label (cross-modal), decided_by, agree, right. Labels are class names.
+
+    Raises
+    ------
+    CmcslError
+        If there is no such fold, or the budget can't be drawn.
     """
-    training, [(seeds, clusters, labels, both)] = exchanges(features, protocol, [budget], fold, preprocessing)
+    folds = protocol.divide(features)
+    if not 0 <= fold < len(folds):
+        raise CmcslError(f"Folds are numbered from 0 to {len(folds) - 1}, got {fold}.")
+    [(seeds, clusters, labels, both)] = exchanges(features, protocol, [budget], folds[fold], preprocessing)
+    training = folds[fold].training
     y, ids = features.y[training], features.ids[training]
     names = pd.Index(features.classes)
     table = pd.DataFrame({"id": ids, "true": names[y], "seed": False})
