@@ -42,6 +42,15 @@ def make_features():
     return make
 
 
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """What has a process of its own, which takes seconds to start, runs in that of the test."""
+    from cmcsl_lib.extraction import texts, transformations
+
+    for module in (texts, transformations):
+        monkeypatch.setattr(module, "in_own_process", lambda function, *arguments: function(*arguments))
+
+
 @pytest.fixture(scope="session")
 def built_book() -> Path:
     """Folder of the HTML book, brought up to date once for all tests."""

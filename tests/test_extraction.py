@@ -1,5 +1,6 @@
 """Most of these need the extra, `pip install -e ".[extract]"`, and are skipped without it."""
 
+import contextlib
 import dataclasses
 import errno
 import hashlib
@@ -708,24 +709,52 @@ def test_an_image_that_cant_be_decoded_is_named(torch, tiny):
     assert "\n" not in str(caught.value)
 
 
-def read_ahead():
-    """What another process does: say which workers read images ahead, and never ask for a second batch."""
+@pytest.fixture
+def other_process(torch, monkeypatch):
+    """A function that calls another one in a process; it returns the process and the end of a pipe for its results."""
+    # PyTorch is imported once; the processes are copies of one that has it.
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["test_extraction", "torchvision"])
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(Path(__file__).parent), str(REPOSITORY)]))
+
+    def start(function, *arguments):
+        receiver, sender = context.Pipe(duplex=False)
+        process = context.Process(target=function, args=(*arguments, sender))
+        process.start()
+        sender.close()
+        return process, receiver
+
+    return start
+
+
+def sent(receiver):
+    """What comes through a pipe until the process at its other end ends."""
+    with contextlib.suppress(EOFError):
+        while True:
+            yield receiver.recv()
+
+
+def read_ahead(home, results):
+    """What another process does: send which workers read images ahead, and never ask for a second batch."""
+    os.environ["CMCSL_HOME"] = str(home)
     batches = extraction.Images(tiny_corpus(), geometry(224), "").batches([np.arange(40)] * 50)
     next(batches)
-    print(*(child.pid for child in multiprocessing.active_children()), flush=True)
+    results.send([child.pid for child in multiprocessing.active_children()])
     time.sleep(60)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has workers")
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
-def test_workers_that_read_images_end_with_the_extraction(torch, tmp_path, number):
+def test_workers_that_read_images_end_with_the_extraction(other_process, tmp_path, number):
     """Also if it alone is killed, while they wait for room in their pipes."""
-    parent = other_process(tmp_path, "read_ahead()")
-    workers = list(map(int, parent.stdout.readline().split()))
+    parent, results = other_process(read_ahead, tmp_path)
+    workers = results.recv()
     assert len(workers) == images_module.WORKERS and parent.pid not in workers
-    parent.send_signal(number)
+    os.kill(parent.pid, number)
     # The pipe is at its end when the last process that could write into it is gone.
-    assert parent.communicate(timeout=30)[0] == ""
+    assert results.poll(timeout=30)
+    with pytest.raises(EOFError):
+        results.recv()
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
@@ -984,61 +1013,49 @@ def test_what_killed_processes_left_half_written_is_deleted_later(tiny, home, to
     assert list(folder.iterdir()) == [young]
 
 
-def slowly(seconds):
-    """What another process does: train with steps that take time, say each step, then a checksum of the features."""
+def slowly(home, seconds, results):
+    """What another process does: train with steps that take time, send each step, then a checksum of the features."""
     step = training.Trainer._step
 
     def slow(self, *batch):
-        time.sleep(float(seconds))
-        print("step", flush=True)
+        time.sleep(seconds)
+        results.send("step")
         return step(self, *batch)
 
     import torchvision
 
+    os.environ["CMCSL_HOME"] = str(home)
     torchvision.models.resnet18 = narrow
     training.Trainer._step = slow
     for each in shortened(epochs=3):
         each.start()
     corpus = tiny_corpus()
     features, metadata = encoder_of(corpus).features(divided(corpus))
-    print(hashlib.sha256(features.tobytes() + json.dumps(metadata).encode()).hexdigest(), flush=True)
-
-
-def other_process(home, call):
-    code = f"import test_extraction; test_extraction.{call}"
-    return subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=Path(__file__).parent,
-        stdout=subprocess.PIPE,
-        text=True,
-        env=os.environ | {"CMCSL_HOME": str(home), "PYTHONPATH": str(REPOSITORY)},
-    )
+    results.send(hashlib.sha256(features.tobytes() + json.dumps(metadata).encode()).hexdigest())
 
 
 @pytest.mark.slow
-def test_a_training_killed_in_an_epoch_goes_on_to_what_an_unbroken_one_gives(torch, tmp_path):
-    whole = other_process(tmp_path / "whole", "slowly(0)")
+def test_a_training_killed_in_an_epoch_goes_on_to_what_an_unbroken_one_gives(other_process, tmp_path):
+    _, whole = other_process(slowly, tmp_path / "whole", 0)
     # Within the second epoch of the pooled training, and then within the third one of the dataset's own.
     left = []
     for count in (6, 18):
-        process = other_process(tmp_path / "killed", "slowly(0.2)")
-        for _ in range(count):
-            assert process.stdout.readline() == "step\n"
-        process.send_signal(signal.SIGKILL)
-        process.communicate()
+        process, results = other_process(slowly, tmp_path / "killed", 0.2)
+        assert list(itertools.islice(sent(results), count)) == ["step"] * count
+        process.kill()
+        process.join()
         left.append([path.name.split()[0] for path in (tmp_path / "killed" / "checkpoints").rglob("*.pt")])
     assert left == [["pooled"], ["AF"]]
-    *steps, expected = whole.communicate()[0].split("\n")[:-1]
+    *steps, expected = sent(whole)
     assert len(steps) == 24, "four steps in each of three epochs, pooled and of the dataset"
-    *steps, digest = other_process(tmp_path / "killed", "slowly(0)").communicate()[0].split("\n")[:-1]
+    *steps, digest = sent(other_process(slowly, tmp_path / "killed", 0)[1])
     assert len(steps) == 4 and digest == expected
 
 
 @pytest.mark.slow
-def test_two_at_once_do_no_harm(torch, tmp_path):
-    homes = ("shared", "shared", "alone")
-    processes = [other_process(tmp_path / home, "slowly(0.1)") for home in homes]
-    one, other, alone = (process.communicate()[0].split("\n")[-2] for process in processes)
+def test_two_at_once_do_no_harm(other_process, tmp_path):
+    processes = [other_process(slowly, tmp_path / home, 0.1) for home in ("shared", "shared", "alone")]
+    one, other, alone = (list(sent(results))[-1] for _, results in processes)
     assert one == other == alone and len(alone) == 64
 
 
@@ -1119,10 +1136,14 @@ def test_texts_are_encoded_by_a_model_in_a_folder_and_in_a_process_of_their_own(
     described = texts.text_encoder(str(own_texts))
     assert described["encoder"] == "our own model" and len(described["sha256"]) == 64
     assert str(own_texts.parent) not in str(described), "metadata are shown on pages"
-    assert extraction.encode_texts(tiny).shape == (40, 384)
-    assert len(list((home / "texts").iterdir())) == 2, "each encoder's are kept"
     (own_texts / "modules.json").write_text((own_texts / "modules.json").read_text() + "\n")
     assert texts.text_encoder(str(own_texts))["sha256"] != described["sha256"]
+
+
+def test_embeddings_of_each_encoder_are_kept(tiny, home, own_texts, in_this_process):
+    assert extraction.encode_texts(tiny, "cpu", str(own_texts)).shape == (40, 12)
+    assert extraction.encode_texts(tiny).shape == (40, 384)
+    assert len(list((home / "texts").iterdir())) == 2
 
 
 def empty(folder):
@@ -1165,7 +1186,9 @@ def without_mean(folder):
         lambda folder: (folder / "modules.json").write_text("{"),
     ],
 )
-def test_a_folder_that_is_no_model_of_texts_is_refused_in_one_sentence(tiny, own_texts, monkeypatch, capsys, harm):
+def test_a_folder_that_is_no_model_of_texts_is_refused_in_one_sentence(
+    tiny, own_texts, monkeypatch, capsys, in_this_process, harm
+):
     harm(own_texts)
     monkeypatch.setattr(extraction, "load", lambda name: tiny)
     assert cli.main(["extract", "openclipart", "AF", "--text-encoder", str(own_texts), "--start", "pooled"]) == 2

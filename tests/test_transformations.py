@@ -35,7 +35,7 @@ def home_of_pets(tmp_path_factory):
 
 
 @pytest.fixture
-def corpus(home_of_pets, monkeypatch):
+def corpus(home_of_pets, monkeypatch, in_this_process):
     monkeypatch.setenv("CMCSL_HOME", str(home_of_pets))
     return "pets"
 
