@@ -30,7 +30,7 @@ from cmcsl_lib import cli, extraction
 from cmcsl_lib.corpora import Corpus, Subset, load, subset
 from cmcsl_lib.corpora.features import features_path, items_sha256, read_features, write_features
 from cmcsl_lib.experiments.protocol import PROTOCOLS, splits
-from cmcsl_lib.extraction import checkpoints, clusters, texts, training, transformations, visual, weights
+from cmcsl_lib.extraction import checkpoints, clusters, shards, texts, training, transformations, visual, weights
 from cmcsl_lib.extraction import images as images_module
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import REPOSITORY, shipped
@@ -840,7 +840,7 @@ def test_damaged_pooled_weights_are_trained_anew(torch, tiny, short, home, capsy
     assert "damaged, they are trained anew" in capsys.readouterr().err
 
 
-def by_length(corpus, device, encoder):
+def by_length(corpus, device, encoder, scheduler=None):
     """Stands for the embeddings of texts: those of equal length are one point."""
     lengths = corpus.items.text.str.len().to_numpy()
     return np.stack([np.cos(lengths), np.sin(lengths)], axis=1)
@@ -1065,9 +1065,9 @@ def test_two_at_once_do_no_harm(other_process, tmp_path):
 def test_each_distinct_text_is_encoded_once_and_kept(torch, tiny, home, monkeypatch):
     seen = []
 
-    def here(function, words, *others):
-        seen.append(words)
-        return function(words, *others)
+    def here(function, parts, *others):
+        seen.extend(parts)
+        return function(parts, *others)
 
     monkeypatch.setattr(texts, "in_own_process", here)
     encoded = extraction.encode_texts(tiny)
@@ -1098,7 +1098,7 @@ def test_batches_of_texts_are_sorted_by_length(torch, monkeypatch):
     monkeypatch.setattr(sentence_transformers.SentenceTransformer, "forward", watched)
     monkeypatch.setattr(texts, "BATCH", 4)
     random = np.random.default_rng(0)
-    texts.embeddings(["word " * count for count in random.permutation(np.arange(1, 31))], "cpu")
+    texts.embeddings([["word " * count for count in random.permutation(np.arange(1, 31))]], "cpu")
     together = list(itertools.chain.from_iterable(lengths))
     assert len(lengths) == 8 and together == sorted(together, reverse=True)
 
@@ -1213,7 +1213,7 @@ def test_missing_text_weights_are_told_with_the_extra(monkeypatch):
 
 
 @pytest.mark.slow
-def test_shipped_text_features_can_be_made_again(torch):
+def test_shipped_text_features_can_be_made_again(torch, in_this_process):
     features = read_features(SHIPPED / "HP.parquet")
     corpus = load("openclipart")
     rows = subset(corpus, "HP", split="dataset").rows
@@ -1222,6 +1222,77 @@ def test_shipped_text_features_can_be_made_again(torch):
     # Values below 0.5, kept with 12 significant bits, are off by at most 2**-14 = 6.1e-5 through rounding.
     assert np.abs(features.text).max() < 0.5
     np.testing.assert_allclose(encoded, features.text, rtol=0, atol=1e-4)
+
+
+# Shards
+
+
+@pytest.fixture
+def in_parts(lite0, tiny, monkeypatch):
+    """A function that makes frozen features of the tiny corpus: three blocks of pictures and two parts of texts."""
+    monkeypatch.setattr(extraction, "load", lambda name: tiny)
+    monkeypatch.setattr(extraction, "subset", lambda corpus, name, seed, split: divided(corpus))
+    monkeypatch.setattr(visual, "BLOCK", 16)
+    monkeypatch.setattr(texts, "PART", 4)
+
+    def make(home, **settings):
+        monkeypatch.setenv("CMCSL_HOME", str(home))
+        named = {"image_encoder": "efficientnet-lite0", "finetuned": False} | settings
+        extraction.extract("openclipart", ["AF"], **named)
+        return {
+            path.relative_to(home): path.read_bytes() for path in home.rglob("*") if path.suffix in (".pt", ".parquet")
+        }
+
+    return make
+
+
+@pytest.mark.slow
+def test_a_cluster_of_two_workers_gives_the_same_bytes_and_goes_on_after_a_break(
+    in_parts, tmp_path, monkeypatch, in_this_process
+):
+    distributed = pytest.importorskip("distributed")
+    expected = in_parts(tmp_path / "one machine")
+    assert len(expected) == 3 + 2 + 1
+    computed = []
+
+    def broken(*arguments):
+        yield next(shards.from_cluster(*arguments))
+        raise KeyboardInterrupt
+
+    def watched(*arguments):
+        for number, values in shards.from_cluster(*arguments):
+            computed.append(number)
+            yield number, values
+
+    local = {"n_workers": 2, "threads_per_worker": 1, "host": "127.0.0.1", "dashboard_address": None}
+    with distributed.LocalCluster(**local) as cluster:
+        monkeypatch.setattr(visual, "from_cluster", broken)
+        with pytest.raises(KeyboardInterrupt):
+            in_parts(tmp_path / "cluster", scheduler=cluster.scheduler_address)
+        (finished,) = (tmp_path / "cluster" / "frozen").iterdir()
+        monkeypatch.setattr(visual, "from_cluster", watched)
+        assert in_parts(tmp_path / "cluster", scheduler=cluster.scheduler_address) == expected
+        assert sorted([*computed, int(finished.name.split()[2])]) == [0, 1, 2]
+        with distributed.Client(cluster) as client:
+            # Both took part: each has imported what the shards need.
+            assert len(client.run(lambda: "cmcsl_lib.extraction.shards" in __import__("sys").modules)) == 2
+
+
+def test_a_cluster_is_refused_where_it_would_have_no_work(capsys):
+    assert cli.main(["extract", "openclipart", "AF", "--scheduler", "tcp://127.0.0.1:9"]) == 2
+    assert capsys.readouterr().err.endswith("features that no fine-tuning comes before: add --finetune no.\n")
+    assert cli.main(["extract", "openclipart", "AF", "--finetune", "no", "--scheduler", "tcp://127.0.0.1:9"]) == 2
+    assert "No dask scheduler answers at tcp://127.0.0.1:9" in capsys.readouterr().err
+
+
+def test_a_worker_with_other_versions_or_another_text_encoder_is_refused(torch, own_texts):
+    others = extraction.extra.versions("numpy") | {"numpy": "0.1", "torch": "0.2"}
+    with pytest.raises(CmcslError, match=r"has numpy \d\S+ instead of 0\.1, torch \d\S+ instead of 0\.2, with"):
+        shards._computed(others, 1, torch.zeros, 0, 1)
+    described = texts.text_encoder(str(own_texts))
+    (own_texts / "README.md").write_text("changed")
+    with pytest.raises(CmcslError, match="has other files than on the machine that asks: copy its folder"):
+        texts.encoded_shard(["a text"], "cpu", str(own_texts), described)
 
 
 # All together

@@ -174,6 +174,11 @@ def add_commands(commands: Commands) -> None:
     add("--split-seed", type=int, metavar="N", help="of the 20%% of items that it is trained on; default: 1410")
     add("--device", help="cpu, cuda, mps, or auto, the default")
     add("--precision", help="single, mixed, or auto, the default: mixed where the device gains by it")
+    add(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="of a dask.distributed cluster, which shares the work; with --finetune no",
+    )
 
     add = parser.add_argument_group("your own data, with folder or arrays").add_argument
     files = "folder: CSV or Parquet, with image paths from its folder; arrays: one .npz or Parquet file of features"

