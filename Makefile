@@ -9,6 +9,9 @@ named = grep -qF -e '!$(scripts)' -e ' $(scripts)' -e '"$(scripts)' $(1)/bin/pip
 elsewhere = $(shell test ! -x $(1)/bin/pip || $(named) || echo elsewhere)
 venv = $(if $(call elsewhere,$(1)),,test -x $(1)/bin/python ||) $(PYTHON) -m venv --clear $(1)
 
+# Containers often set it; then every process would compile all that it imports, and imports take three times as long.
+unexport PYTHONDONTWRITEBYTECODE
+
 ESLINT := eslint@10.15.0
 
 .PHONY: book pdf scores check lint-js test quick weekly test-oldest newest dist tag sums clean elsewhere

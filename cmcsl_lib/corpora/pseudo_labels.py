@@ -117,7 +117,11 @@ def pseudo_labels(
         min_margin=min_margin,
         exchange=exchange,
     )
-    cmcsl.label(dict(zip(MODALITIES, features.modalities, strict=True)), features.y)
+    from threadpoolctl import threadpool_limits
+
+    # Several threads would wait for each other at each of many small products, and add numbers in another order.
+    with threadpool_limits(1):
+        cmcsl.label(dict(zip(MODALITIES, features.modalities, strict=True)), features.y)
     # The entry after the last class stands for none, which is number -1.
     names, ids = np.array([*features.classes, ""], dtype=object), np.append(features.ids.astype(object), "")
     table = pd.DataFrame(
