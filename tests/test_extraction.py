@@ -545,7 +545,16 @@ def test_a_new_layer_gives_features_of_its_width(torch, tiny, short, stand_in):
         ({"width": 9, "start": "pooled", "finetuned": False}, "--width adds a layer that fine-tuning trains"),
         ({"seed": -1, "start": "pooled"}, "--seed must lie in 0..4294967295, got -1"),
         ({"split_seed": 2**32, "start": "pooled"}, "--split-seed must lie in 0..4294967295, got 4294967296"),
-        ({"text_encoder": "bert", "start": "pooled"}, "Unknown text encoder 'bert': choose minilm, or name a folder"),
+        (
+            {"text_encoder": "bert", "start": "pooled"},
+            "Unknown text encoder 'bert': choose minilm or tf-idf, or name a",
+        ),
+        (
+            {"image_encoder": "colour", "start": "imagenet"},
+            "The image encoder colour has no weights: leave out --start",
+        ),
+        ({"image_encoder": "colour", "width": 9}, "The image encoder colour has no weights: leave out --start"),
+        ({"image_encoder": "colour", "seed": -1}, "--seed must lie in 0..4294967295, got -1"),
     ],
 )
 def test_encoders_that_can_not_be_had_are_refused_in_one_sentence(torch, lite0, tmp_path, settings, message):
@@ -608,7 +617,7 @@ def own_transform(name):
 
 
 @pytest.mark.parametrize("size", [(96, 96), (300, 200)])
-@pytest.mark.parametrize("name", extraction.IMAGE_ENCODERS)
+@pytest.mark.parametrize("name", ["resnet18", "efficientnet-lite0"])
 def test_images_enter_the_imagenet_network_as_its_own_transforms_make_them(torch, tiny, name, size):
     content = picture(np.random.default_rng(0), size)
     corpus = Corpus("openclipart", tiny.items.assign(image=content))
@@ -1222,6 +1231,58 @@ def test_shipped_text_features_can_be_made_again(torch, in_this_process):
     # Values below 0.5, kept with 12 significant bits, are off by at most 2**-14 = 6.1e-5 through rounding.
     assert np.abs(features.text).max() < 0.5
     np.testing.assert_allclose(encoded, features.text, rtol=0, atol=1e-4)
+
+
+# Without a network
+
+
+def test_a_picture_is_reduced_to_its_mean_colour(torch, tiny):
+    red, half = np.zeros((2, 20, 30, 3), dtype=np.uint8)
+    red[:] = (255, 0, 0)
+    half[:, :15] = (0, 0, 255)
+    for row, pixels in ((1, red), (2, half)):
+        content = io.BytesIO()
+        Image.fromarray(pixels).save(content, "PNG")
+        tiny.items.at[row, "image"] = content.getvalue()
+    # Whether or not it is asked for, there is nothing to train.
+    features, metadata = encoder_of(tiny, "auto", name="colour").features(divided(tiny))
+    assert features.shape == (32, 3) and metadata["start"] == "none" and metadata["finetuning_loss"] == []
+    np.testing.assert_allclose(features[:2], [[1, 0, 0], [0, 0, 0.5]], atol=1e-6)
+
+
+def test_texts_are_weights_of_their_terms():
+    weighed = texts.term_weights(["a red red fox", "the fox sleeps", "of the", "red"])
+    # Terms in the order of the alphabet: fox, red, sleeps. Words that every text has tell little, and are left out.
+    assert weighed.shape == (4, 3) and (weighed[2] == 0).all() and weighed[3].tolist() == [0, 1, 0]
+    assert weighed[0, 1] > weighed[0, 0] > 0 and weighed[1, 2] > weighed[1, 0] > 0
+    np.testing.assert_allclose(np.linalg.norm(weighed[[0, 1]], axis=1), 1, rtol=1e-6)
+    assert texts.term_weights([f"term{number}" for number in range(1100)]).shape == (1100, texts.TERMS)
+    with pytest.raises(CmcslError, match="^The texts have no terms beside English stop words: take another"):
+        texts.term_weights(["of the", "1 2 3"])
+
+
+def test_features_without_a_network_are_those_of_the_command(tiny, home, monkeypatch, capsys):
+    pytest.importorskip("torch", reason='needs the extra: pip install -e ".[extract]"')
+    tiny.items["text"] = [f"number{row % 7} and number{row % 3}" for row in range(40)]
+    monkeypatch.setattr(extraction, "load", lambda name: tiny)
+    monkeypatch.setattr(extraction, "subset", lambda corpus, name, seed, split: divided(corpus))
+    words = [
+        "extract",
+        "openclipart",
+        "AF",
+        "--image-encoder",
+        "colour",
+        "--text-encoder",
+        "tf-idf",
+        "--name",
+        "non-deep",
+    ]
+    assert cli.main(words) == 0
+    features = read_features(home / "features" / "openclipart, non-deep" / "AF.parquet")
+    assert features.visual.shape == (32, 3) and features.text.shape == (32, 7)
+    settings = features.metadata["settings"]
+    assert (settings["image encoder"], settings["text encoder"], settings["start"]) == ("colour", "tf-idf", "none")
+    assert "Too few" not in capsys.readouterr().err
 
 
 # Shards

@@ -155,9 +155,12 @@ def add_commands(commands: Commands) -> None:
     add("--min-class", type=int, metavar="N", help="fewest items of a class; default: 50, of your own data 1")
     add("--to", type=Path, metavar="FOLDER", help="default: features/CORPUS in CMCSL_HOME")
     add("--name", help="of these features, for `cmcsl run --change features=NAME`")
-    encoders = "resnet18, efficientnet-lite0, or auto, the default: of mm-imdb resnet18, else efficientnet-lite0"
+    encoders = (
+        "resnet18; efficientnet-lite0; colour, the mean of a picture; or auto, the default: of mm-imdb resnet18, "
+    )
+    encoders += "else efficientnet-lite0"
     add("--image-encoder", metavar="NAME", help=encoders)
-    encoders = "minilm, the default, or a folder with a model of sentence-transformers"
+    encoders = "minilm, the default; tf-idf, weights of terms; or a folder with a model of sentence-transformers"
     add("--text-encoder", metavar="NAME", help=encoders)
     starts = "weights of the image encoder: imagenet; of resnet18 pooled, deepcluster or xdc; or auto, the default: "
     starts += "imagenet if at hand"

@@ -94,7 +94,8 @@ def extract(
     image_encoder : str
         A name in `IMAGE_ENCODERS`; "auto" takes `default_image_encoder`.
     text_encoder : str
-        "minilm", which is all-MiniLM-L6-v2, or the path of a folder with a model of sentence-transformers.
+        "minilm", which is all-MiniLM-L6-v2; "tf-idf", which weighs terms; or the path of a folder with a model of
+        sentence-transformers.
     start : {"auto", "imagenet", "pooled", "deepcluster", "xdc"}
         Weights that the image encoder starts from: ImageNet's, or, of ResNet-18, those of one training on the whole
         corpus's fine-tuning items, or on clusters of all its pictures ("deepcluster") or texts ("xdc"), which needs no
@@ -179,7 +180,7 @@ def extract(
         for name, path in paths.items()
         if not _is_current(path, settings, wanted[name], items)
     ]
-    if finetuned and (bare := [each.dataset for each in subsets if len(np.unique(each.finetuning_y)) < 2]):
+    if visual.finetuned and (bare := [each.dataset for each in subsets if len(np.unique(each.finetuning_y)) < 2]):
         too_few = f"Too few labelled items to fine-tune {visual.encoder.title} for {', '.join(bare)}"
         if width:
             raise CmcslError(f"{too_few}: leave out --width, since its new layer would not be trained.")

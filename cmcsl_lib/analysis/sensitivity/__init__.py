@@ -5,7 +5,7 @@ reference that the others are compared with. Balanced accuracies are averaged ov
 """
 
 from .effects import answers, change_effects, levels
-from .eyes import clustered, combinations, conclusions, load_combinations, views
+from .eyes import clustered, combinations, conclusions, load_combinations, non_deep, views
 from .intervals import APART, Interval, gains_with_intervals, largest_apart, likeness, mean_interval, shared_items
 from .registry import CHANGES, Change, change_label, load_changes, missing_changes
 
@@ -28,6 +28,7 @@ __all__ = [
     "load_combinations",
     "mean_interval",
     "missing_changes",
+    "non_deep",
     "shared_items",
     "views",
 ]

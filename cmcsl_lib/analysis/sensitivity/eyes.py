@@ -25,6 +25,9 @@ VIEWS = {
 #: The same of a network that has learnt clusters instead of classes, before it is fine-tuned.
 CLUSTERS = {name: f"--image-encoder resnet18 --start {name}" for name in ("deepcluster", "xdc")}
 
+#: The same of features without a network: one colour of each picture, terms of each text.
+NON_DEEP = {"non-deep": "--image-encoder colour --text-encoder tf-idf"}
+
 
 def combinations(reference: Protocol | str = "strict") -> tuple[Change, ...]:
     """Every combination of pictures' features and distances, as changes of a protocol.
@@ -79,6 +82,22 @@ def clustered(reference: Protocol | str = "strict") -> tuple[Change, ...]:
         In the order of `CLUSTERS`.
     """
     return _extracted(CLUSTERS, reference)
+
+
+def non_deep(reference: Protocol | str = "strict") -> tuple[Change, ...]:
+    """Features of both modalities without a network, as a change of a protocol.
+
+    Parameters
+    ----------
+    reference : Protocol or {"strict", "paper"}
+        With the usual features.
+
+    Returns
+    -------
+    tuple of Change
+        One.
+    """
+    return _extracted(NON_DEEP, reference)
 
 
 def _extracted(extractions: dict[str, str], reference: Protocol | str) -> tuple[Change, ...]:
