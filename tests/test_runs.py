@@ -15,6 +15,7 @@ from cmcsl_lib.corpora.features import features_path, write_features
 from cmcsl_lib.experiments import runs
 from cmcsl_lib.experiments.protocol import PROTOCOLS
 from cmcsl_lib.experiments.scores import COLUMNS, read_scores, scores_paths
+from cmcsl_lib.files import workers
 from cmcsl_lib.files.errors import Absent, CmcslError
 from cmcsl_lib.files.paths import REPOSITORY
 
@@ -262,7 +263,7 @@ def test_a_scheduler_without_workers_is_told_in_time(kept_features):
 def test_a_killed_worker_is_told_and_finished_folds_are_kept(kept_features, monkeypatch):
     # The first fold is computed by this process, the others by workers.
     monkeypatch.setattr(runs, "START", 0)
-    monkeypatch.setattr(runs, "end_with", lambda parent: os.kill(os.getpid(), signal.SIGKILL))
+    monkeypatch.setattr(workers, "end_with", lambda parent: os.kill(os.getpid(), signal.SIGKILL))
     path, _ = scores_paths("openclipart", "strict", 3, "AF")
     with pytest.raises(CmcslError, match="A worker was killed, .* folds are kept, and the same command goes on"):
         load(budgets=(1,), workers=2)
