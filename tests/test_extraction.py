@@ -617,7 +617,7 @@ def own_transform(name):
 
 
 @pytest.mark.parametrize("size", [(96, 96), (300, 200)])
-@pytest.mark.parametrize("name", ["resnet18", "efficientnet-lite0"])
+@pytest.mark.parametrize("name", [name for name, encoder in extraction.IMAGE_ENCODERS.items() if encoder.starts])
 def test_images_enter_the_imagenet_network_as_its_own_transforms_make_them(torch, tiny, name, size):
     content = picture(np.random.default_rng(0), size)
     corpus = Corpus("openclipart", tiny.items.assign(image=content))
