@@ -9,14 +9,15 @@ export default [
       sourceType: "script",
       globals: {
         ...names(
-          "addEventListener", "atob", "Blob", "cancelAnimationFrame", "DecompressionStream", "document", "history", "location",
-          "matchMedia", "performance", "requestAnimationFrame", "ResizeObserver", "Response", "setTimeout", "URL",
-          "URLSearchParams", "window", "XMLSerializer",
+          "addEventListener", "atob", "Blob", "cancelAnimationFrame", "clearTimeout", "DecompressionStream", "document",
+          "Element", "history", "innerHeight", "location", "matchMedia", "performance", "requestAnimationFrame",
+          "ResizeObserver", "Response", "scrollX", "scrollY", "setTimeout", "URL", "URLSearchParams", "window",
+          "XMLSerializer",
         ),
         // Each script gives one of these to those that follow it in the page.
         ...names(
-          "cmcslChart", "cmcslControls", "cmcslElements", "cmcslExplorerData", "cmcslMethod", "cmcslPacking", "cmcslSaving",
-          "cmcslView",
+          "cmcslChart", "cmcslControls", "cmcslElements", "cmcslExplorerData", "cmcslMethod", "cmcslPacking",
+          "cmcslPreviews", "cmcslSaving", "cmcslView",
         ),
       },
     },

@@ -9,9 +9,12 @@ import nbformat
 import pandas as pd
 import pytest
 from bs4 import BeautifulSoup
+from docutils import nodes
+from docutils.utils import new_document
+from sphinx import addnodes
 from sphinx.errors import ExtensionError, SphinxError
 
-from cmcsl_lib.book import execution, freshness, mathematics, schedule, site
+from cmcsl_lib.book import execution, freshness, mathematics, previews, schedule, site
 from cmcsl_lib.book.pages import Page, check_parameters, pages
 from cmcsl_lib.cli import main
 from cmcsl_lib.experiments.published import published_files
@@ -368,6 +371,31 @@ def test_the_book_builds_with_all_its_pages_and_a_second_build_does_nothing(buil
     # doit's marks: two dashes before what is up to date, a point before what it does.
     assert sum(line.startswith("-- ") for line in lines) == len(pages()) + 1
     assert not [line for line in lines if line.startswith(". ")]
+
+
+def test_previews_say_what_a_page_a_section_a_reference_and_a_function_are():
+    answer = nodes.container("", nodes.block_quote("", nodes.paragraph("", "In short. It\nhelps.")))
+    answer["classes"] = ["cell", "tag_answer"]
+    method = nodes.section(
+        "", nodes.title("", "Method"), nodes.paragraph("", "Formula ", nodes.math("", "x")), ids=["method", "id1"]
+    )
+    cited = nodes.citation("", nodes.label("", "N"), nodes.paragraph("", "A. Author. " + "Word " * 200), ids=["id2"])
+    function = addnodes.desc(
+        "",
+        addnodes.desc_signature("", "f()", ids=["library.f"]),
+        addnodes.desc_content("", nodes.paragraph("", "Say what.")),
+    )
+    tree = new_document("page")
+    tree += nodes.section(
+        "", nodes.title("", "Page"), nodes.paragraph("", "First."), answer, method, cited, function, ids=["page"]
+    )
+    seen = {name: (title, words) for name, title, words in previews.places(tree)}
+    assert seen[""] == ("Page", " It\nhelps.") and previews.shortened(seen[""][1]) == "It helps."
+    assert seen["page"] == ("Page", "First.")
+    assert seen["method"] == seen["id1"] == ("Method", ""), "formulas are LaTeX, which nobody wants to read"
+    assert seen["library.f"] == ("library.f", "Say what.")
+    shortened = previews.shortened(seen["id2"][1])
+    assert len(shortened) <= previews.LONGEST + 2 and shortened.endswith("Word …")
 
 
 @pytest.mark.slow

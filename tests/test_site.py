@@ -232,3 +232,49 @@ def test_a_bad_page_would_be_noticed(chromium, tmp_path):
     assert any("undefined_function" in text for text in seen.messages)
     assert any("color-contrast" in text for text in seen.faults)
     assert seen.overflow > 400 and seen.images == ["out"]
+
+
+def preview(page):
+    """What stands beside a link now: the text of the preview, or None."""
+    card = page.locator("#cmcsl-preview")
+    return card.inner_text() if card.is_visible() else None
+
+
+@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 375)])
+def test_links_show_what_they_lead_to_on_hover_and_focus_until_escape(chromium, built_book, scheme, width):
+    from axe_playwright_python.base import AXE_SCRIPT
+
+    context = chromium.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+    page = context.new_page()
+    page.goto((built_book / "book" / "index.html").as_uri())
+    page.add_style_tag(content=STILL)
+    card = page.locator("#cmcsl-preview")
+    citation = page.locator("article a[href*='bibliography.html#']").first
+    citation.hover()
+    card.wait_for()
+    assert "Cross-modality clustering" in preview(page) and citation.get_attribute("title") is None
+    # The pointer may go to the words, and they stay.
+    card.hover()
+    page.wait_for_timeout(400)
+    assert preview(page)
+    box, (right, bottom) = card.bounding_box(), page.evaluate("[innerWidth, innerHeight]")
+    assert box["x"] >= 0 and box["x"] + box["width"] <= right and box["y"] >= 0 and box["y"] + box["height"] <= bottom
+    page.evaluate(AXE_SCRIPT)
+    result = page.evaluate("axe.run({preload: false, resultTypes: ['violations']})")
+    assert not [fault for fault in result["violations"] if fault["impact"] in FAULTS]
+    page.keyboard.press("Escape")
+    assert preview(page) is None
+    page.mouse.move(0, 0)
+    # By keys: the link after the citation leads to a page, whose answer it shows.
+    citation.focus()
+    page.keyboard.press("Tab")
+    link = page.locator("a:focus")
+    assert link.get_attribute("aria-describedby") == "cmcsl-preview"
+    assert preview(page).startswith("Method: Algorithm 1") and "nearest seed" in preview(page)
+    page.keyboard.press("Escape")
+    assert preview(page) is None and link.get_attribute("aria-describedby") is None
+    page.keyboard.press("Tab")
+    assert preview(page).startswith("Explorer")
+    page.keyboard.press("Shift+Tab")
+    assert preview(page).startswith("Method")
+    context.close()
