@@ -1,6 +1,7 @@
 """Every page of the built book in a browser: opened as a file, on wide and narrow screens, in light and dark."""
 
 import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
@@ -278,3 +279,12 @@ def test_links_show_what_they_lead_to_on_hover_and_focus_until_escape(chromium, 
     page.keyboard.press("Shift+Tab")
     assert preview(page).startswith("Method")
     context.close()
+
+
+def test_the_summary_prints_on_one_side(chromium, built_book, tmp_path):
+    page = chromium.new_page()
+    page.goto((built_book / "book" / "summary.html").as_uri())
+    printed = page.pdf(format="A4", prefer_css_page_size=True)
+    page.close()
+    # Chromium writes the objects of pages uncompressed.
+    assert len(re.findall(rb"/Type\s*/Page\b(?!s)", printed)) == 1
