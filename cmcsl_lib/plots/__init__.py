@@ -7,6 +7,11 @@ from ..files.extras import require
 
 require("book", "Drawing", "matplotlib", "seaborn")
 
-from .paper import budget_curves, feature_histograms, rank_diagrams  # noqa: E402  what it needs is asked for first
+from .paper import (  # noqa: E402  what it needs is asked for first
+    budget_curves,
+    feature_histograms,
+    rank_diagrams,
+    ranks_beside_gains,
+)
 
-__all__ = ["budget_curves", "feature_histograms", "rank_diagrams"]
+__all__ = ["budget_curves", "feature_histograms", "rank_diagrams", "ranks_beside_gains"]

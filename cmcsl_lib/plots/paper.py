@@ -9,11 +9,11 @@ import seaborn as sns
 from matplotlib.axes import Axes
 from scikit_posthocs import critical_difference_diagram
 
-from ..analysis.statistics import ALPHA, rank_comparison
+from ..analysis.statistics import ALPHA, rank_comparison, ranks
 from ..corpora.features import MODALITIES, Features
 from ..files.escaping import figure_safe
 from ..method.preprocessing import PREPROCESSINGS, preprocessor
-from .base import CURVES, LINES, PALETTE, legend_above
+from .base import COLOURS, CURVES, LINES, MARKS, PALETTE, legend_above
 
 #: Place of modalities and preprocessings among the panels of a figure.
 ORDER = {name: place for place, name in enumerate((*MODALITIES, *PREPROCESSINGS))}
@@ -172,3 +172,45 @@ def _of_runs(average: pd.Series, p_values: pd.DataFrame) -> pd.DataFrame:
         if (p_values.loc[names, names].to_numpy() < ALPHA).any():
             runs.loc[one, other] = runs.loc[other, one] = 0.0
     return runs
+
+
+def ranks_beside_gains(means: pd.DataFrame, reference: str) -> pd.DataFrame:
+    """Average ranks, and beside them by how much each method is above one of them, dataset by dataset.
+
+    A rank says how often a method is ahead, a gain by how much; neither says the other. Sources stand below each other
+    in each line, since their datasets may be others.
+
+    Parameters
+    ----------
+    means : DataFrame
+        Balanced accuracies, one column per method, indexed by source, modality and dataset.
+    reference : str
+        The method that gains are over.
+
+    Returns
+    -------
+    DataFrame
+        What is drawn, one row per dataset and method: source, modality, dataset, method, rank, gain.
+    """
+    places = pd.DataFrame(ranks(means.to_numpy()), means.index, means.columns)
+    columns = {"rank": places, "gain": means.sub(means[reference], axis=0)}
+    drawn = pd.DataFrame({name: table.rename_axis(columns="method").stack() for name, table in columns.items()})
+    drawn = drawn.reset_index()
+    labels = {"rank": f"Average rank of {means.shape[1]} (right is better)", "gain": f"Balanced accuracy − {reference}"}
+    sources, height = drawn.source.unique(), 0.8 + 0.3 * means.shape[1]
+    options = {"y": "method", "hue": "source", "hue_order": sources, "palette": list(COLOURS[: len(sources)])}
+    figure, axes = plt.subplots(len(MODALITIES), 2, figsize=(9, 2 * height), sharex="col", sharey=True)
+    for line, modality in zip(axes, MODALITIES, strict=True):
+        rows = drawn[drawn.modality == modality]
+        sns.stripplot(rows, x="gain", dodge=True, size=3, alpha=0.4, ax=line[1], legend=False, **options)
+        line[1].axvline(0, color="#888888", linewidth=0.8)
+        for place, (quantity, label) in zip(line, labels.items(), strict=True):
+            # Marks stand in the middle of the points of their source.
+            apart = 0.8 - 0.8 / len(sources)
+            style = {"linestyle": "none", "errorbar": None, "markers": list(MARKS[: len(sources)]), "markersize": 7}
+            sns.pointplot(rows, x=quantity, dodge=apart, ax=place, legend=place is axes[0, 0], **style, **options)
+            place.set(title=modality, xlabel=label, ylabel="", ylim=(means.shape[1] - 0.4, -0.6))
+            place.locator_params(axis="x", nbins=5)
+    axes[0, 0].get_legend().remove()
+    legend_above(figure, axes[0, 0])
+    return drawn[["source", "modality", "dataset", "method", "rank", "gain"]]
