@@ -373,6 +373,17 @@ def test_the_book_builds_with_all_its_pages_and_a_second_build_does_nothing(buil
     assert not [line for line in lines if line.startswith(". ")]
 
 
+def test_appendices_are_folded():
+    data = nodes.section("", nodes.title("", "Data"), nodes.paragraph("", "words"))
+    inner = nodes.section("", nodes.title("", "Appendix: maps"), nodes.paragraph("", "more"))
+    tree = new_document("page")
+    tree += nodes.section("", nodes.title("", "Title"), data, inner)
+    site.fold_appendices(None, tree)
+    assert [type(node) for node in inner] == [nodes.title, nodes.raw, nodes.paragraph, nodes.raw]
+    assert inner[1].astext() == site.FOLD and inner[3].astext() == "</details>"
+    assert len(list(tree.findall(nodes.raw))) == 2
+
+
 def test_previews_say_what_a_page_a_section_a_reference_and_a_function_are():
     answer = nodes.container("", nodes.block_quote("", nodes.paragraph("", "In short. It\nhelps.")))
     answer["classes"] = ["cell", "tag_answer"]

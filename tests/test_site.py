@@ -42,6 +42,7 @@ class Visit(NamedTuple):
     messages: list[str]
     faults: list[str]
     overflow: int
+    height: int
     images: list[str]
 
 
@@ -81,6 +82,7 @@ def visit(context, path: Path, axe: str) -> Visit:
     page.on("console", lambda message: messages.append(message.text) if message.type == "error" else None)
     page.goto(path.as_uri())
     page.add_style_tag(content=STILL)
+    height = page.evaluate("document.documentElement.scrollHeight")
     page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
     page.evaluate(axe)
     faults = []
@@ -101,7 +103,7 @@ def visit(context, path: Path, axe: str) -> Visit:
         ".filter(image => !image.closest('a')?.innerText).map(image => image.alt)"
     )
     page.close()
-    return Visit(requests, messages, faults, overflow, images)
+    return Visit(requests, messages, faults, overflow, height, images)
 
 
 def faulty(visits: dict[str, Visit], faults) -> dict[str, object]:
@@ -138,6 +140,10 @@ def test_axe_finds_no_serious_fault_in_light_and_dark(visits):
 
 def test_no_page_scrolls_sideways_on_a_narrow_screen(visits):
     assert not faulty(visits, lambda visited: max(visited.overflow, 0))
+
+
+def test_the_simulation_leaves_most_of_its_figures_to_an_appendix(visits):
+    assert visits["book/notebooks/15_simulation"].height < 7_500
 
 
 def test_images_have_a_text_alternative_that_says_something(visits):

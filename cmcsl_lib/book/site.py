@@ -43,6 +43,9 @@ PANDAS_TABLE = re.compile(
     r"(?:<p>[^<]*rows × [^<]*</p>\s*)?</div>",
     re.DOTALL,
 )
+#: How headings of folded sections begin, and what opens the fold.
+APPENDIX = "Appendix"
+FOLD = '<details class="cmcsl-appendix"><summary>Show the appendix</summary>'
 #: What axe-core finds in the theme's and docutils' HTML, and what should stand there.
 REPAIRS = {
     '<div role="list" class="citation-list">': '<div class="citation-list">',
@@ -68,6 +71,14 @@ def make_figures_countable(app: Sphinx, doctree: document) -> None:
     for number, figure in enumerate(doctree.findall(nodes.figure), start=1):
         if not figure["ids"]:
             figure["ids"].append(f"figure-{number}")
+
+
+def fold_appendices(app: Sphinx, doctree: document) -> None:
+    """Fold what stands below headings that begin with *Appendix*: who looks for it opens it, or a link to it does."""
+    for section in list(doctree.findall(nodes.section)):
+        if section[0].astext().startswith(APPENDIX):
+            section.insert(1, nodes.raw("", FOLD, format="html"))
+            section.append(nodes.raw("", "</details>", format="html"))
 
 
 def refuse_stale(app: Sphinx, env: BuildEnvironment, docnames: list[str]) -> None:
@@ -162,6 +173,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("env-before-read-docs", refuse_stale)
     # Before Sphinx counts, as its environment collects.
     app.connect("doctree-read", make_figures_countable, priority=100)
+    app.connect("doctree-read", fold_appendices)
     # After the theme, which has 501.
     app.connect("html-page-context", complete_page, priority=600)
     app.connect("build-finished", finish)
