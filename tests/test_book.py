@@ -338,11 +338,12 @@ def test_a_corpus_that_is_not_on_this_machine_stops_the_book_before_any_notebook
 
 
 def test_tables_of_pandas_get_the_frame_of_the_books_tables():
-    table = pd.DataFrame({"gain": [0.1] * 40, "<b>": "x"}, index=pd.RangeIndex(40, name="row"))
+    table = pd.DataFrame({"gain": [0.1] * 40, "<b>": "a_b"}, index=pd.RangeIndex(40, name="row_name"))
     body = f"<p>before</p><div>{table._repr_html_()}</div><p>after</p>"
     framed = site.PANDAS_TABLE.sub(site.frame_table, body)
-    assert framed.count('role="group" tabindex="0"') == 1 and 'aria-label="Table: gain, &lt;b&gt;, row"' in framed
+    assert framed.count('role="group" tabindex="0"') == 1 and 'aria-label="Table: gain, &lt;b&gt;, row_name"' in framed
     assert "cmcsl-long" in framed and "<style" not in framed and '<th scope="col">' in framed
+    assert ">row_<wbr>name</th>" in framed and "<td>a_b</td>" in framed
     assert framed.startswith("<p>before</p>") and framed.endswith("<p>after</p>")
 
 

@@ -42,6 +42,7 @@ class Visit(NamedTuple):
     messages: list[str]
     faults: list[str]
     overflow: int
+    wide: list[str]
     height: int
     images: list[str]
 
@@ -84,6 +85,10 @@ def visit(context, path: Path, axe: str) -> Visit:
     page.add_style_tag(content=STILL)
     height = page.evaluate("document.documentElement.scrollHeight")
     page.evaluate("document.querySelectorAll('details').forEach(part => part.open = true)")
+    wide = page.evaluate(
+        "[...document.querySelectorAll('.cmcsl-table')]"
+        ".filter(table => table.scrollWidth > table.clientWidth).map(table => table.ariaLabel)"
+    )
     page.evaluate(axe)
     faults = []
     for scheme, rules in (("light", "undefined"), ("dark", "['color-contrast']")):
@@ -103,7 +108,7 @@ def visit(context, path: Path, axe: str) -> Visit:
         ".filter(image => !image.closest('a')?.innerText).map(image => image.alt)"
     )
     page.close()
-    return Visit(requests, messages, faults, overflow, height, images)
+    return Visit(requests, messages, faults, overflow, wide, height, images)
 
 
 def faulty(visits: dict[str, Visit], faults) -> dict[str, object]:
@@ -140,6 +145,10 @@ def test_axe_finds_no_serious_fault_in_light_and_dark(visits):
 
 def test_no_page_scrolls_sideways_on_a_narrow_screen(visits):
     assert not faulty(visits, lambda visited: max(visited.overflow, 0))
+
+
+def test_no_table_scrolls_sideways_on_a_wide_screen(visits):
+    assert not faulty(visits, lambda visited: visited.wide)
 
 
 def test_the_simulation_leaves_most_of_its_figures_to_an_appendix(visits):
@@ -225,6 +234,7 @@ def test_each_executed_notebook_can_be_downloaded_as_run(built_book):
 BAD_PAGE = """<!doctype html><html lang="en"><head><title>Bad</title></head><body><main><article>
 <h1>Bad</h1><img src="https://example.invalid/out.png" alt="out"><script>undefined_function()</script>
 <p style="color: #999; background: #fff">Pale.</p><div style="width: 900px">Wide.</div>
+<div class="cmcsl-table" aria-label="Cut" style="overflow: auto; width: 9px">Words</div>
 </article></main></body></html>"""
 
 
@@ -238,7 +248,7 @@ def test_a_bad_page_would_be_noticed(chromium, tmp_path):
     assert "https://example.invalid/out.png" in seen.requests
     assert any("undefined_function" in text for text in seen.messages)
     assert any("color-contrast" in text for text in seen.faults)
-    assert seen.overflow > 400 and seen.images == ["out"]
+    assert seen.overflow > 400 and seen.wide == ["Cut"] and seen.images == ["out"]
 
 
 def preview(page):

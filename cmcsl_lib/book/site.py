@@ -92,6 +92,8 @@ def frame_table(match: re.Match[str]) -> str:
     """A table as pandas shows it, in the frame of the book's other tables."""
     table = match[1].replace("<th>", '<th scope="col">')
     heads = [text for text in re.findall("<th[^>]*>([^<]*)</th>", table) if text]
+    # Names of columns may go on in the next line.
+    table = re.sub("(?<=>)[^<]*(?=</th>)", lambda name: name[0].replace("_", "_<wbr>"), table)
     return framed(table, ", ".join(map(unescape, heads[:3])), long=table.count("<tr") > LONG)
 
 
