@@ -422,3 +422,18 @@ def test_every_page_opens_with_its_answer(built_book):
         assert not [heading for heading in answer.find_all_previous("h2") if heading.find_parent("article")], (
             page.output
         )
+
+
+#: Pages that begin with something to play with, or that have commands to show.
+WITHOUT_A_FIGURE = ("03_algorithm", "17_explorer", "18_reproduce")
+
+
+@pytest.mark.slow
+def test_a_figure_stands_beside_each_answer(built_book):
+    for page in pages():
+        if page.notebook.stem not in WITHOUT_A_FIGURE:
+            html = BeautifulSoup(
+                (built_book / page.output.relative_to(REPOSITORY)).with_suffix(".html").read_text(), "html.parser"
+            )
+            (answer,) = html.select(".tag_answer blockquote")
+            assert answer.find_next(["figure", "h2"]).name == "figure", page.output
