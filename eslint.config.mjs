@@ -17,7 +17,7 @@ export default [
         // Each script gives one of these to those that follow it in the page.
         ...names(
           "cmcslChart", "cmcslControls", "cmcslElements", "cmcslExplorerData", "cmcslMethod", "cmcslPacking",
-          "cmcslPreviews", "cmcslSaving", "cmcslView",
+          "cmcslPreviews", "cmcslSaving", "cmcslView", "cmcslWords",
         ),
       },
     },

@@ -186,6 +186,20 @@ def test_search_finds_a_page_without_a_server(chromium, built_book):
     page.close()
 
 
+def test_results_of_a_search_show_the_words_around(chromium, built_book):
+    page = chromium.new_page()
+    messages = []
+    page.on("console", lambda message: messages.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: messages.append(str(error)))
+    page.goto((built_book / "search.html").as_uri() + "?q=temperature")
+    page.wait_for_selector("ul.search li p.context")
+    page.wait_for_function("document.querySelector('#search-results').innerText.includes('finished')")
+    contexts = page.locator("ul.search li p.context").all_inner_texts()
+    assert len(contexts) > 1 and all("temperature" in context.lower() for context in contexts)
+    assert not messages
+    page.close()
+
+
 def test_words_of_a_search_are_marked_on_pages_with_drawings(chromium, built_book):
     page = chromium.new_page()
     messages = []
