@@ -14,6 +14,6 @@
       section.textContent = `${words} `;
       main.append(section);
     }
-    return { text: async () => main.outerHTML };
+    return { text: async () => new XMLSerializer().serializeToString(main) };
   };
 }

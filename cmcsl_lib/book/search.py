@@ -1,7 +1,7 @@
 """A Sphinx extension: results of the search show the words around what was searched for.
 
-Sphinx takes them from the pages that it has found, which browsers refuse where the book is opened as files. So the words
-of all pages stand in a script, which book/_static/search.js hands to it.
+Sphinx takes them from the pages that it has found, which browsers refuse where the book is opened as files. So the
+words of all pages stand in a script, which book/_static/search.js hands to it.
 """
 
 import json
