@@ -13,6 +13,8 @@ from sphinx.application import Sphinx
 
 #: The script that holds them, among the book's static files, and the one that reads it.
 DATA, SCRIPT = "search_data.js", "search.js"
+#: Nodes whose words can be found.
+BLOCKS = nodes.title | nodes.paragraph
 
 
 class Words:
@@ -44,9 +46,13 @@ class Words:
 def words(section: nodes.section) -> str:
     """Heading and paragraphs of a section, without those of the sections in it."""
     own = [child for child in section.children if not isinstance(child, nodes.section)]
-    kinds = nodes.title | nodes.paragraph
-    texts = [node.astext() for child in own for node in child.findall(lambda node: isinstance(node, kinds))]
-    return " ".join(" ".join(texts).split())
+    blocks = [block for child in own for block in child.findall(lambda node: isinstance(node, BLOCKS))]
+    return " ".join(" ".join(map(without_formulas, blocks)).split())
+
+
+def without_formulas(block: nodes.Element) -> str:
+    """The words of a heading or paragraph; formulas would be LaTeX."""
+    return "".join(text for text in block.findall(nodes.Text) if not isinstance(text.parent, nodes.math))
 
 
 def load_words(app: Sphinx, pagename: str, templatename: str, context: dict, doctree: document | None) -> None:
