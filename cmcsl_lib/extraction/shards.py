@@ -11,7 +11,9 @@ from .checkpoints import remove_others, save, saved
 from .extra import check_extra, torch, versions
 
 
-def kept(paths: list[Path], compute: "Callable[[list[int]], Iterator[tuple[int, torch.Tensor]]]") -> "torch.Tensor":
+def all_parts(
+    paths: list[Path], compute: "Callable[[list[int]], Iterator[tuple[int, torch.Tensor]]]"
+) -> "torch.Tensor":
     """Values of all parts: those that are kept, and the others as they are computed.
 
     Parameters

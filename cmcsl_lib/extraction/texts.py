@@ -21,7 +21,7 @@ from ..files.processes import in_own_process
 from ..files.progress import tell
 from .checkpoints import fingerprint
 from .extra import check_extra, torch, versions
-from .shards import from_cluster, kept
+from .shards import all_parts, from_cluster
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -137,11 +137,11 @@ def encode_texts(
         if scheduler is None:
             # The memory of the language model is free again, with its process, before images are dealt with.
             embedded = in_own_process(embeddings, [parts[number] for number in missing], device, encoder)
-            return zip(missing, embedded, strict=True)
+            return zip(missing, map(torch.from_numpy, embedded), strict=True)
         tasks = ((number, (parts[number], device, encoder, described)) for number in missing)
         return from_cluster(scheduler, encoded_shard, tasks)
 
-    features = kept(paths, compute)
+    features = all_parts(paths, compute)
     tell(f"Embeddings of {len(texts)} distinct texts: {readable_path(folder)}")
     return features.numpy()[np.argsort(order)[places]]
 
@@ -191,7 +191,7 @@ def encoded_shard(texts: list[str], device: str, encoder: str, described: dict[s
             f"The text encoder {encoder} on {platform.node()} has other files than on the machine that asks: copy its "
             "folder to all machines of the cluster."
         )
-    return embeddings([texts], device, encoder)[0]
+    return torch.from_numpy(embeddings([texts], device, encoder)[0])
 
 
 def sentence_model(encoder: str = MINILM, device: str = "cpu") -> "SentenceTransformer":
@@ -232,13 +232,10 @@ def sentence_model(encoder: str = MINILM, device: str = "cpu") -> "SentenceTrans
     return model
 
 
-def embeddings(parts: list[list[str]], device: str, encoder: str = MINILM) -> "list[torch.Tensor]":
+def embeddings(parts: list[list[str]], device: str, encoder: str = MINILM) -> list[np.ndarray]:
     """Embeddings of the texts of each part; sentence-transformers sorts them by length once more."""
     model = sentence_model(encoder, device)
     shown = sys.stderr.isatty()
     return [
-        model.encode(
-            texts, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=shown, convert_to_tensor=True
-        ).cpu()
-        for texts in parts
+        model.encode(texts, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=shown) for texts in parts
     ]

@@ -25,7 +25,7 @@ from .encoders import ImageEncoder, image_encoder
 from .extra import nn, torch, versions
 from .images import Geometry, Images, corpus_sha256
 from .inference import Body, batches, encoded_shard, packed
-from .shards import from_cluster, kept
+from .shards import all_parts, from_cluster
 from .texts import MINILM, encode_texts, text_encoder
 from .training import Trainer, Training, train
 from .weights import check_imagenet, fused, network, read_weights
@@ -374,7 +374,7 @@ class VisualEncoder:
                 return zip(missing, self._encoded(start, [blocks[number] for number in missing]), strict=True)
             return self._of_cluster({number: blocks[number] for number in missing})
 
-        features = kept(paths, compute)
+        features = all_parts(paths, compute)
         tell(f"Frozen features of {items} items: {readable_path(folder)}")
         return features.numpy()
 
