@@ -167,3 +167,11 @@ def test_names_are_listed_as_in_a_sentence():
     assert listed([1, 2, 20], "or") == "1, 2 or 20"
     assert listed(name for name in ["RAW", "L2"]) == "RAW and L2"
     assert (listed(["RAW"]), listed([])) == ("RAW", "")
+
+
+@pytest.mark.parametrize(("pixels", "pictures"), [(np.zeros((2, 2, 3)), True), (np.zeros((2, 2)), False)])
+def test_figures_that_show_pictures_say_so(pixels, pictures):
+    plt.figure()
+    plt.imshow(pixels)
+    html = show_figure("some", pd.DataFrame({"x": [1]}), "A caption.", alt="Some pixels.")._repr_mimebundle_()
+    assert ("cmcsl-pictures" in html["text/html"]) == pictures

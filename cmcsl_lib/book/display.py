@@ -24,6 +24,8 @@ pd.options.display.html.use_mathjax = False
 
 #: How the HTML of a figure begins; `book.figure_output` makes a numbered figure of the book of it.
 FIGURE = '<figure class="cmcsl-figure" style="margin: 0">'
+#: Class of figures that show pictures of items.
+PICTURES = "cmcsl-pictures"
 #: Pixels of a drawing to an inch, those of a page's column, and the least height of letters there.
 DPI, COLUMN, LEAST = 100, 690, 10
 #: Marks for the direction of a difference; mark, sign and colour (book/_static/tables.css) each show it alone.
@@ -46,6 +48,7 @@ class CaptionedFigure:
     png: bytes
     csv: str
     svg: str
+    pictures: bool = False
 
     def links(self) -> str:
         """Links, as HTML, that carry the files in their addresses and so work without a server."""
@@ -56,8 +59,10 @@ class CaptionedFigure:
         )
 
     def _repr_mimebundle_(self, **_options: object) -> dict[str, object]:
+        # In dark mode the book turns drawings from white to black, but no pictures of items.
+        kind = f'class="{PICTURES}" ' if self.pictures else ""
         html = (
-            f'{FIGURE}<img alt="{escape(self.alt)}" src="data:image/png;base64,{_base64(self.png)}">'
+            f'{FIGURE}<img {kind}alt="{escape(self.alt)}" src="data:image/png;base64,{_base64(self.png)}">'
             f"<figcaption>{escape(self.caption)}<br><span>{self.links()}</span></figcaption></figure>"
         )
         return {"text/html": html, "text/plain": self.caption}
@@ -96,7 +101,8 @@ def show_figure(name: str, data: pd.DataFrame, caption: str, *, alt: str) -> Cap
         figure.savefig(svg, format="svg", bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
     csv = spreadsheet_safe_table(data).to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    return CaptionedFigure(name, caption, alt, small.getvalue(), csv, svg.getvalue())
+    pictures = any(np.ndim(image.get_array()) == 3 for axes in figure.axes for image in axes.images)
+    return CaptionedFigure(name, caption, alt, small.getvalue(), csv, svg.getvalue(), pictures)
 
 
 def _make_legible(figure: Figure) -> None:

@@ -4,7 +4,7 @@ from bs4 import BeautifulSoup
 from docutils import nodes
 from myst_nb.core.render import MimeData, MimeRenderPlugin, NbElementRenderer
 
-from .display import FIGURE
+from .display import FIGURE, PICTURES
 
 
 class FigureOutput(MimeRenderPlugin):
@@ -22,4 +22,5 @@ class FigureOutput(MimeRenderPlugin):
         image["alt"] = drawing["alt"]
         links.extract()
         figure = nodes.figure("", image, nodes.caption("", caption.get_text()))
+        figure["classes"] += [name for name in drawing.get("class", []) if name == PICTURES]
         return [figure, nodes.raw("", f'<p class="cmcsl-files">{links.decode_contents()}</p>', format="html")]
