@@ -101,7 +101,7 @@ def show_figure(name: str, data: pd.DataFrame, caption: str, *, alt: str) -> Cap
         figure.savefig(svg, format="svg", bbox_inches="tight", metadata={"Date": None})
     plt.close(figure)
     csv = spreadsheet_safe_table(data).to_csv(index=False, float_format="%.6g", lineterminator="\n")
-    pictures = any(np.ndim(image.get_array()) == 3 for axes in figure.axes for image in axes.images)
+    pictures = any(np.asarray(image.get_array()).ndim == 3 for axes in figure.axes for image in axes.images)
     return CaptionedFigure(name, caption, alt, small.getvalue(), csv, svg.getvalue(), pictures)
 
 

@@ -22,5 +22,6 @@ class FigureOutput(MimeRenderPlugin):
         image["alt"] = drawing["alt"]
         links.extract()
         figure = nodes.figure("", image, nodes.caption("", caption.get_text()))
-        figure["classes"] += [name for name in drawing.get("class", []) if name == PICTURES]
+        if PICTURES in (drawing.get("class") or ()):
+            figure["classes"].append(PICTURES)
         return [figure, nodes.raw("", f'<p class="cmcsl-files">{links.decode_contents()}</p>', format="html")]
