@@ -1233,6 +1233,13 @@ def test_shipped_text_features_can_be_made_again(torch, in_this_process):
     np.testing.assert_allclose(encoded, features.text, rtol=0, atol=1e-4)
 
 
+@pytest.fixture
+def tiny_by_name(tiny, monkeypatch):
+    """The corpus openclipart is the tiny one, and its dataset AF too."""
+    monkeypatch.setattr(extraction, "load", lambda name: tiny)
+    monkeypatch.setattr(extraction, "subset", lambda corpus, name, seed, split: divided(corpus))
+
+
 # Without a network
 
 
@@ -1261,11 +1268,9 @@ def test_texts_are_weights_of_their_terms():
         texts.term_weights(["of the", "1 2 3"])
 
 
-def test_features_without_a_network_are_those_of_the_command(tiny, home, monkeypatch, capsys):
+def test_features_without_a_network_are_those_of_the_command(tiny, tiny_by_name, home, capsys):
     pytest.importorskip("torch", reason='needs the extra: pip install -e ".[extract]"')
     tiny.items["text"] = [f"number{row % 7} and number{row % 3}" for row in range(40)]
-    monkeypatch.setattr(extraction, "load", lambda name: tiny)
-    monkeypatch.setattr(extraction, "subset", lambda corpus, name, seed, split: divided(corpus))
     words = [
         "extract",
         "openclipart",
@@ -1289,10 +1294,8 @@ def test_features_without_a_network_are_those_of_the_command(tiny, home, monkeyp
 
 
 @pytest.fixture
-def in_parts(lite0, tiny, monkeypatch):
+def in_parts(lite0, tiny_by_name, monkeypatch):
     """A function that makes frozen features of the tiny corpus: three blocks of pictures and two parts of texts."""
-    monkeypatch.setattr(extraction, "load", lambda name: tiny)
-    monkeypatch.setattr(extraction, "subset", lambda corpus, name, seed, split: divided(corpus))
     monkeypatch.setattr(visual, "BLOCK", 16)
     monkeypatch.setattr(texts, "PART", 4)
 
@@ -1360,10 +1363,8 @@ def test_a_worker_with_other_versions_or_another_text_encoder_is_refused(torch, 
 
 
 @pytest.fixture
-def small_world(torch, tiny, short, monkeypatch):
-    """The corpus openclipart is the tiny one, and its dataset AF too."""
-    monkeypatch.setattr(extraction, "load", lambda name: tiny)
-    monkeypatch.setattr(extraction, "subset", lambda corpus, name, seed, split: divided(corpus))
+def small_world(torch, tiny_by_name, short, monkeypatch):
+    """The tiny corpus, with embeddings of its texts that take no time."""
     monkeypatch.setattr(extraction, "encode_texts", lambda corpus, *others: np.eye(40, 384, dtype=np.float32))
 
 

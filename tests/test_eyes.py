@@ -143,7 +143,7 @@ def test_the_claim_on_every_label_is_judged_by_what_the_same_labels_teach():
 def test_pictures_of_texts_and_learnt_clusters_are_options_of_the_extraction():
     assert set(VIEWS) == set(TRANSFORMATIONS)
     assert set(CLUSTERS) == set(CLUSTERED)
-    for change in (*sensitivity.views("paper"), *sensitivity.clustered("paper")):
+    for change in (*sensitivity.feature_changes(VIEWS, "paper"), *sensitivity.feature_changes(CLUSTERS, "paper")):
         name = change.protocol.features
         assert change.protocol == PROTOCOLS["paper"].changed(features=name)
         words = ["extract", "openclipart", "--name", name, *change.extraction.split()]

@@ -59,7 +59,7 @@ class CaptionedFigure:
         )
 
     def _repr_mimebundle_(self, **_options: object) -> dict[str, object]:
-        # In dark mode the book turns drawings from white to black, but no pictures of items.
+        # In dark mode the book swaps light and dark in drawings, but leaves pictures of items as they are.
         kind = f'class="{PICTURES}" ' if self.pictures else ""
         html = (
             f'{FIGURE}<img {kind}alt="{escape(self.alt)}" src="data:image/png;base64,{_base64(self.png)}">'

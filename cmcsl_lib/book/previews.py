@@ -26,14 +26,14 @@ class Previews:
 
     Attributes
     ----------
-    shown : dict of str to list of str
+    texts : dict of str to list of str
         Title and words, by the address of a page or of a place in it, as seen from the first folder of the book.
     linked : set of str
         Addresses that some page links to.
     """
 
     def __init__(self) -> None:
-        self.shown: dict[str, list[str]] = {}
+        self.texts: dict[str, list[str]] = {}
         self.linked: set[str] = set()
 
     def gather(self, app: Sphinx, doctree: document, docname: str) -> None:
@@ -42,7 +42,7 @@ class Previews:
             return
         page = app.builder.get_target_uri(docname)
         for name, title, words in places(doctree):
-            self.shown[f"{page}#{name}" if name else page] = [title, shortened(words)]
+            self.texts[f"{page}#{name}" if name else page] = [title, shortened(words)]
         for link in doctree.findall(nodes.reference):
             path, _, anchor = (link.get("refuri") or f"#{link.get('refid')}").partition("#")
             target = posixpath.normpath(posixpath.join(posixpath.dirname(page), path)) if path else page
@@ -50,13 +50,15 @@ class Previews:
 
     def write(self, app: Sphinx, exception: Exception | None) -> None:
         """Write what is linked to as a script."""
-        if exception or app.builder.name != "html":
-            return
-        previews = {name: self.shown[name] for name in sorted(self.linked & self.shown.keys())}
-        text = json.dumps(previews, ensure_ascii=False, indent=0)
-        Path(app.outdir, "_static", DATA).write_text(
-            f'"use strict";\nconst cmcslPreviews = {text};\n', encoding="utf-8"
-        )
+        linked = {name: self.texts[name] for name in sorted(self.linked & self.texts.keys())}
+        write_constant(app, exception, DATA, "cmcslPreviews", linked)
+
+
+def write_constant(app: Sphinx, exception: Exception | None, script: str, name: str, value: dict) -> None:
+    """Write a script that gives a constant to the scripts of the HTML pages, unless the build has failed."""
+    if not exception and app.builder.name == "html":
+        text = json.dumps(value, ensure_ascii=False, indent=0)
+        Path(app.outdir, "_static", script).write_text(f'"use strict";\nconst {name} = {text};\n', encoding="utf-8")
 
 
 def places(doctree: document) -> Iterator[tuple[str, str, str]]:

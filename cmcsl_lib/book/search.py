@@ -4,12 +4,11 @@ Sphinx takes them from the pages that it has found, which browsers refuse where 
 words of all pages stand in a script, which book/_static/search.js hands to it.
 """
 
-import json
-from pathlib import Path
-
 from docutils import nodes
 from docutils.nodes import document
 from sphinx.application import Sphinx
+
+from .previews import write_constant
 
 #: The script that holds them, among the book's static files, and the one that reads it.
 DATA, SCRIPT = "search_data.js", "search.js"
@@ -36,11 +35,7 @@ class Words:
 
     def write(self, app: Sphinx, exception: Exception | None) -> None:
         """Write the words of all pages as a script."""
-        if not exception and app.builder.name == "html":
-            text = json.dumps(self.pages, ensure_ascii=False, indent=0)
-            Path(app.outdir, "_static", DATA).write_text(
-                f'"use strict";\nconst cmcslWords = {text};\n', encoding="utf-8"
-            )
+        write_constant(app, exception, DATA, "cmcslWords", self.pages)
 
 
 def words(section: nodes.section) -> str:

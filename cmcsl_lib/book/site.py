@@ -74,7 +74,7 @@ def make_figures_countable(app: Sphinx, doctree: document) -> None:
 
 
 def fold_appendices(app: Sphinx, doctree: document) -> None:
-    """Fold what stands below headings that begin with *Appendix*: who looks for it opens it, or a link to it does."""
+    """Fold what stands below headings that begin with *Appendix*, for those readers to open who look for it."""
     for section in list(doctree.findall(nodes.section)):
         if section[0].astext().startswith(APPENDIX):
             section.insert(1, nodes.raw("", FOLD, format="html"))

@@ -156,7 +156,7 @@ def add_commands(commands: Commands) -> None:
     add("--to", type=Path, metavar="FOLDER", help="default: features/CORPUS in CMCSL_HOME")
     add("--name", help="of these features, for `cmcsl run --change features=NAME`")
     encoders = (
-        "resnet18; efficientnet-lite0; colour, the mean of a picture; or auto, the default: of mm-imdb resnet18, "
+        "resnet18; efficientnet-lite0; colour, the mean of a picture; or auto, the default: resnet18 of mm-imdb, "
     )
     encoders += "else efficientnet-lite0"
     add("--image-encoder", metavar="NAME", help=encoders)

@@ -235,7 +235,5 @@ def sentence_model(encoder: str = MINILM, device: str = "cpu") -> "SentenceTrans
 def embeddings(parts: list[list[str]], device: str, encoder: str = MINILM) -> list[np.ndarray]:
     """Embeddings of the texts of each part; sentence-transformers sorts them by length once more."""
     model = sentence_model(encoder, device)
-    shown = sys.stderr.isatty()
-    return [
-        model.encode(texts, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=shown) for texts in parts
-    ]
+    bar = sys.stderr.isatty()
+    return [model.encode(texts, batch_size=BATCH, normalize_embeddings=True, show_progress_bar=bar) for texts in parts]

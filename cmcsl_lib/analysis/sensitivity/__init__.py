@@ -5,21 +5,24 @@ reference that the others are compared with. Balanced accuracies are averaged ov
 """
 
 from .effects import answers, change_effects, levels
-from .eyes import clustered, combinations, conclusions, load_combinations, non_deep, views
+from .eyes import CLUSTERS, NON_DEEP, VIEWS, combinations, conclusions, feature_changes, load_combinations
 from .intervals import APART, Interval, gains_with_intervals, largest_apart, likeness, mean_interval, shared_items
 from .registry import CHANGES, Change, change_label, load_changes, missing_changes
 
 __all__ = [
     "APART",
     "CHANGES",
+    "CLUSTERS",
+    "NON_DEEP",
+    "VIEWS",
     "Change",
     "Interval",
     "answers",
     "change_effects",
     "change_label",
-    "clustered",
     "combinations",
     "conclusions",
+    "feature_changes",
     "gains_with_intervals",
     "largest_apart",
     "levels",
@@ -28,7 +31,5 @@ __all__ = [
     "load_combinations",
     "mean_interval",
     "missing_changes",
-    "non_deep",
     "shared_items",
-    "views",
 ]

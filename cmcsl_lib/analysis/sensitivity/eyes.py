@@ -1,6 +1,6 @@
 """Experiment 3 with other features of the pictures, and with distances in either unit: every combination."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
@@ -52,56 +52,21 @@ def combinations(reference: Protocol | str = "strict") -> tuple[Change, ...]:
     return tuple(combined)
 
 
-def views(reference: Protocol | str = "strict") -> tuple[Change, ...]:
-    """Every way to make pictures from the texts, as changes of a protocol.
+def feature_changes(extractions: Mapping[str, str], reference: Protocol | str = "strict") -> tuple[Change, ...]:
+    """Other features of the same items, as changes of a protocol.
 
     Parameters
     ----------
-    reference : Protocol or {"strict", "paper"}
-        With pictures of their own.
-
-    Returns
-    -------
-    tuple of Change
-        In the order of `VIEWS`.
-    """
-    return _extracted(VIEWS, reference)
-
-
-def clustered(reference: Protocol | str = "strict") -> tuple[Change, ...]:
-    """Networks that have learnt clusters of the pictures or of the texts, without labels, as changes of a protocol.
-
-    Parameters
-    ----------
+    extractions : dict of str to str
+        Options of `cmcsl extract` by the names of the features: `VIEWS`, `CLUSTERS` or `NON_DEEP`.
     reference : Protocol or {"strict", "paper"}
         With the usual features.
 
     Returns
     -------
     tuple of Change
-        In the order of `CLUSTERS`.
+        One per name, in this order.
     """
-    return _extracted(CLUSTERS, reference)
-
-
-def non_deep(reference: Protocol | str = "strict") -> tuple[Change, ...]:
-    """Features of both modalities without a network, as a change of a protocol.
-
-    Parameters
-    ----------
-    reference : Protocol or {"strict", "paper"}
-        With the usual features.
-
-    Returns
-    -------
-    tuple of Change
-        One.
-    """
-    return _extracted(NON_DEEP, reference)
-
-
-def _extracted(extractions: dict[str, str], reference: Protocol | str) -> tuple[Change, ...]:
-    """Changes of the features alone, of the same items."""
     return tuple(
         Change(protocol(reference).changed(features=name), True, options) for name, options in extractions.items()
     )
