@@ -51,6 +51,23 @@ def in_this_process(monkeypatch):
         monkeypatch.setattr(module, "in_own_process", lambda function, *arguments: function(*arguments))
 
 
+@pytest.fixture
+def execute_pages(tmp_path, monkeypatch):
+    """A function that executes pages one after the other; their failures are those of the test."""
+    from cmcsl_lib.book import execution
+
+    # A build of the book empties its own.
+    monkeypatch.setattr(execution, "RUNNING", tmp_path / "running")
+    monkeypatch.setattr(execution, "FAILED", tmp_path / "failed")
+
+    def execute(pages):
+        for page in pages:
+            failure = execution.execute(page)
+            assert failure is None, failure.get_msg()
+
+    return execute
+
+
 @pytest.fixture(scope="session")
 def built_book() -> Path:
     """Folder of the HTML book, brought up to date once for all tests."""

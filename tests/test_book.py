@@ -2,6 +2,7 @@ import os
 import re
 import subprocess
 import sys
+import time
 from importlib import metadata
 from pathlib import Path
 
@@ -79,6 +80,54 @@ def test_a_failed_notebook_tells_its_cell_and_error_and_keeps_its_copy(make_page
     assert not page.output.exists()
     copy = nbformat.read(tmp_path / "failed" / "20_made.ipynb", as_version=4)
     assert any(output.output_type == "error" for cell in copy.cells for output in cell.get("outputs", ()))
+
+
+@pytest.mark.parametrize(
+    ("ended", "report"), [("os.getpid()", "DeadKernelError"), ("os.getppid()", "BrokenProcessPool")]
+)
+def test_a_notebook_whose_process_is_killed_fails(make_page, ended, report):
+    page = make_page(f"import os, signal, time\nos.kill({ended}, signal.SIGKILL)\ntime.sleep(60)")
+    message = execution.execute(page).get_msg()
+    assert "20_made failed outside its cells" in message and report in message
+    assert not page.output.exists()
+
+
+BUILD = """
+import pathlib
+import sys
+from cmcsl_lib.book import execution
+from cmcsl_lib.book.pages import Page
+execution.RUNNING = pathlib.Path(sys.argv[3])
+execution.execute(Page(pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), {"corpus": "openclipart"}))
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has copies of a process")
+def test_what_executes_a_notebook_ends_with_the_build(make_page, tmp_path):
+    source = f"import os, pathlib, time\npathlib.Path({str(tmp_path / 'numbers')!r}).write_text("
+    page = make_page(source + "f'{os.getpid()} {os.getppid()}')\ntime.sleep(60)")
+    command = [sys.executable, "-c", BUILD, *map(str, (page.notebook, page.output, tmp_path / "running"))]
+    build = subprocess.Popen(command, env=execution.own_environment())
+    numbers = tmp_path / "numbers"
+    wait_until(lambda: numbers.is_file() and " " in numbers.read_text())
+    build.kill()
+    build.wait()
+    wait_until(lambda: not any(is_running(int(number)) for number in numbers.read_text().split()))
+
+
+def wait_until(condition, seconds=30):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.1)
+
+
+def is_running(number: int) -> bool:
+    """Whether there is a process with a number that has not ended, were it only that nobody has asked how it did."""
+    try:
+        return Path(f"/proc/{number}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 def test_the_other_notebooks_go_on_and_the_exit_code_tells(make_page, tmp_path, monkeypatch, capsys):

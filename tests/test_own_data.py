@@ -10,7 +10,6 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from one_kernel import one_kernel
 from own_corpora import CORPORA, HOSTILE, made_up, make_features, make_folder
 
 from cmcsl_lib.book.pages import Page, source_notebooks
@@ -246,7 +245,7 @@ DIFFERENT = ("01_data", "03_algorithm", "06_experiment_3", "12_your_own_data")
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", CORPORA)
-def test_notebooks_run_on_users_corpora(kind, tmp_path, monkeypatch):
+def test_notebooks_run_on_users_corpora(kind, execute_pages, tmp_path, monkeypatch):
     monkeypatch.delenv("CMCSL_PUBLISHED_SCORES", raising=False)
     corpus = CORPORA[kind](tmp_path / "made")
     for number, classifiers in CLASSIFIERS_OF_EXPERIMENTS.items():
@@ -254,9 +253,7 @@ def test_notebooks_run_on_users_corpora(kind, tmp_path, monkeypatch):
     # The names of this corpus are hostile, so that every notebook meets them.
     paths = [path for path in source_notebooks() if corpus == "many" or path.stem in DIFFERENT]
     pages = [Page(path, tmp_path / path.name, {"corpus": corpus}) for path in paths]
-    with one_kernel() as kernel:
-        for page in pages:
-            kernel.execute(page)
+    execute_pages(pages)
     for page in pages:
         name, cells = page.notebook.stem, nbformat.read(page.output, as_version=4).cells
         outputs = [output for cell in cells if cell.cell_type == "code" for output in cell.outputs]

@@ -6,7 +6,6 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from one_kernel import one_kernel
 
 from cmcsl_lib.analysis import errata
 from cmcsl_lib.analysis.claims import RULES
@@ -161,14 +160,12 @@ def test_the_example_differences_are_those_of_the_f_test(without_arrays):
 
 
 @pytest.mark.slow
-def test_scorecard_and_published_numbers_are_whole_on_a_fresh_clone(without_arrays, tmp_path):
+def test_scorecard_and_published_numbers_are_whole_on_a_fresh_clone(without_arrays, execute_pages, tmp_path):
     pages = {
         name: Page(SOURCES / f"{name}.ipynb", tmp_path / f"{name}.ipynb", {})
         for name in ("00_scorecard", "10_published_numbers")
     }
-    with one_kernel() as kernel:
-        for page in pages.values():
-            kernel.execute(page)
+    execute_pages(pages.values())
     cells = {name: nbformat.read(page.output, as_version=4).cells for name, page in pages.items()}
     shown = {cell.id: str(cell.get("outputs")) for page in cells.values() for cell in page}
     # No column has a claim that it cannot judge, but for the one that needs the fine-tuning items.

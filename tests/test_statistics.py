@@ -4,7 +4,7 @@ from dataclasses import fields
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from mlxtend.evaluate import combined_ftest_5x2cv
@@ -241,6 +241,13 @@ def test_p_values_are_those_of_scipy():
         for alternative in ("two-sided", "greater"):
             expected = wilcoxon(differences, alternative=alternative).pvalue
             assert _exact_signed_rank_p(differences, alternative) == pytest.approx(expected, rel=1e-12)
+
+
+@given(arrays(int, st.integers(2, 13), elements=st.integers(-4, 4)), st.sampled_from(["two-sided", "greater"]))
+@settings(max_examples=30)
+def test_p_values_with_zeros_and_ties_are_those_of_scipy(differences, alternative):
+    expected = wilcoxon(differences.astype(float), zero_method="zsplit", alternative=alternative).pvalue
+    assert _exact_signed_rank_p(differences, alternative) == pytest.approx(expected, rel=1e-12)
 
 
 def test_no_verdict_turns_on_the_last_bit():

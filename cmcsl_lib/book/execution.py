@@ -4,7 +4,6 @@ import json
 import os
 import platform
 import re
-import subprocess
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from ..files.checksums import BLANK, written_sealed
 from ..files.paths import REPOSITORY, readable_path
 from ..files.progress import LINE
 from .freshness import RECORD, page_origin
+from .kernels import execute_notebook, kernel_description
 from .pages import ALSO_PUBLISHED, Page
 
 BUILD = REPOSITORY / "_build"
@@ -59,11 +59,11 @@ def execute(page: Page) -> TaskFailed | None:
     origin = page_origin(page)
     with scratch() as folder:
         running = folder / page.notebook.name
-        done = _run_papermill(page, running)
-        if done.returncode == 0:
+        report = _run_papermill(page, running)
+        if not report:
             write_page(nbformat.read(running, as_version=4), page, origin)
             return None
-        reason = f"{page.name} failed {_failure(running, done.stderr)}\n"
+        reason = f"{page.name} failed {_failure(running, report)}\n"
         if running.is_file():
             copy = FAILED / f"{page.name}.ipynb"
             copy.parent.mkdir(parents=True, exist_ok=True)
@@ -72,26 +72,24 @@ def execute(page: Page) -> TaskFailed | None:
         return TaskFailed(reason)
 
 
-def _run_papermill(page: Page, running: Path) -> subprocess.CompletedProcess[str]:
-    """Execute a notebook into another one with this interpreter as its kernel.
+def _run_papermill(page: Page, running: Path) -> str:
+    """Execute a notebook into another one with this interpreter as its kernel; gives what `execute_notebook` reports.
 
     Papermill runs again where the kernel did not start: two that start at once can choose one port.
     """
     # Jupyter looks for kernels in JUPYTER_PATH first.
     kernel = running.parent / "kernels" / "python3" / "kernel.json"
     kernel.parent.mkdir(parents=True)
-    launch = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    kernel.write_text(json.dumps({"argv": launch, "display_name": "Python 3", "language": "python"}), encoding="utf-8")
-    parameters = json.dumps(page.parameters, ensure_ascii=False)
-    command = [sys.executable, "-m", "papermill", str(page.notebook), str(running), "--parameters_yaml", parameters]
-    command += ["--kernel", "python3", "--cwd", str(page.notebook.parent), "--no-progress-bar", "--no-log-output"]
+    kernel.write_text(json.dumps(kernel_description()), encoding="utf-8")
     # One thread, where readers ask for no other number: matrices are small, and pages are executed side by side.
     environment = {"OMP_NUM_THREADS": "1"} | own_environment(JUPYTER_PATH=str(running.parent))
+    notebooks, folder = (str(page.notebook), str(running)), str(page.notebook.parent)
+    options = {"kernel_name": "python3", "cwd": folder, "progress_bar": False}
     for _ in range(2):
-        done = subprocess.run(command, check=False, capture_output=True, text=True, env=environment)
-        if NOT_STARTED not in done.stderr:
+        report = execute_notebook(environment, running.parent / "log", *notebooks, dict(page.parameters), **options)
+        if NOT_STARTED not in report:
             break
-    return done
+    return report
 
 
 def _failure(copy: Path, report: str) -> str:
