@@ -10,16 +10,18 @@ import pytest
 from cmcsl_lib.corpora import load, subset
 from cmcsl_lib.corpora.dataset_classes import datasets
 from cmcsl_lib.corpora.features import (
+    TEXTS,
     Features,
     FinetuningItems,
     features_path,
     load_features,
     read_features,
     write_features,
+    write_texts,
 )
 from cmcsl_lib.experiments.grid import run_dataset
 from cmcsl_lib.experiments.protocol import PROTOCOLS
-from cmcsl_lib.files.checksums import written_sealed
+from cmcsl_lib.files.checksums import file_sha256, written_sealed
 from cmcsl_lib.files.errors import CmcslError
 from cmcsl_lib.files.paths import shipped
 
@@ -74,6 +76,27 @@ def test_items_that_the_network_was_fine_tuned_on_come_back_and_are_no_rows_of_t
     np.testing.assert_array_equal(back.finetuning.ids, items.ids)
     np.testing.assert_array_equal(back.finetuning.y, items.y)
     np.testing.assert_allclose(back.finetuning.text, text, rtol=2**-12, atol=0)
+
+
+def test_texts_that_datasets_share_come_back_and_must_be_those_that_were_shared(tmp_path):
+    features = make()
+    items = FinetuningItems(np.array(["tuned"]), np.array([1]), np.ones((1, WIDTHS["text"])))
+    path, shared = tmp_path / "AF.parquet", tmp_path / TEXTS
+    write_features(replace(features, finetuning=items), path)
+    alone = read_features(path)
+    ids, text = np.append(features.ids[::-1], "tuned"), np.vstack([features.text[::-1], items.text])
+    write_texts(ids, text, shared)
+    write_features(replace(features, finetuning=items), path, texts=file_sha256(shared))
+    back = read_features(path)
+    for name in ("ids", "y", "visual", "text"):
+        np.testing.assert_array_equal(getattr(back, name), getattr(alone, name))
+    np.testing.assert_array_equal(back.finetuning.text, alone.finetuning.text)
+    write_texts(ids, text + 1, shared)
+    with pytest.raises(CmcslError, match="belong to another texts.parquet"):
+        read_features(path)
+    shared.unlink()
+    with pytest.raises(CmcslError, match="texts.parquet"):
+        read_features(path)
 
 
 def test_same_features_give_the_same_file(tmp_path):
@@ -249,7 +272,7 @@ def test_the_readme_tells_the_sha256_of_every_shipped_file():
     rows = [line.split("|")[1:3] for line in lines if ".parquet |" in line]
     documented = {name.strip(): value.strip().strip("`") for name, value in rows}
     files = {path.name: hashlib.sha256(path.read_bytes()).hexdigest() for path in SHIPPED.glob("*.parquet")}
-    assert sorted(files) == sorted(f"{name}.parquet" for name in ALL)
+    assert sorted(files) == sorted([TEXTS, *(f"{name}.parquet" for name in ALL)])
     assert documented == files
 
 

@@ -99,6 +99,7 @@ def scores():
         "published array",
         "shipped corpus",
         "shipped features",
+        "shipped texts",
         "shipped scores",
         "printed table",
         "printed verdicts",

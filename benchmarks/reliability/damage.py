@@ -442,6 +442,7 @@ def _shipped(tree: Path, stack: ExitStack) -> dict[str, Kind]:
         "paper/table_8_budget_binary.csv",
         "paper/table_8_verdicts.csv",
         "SHA256SUMS",
+        "openclipart/features/texts.parquet",
     ]
     for name in names:
         (tree / "data" / name).parent.mkdir(parents=True, exist_ok=True)
@@ -471,6 +472,7 @@ def _shipped(tree: Path, stack: ExitStack) -> dict[str, Kind]:
         "printed table": (names[3], printed),
         "printed verdicts": (names[5], printed),
         "list of checksums": (names[6], lambda: (printed(), features())),
+        "shipped texts": (names[7], features),
     }
     return {
         kind: Kind(tree / "data" / name, reader, other=other.get(name, b"other"))

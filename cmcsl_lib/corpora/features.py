@@ -27,6 +27,8 @@ LARGEST = 1e150
 STEP = 8192
 #: Bytes of one matrix up to which it is read into memory, where nothing but estimators calculates with it.
 IN_MEMORY = 2**29
+#: Beside the features of datasets that share their texts: the text features of each item, once.
+TEXTS = "texts.parquet"
 #: Columns that say what a row is; the last one is there where some rows are fine-tuning items.
 DESCRIBED = ("id", "label", "finetuning")
 
@@ -141,7 +143,7 @@ def unusable_row(X: np.ndarray) -> int | None:
     return None
 
 
-def write_features(features: Features, path: Path, *, exact: bool = False) -> None:
+def write_features(features: Features, path: Path, *, exact: bool = False, texts: str = "") -> None:
     """Write features to a Parquet file, ours as single-precision values rounded to 12 significant bits.
 
     Rounding changes a value by at most 2**-12 of itself (below 2**-126 by at most 2**-138), and makes the file nearly
@@ -155,6 +157,8 @@ def write_features(features: Features, path: Path, *, exact: bool = False) -> No
     path : Path
     exact : bool
         Whether every value comes back as it is: in single precision if that changes none of a matrix, else in double.
+    texts : str
+        SHA-256 of the file of `write_texts` in the same folder where the text features stand; they are left out here.
 
     Raises
     ------
@@ -172,17 +176,15 @@ def write_features(features: Features, path: Path, *, exact: bool = False) -> No
             [features.classes[index] if index >= 0 else None for index in y], pa.string()
         ).dictionary_encode(),
     }
-    for modality in MODALITIES:
+    where = f"Features of {features.corpus}/{features.dataset} in single precision"
+    for modality in MODALITIES[: 1 if texts else 2]:
         X = getattr(features, modality)
         if items is not None and modality == "text":
             X = np.vstack([X, items.text])
-        values = _stored(X, exact)
-        _check_matrix(values, modality, f"Features of {features.corpus}/{features.dataset} in single precision")
-        cells = pa.array(values.ravel())
-        columns[modality] = pa.FixedSizeListArray.from_arrays(cells, values.shape[1])
-        if len(values) < len(ids):
+        columns[modality] = _column(X, modality, where, exact)
+        if len(X) < len(ids):
             columns[modality] = pa.concat_arrays(
-                [columns[modality], pa.nulls(len(ids) - len(values), columns[modality].type)]
+                [columns[modality], pa.nulls(len(ids) - len(X), columns[modality].type)]
             )
     if items is not None:
         columns["finetuning"] = pa.array(np.arange(len(ids)) >= len(features.ids))
@@ -190,13 +192,40 @@ def write_features(features: Features, path: Path, *, exact: bool = False) -> No
     origin |= {"classes": list(features.classes)}
     if features.items_sha256:
         origin["items"] = features.items_sha256
+    if texts:
+        origin["texts"] = texts
+    _write(pa.table(columns), path, origin | {"extraction": features.metadata}, exact)
+
+
+def write_texts(ids: np.ndarray, text: np.ndarray, path: Path) -> None:
+    """Write the text features of items that several datasets share, rounded as those of `write_features`.
+
+    Parameters
+    ----------
+    ids : ndarray of shape (n,), dtype str
+        Identifiers of the items.
+    text : ndarray of shape (n, d), dtype float64
+    path : Path
+        Named `TEXTS`, in the folder of the datasets' features.
+    """
+    column = _column(text, "text", "Text features in single precision", exact=False)
+    _write(pa.table({"id": pa.array(ids.astype(str)), "text": column}), path, {}, exact=False)
+
+
+def _column(X: np.ndarray, modality: str, where: str, exact: bool) -> pa.FixedSizeListArray:
+    values = _stored(X, exact)
+    _check_matrix(values, modality, where)
+    return pa.FixedSizeListArray.from_arrays(pa.array(values.ravel()), values.shape[1])
+
+
+def _write(table: pa.Table, path: Path, metadata: dict[str, object], exact: bool) -> None:
     write_table(
-        pa.table(columns),
+        table,
         path,
-        origin | {"extraction": features.metadata},
+        metadata,
         **{"row_group_size": STEP, "compression_level": 1} if exact else {"compression_level": 19},
-        use_dictionary=["label"],
-        use_byte_stream_split=[f"{modality}.list.element" for modality in MODALITIES],
+        use_dictionary=[name for name in table.column_names if name == "label"],
+        use_byte_stream_split=[f"{name}.list.element" for name in table.column_names if name in MODALITIES],
     )
 
 
@@ -243,7 +272,11 @@ def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET", *, 
         ids = np.array(described.column("id").to_pylist(), dtype=str)
         places = {name: place for place, name in enumerate(classes)} | {None: -1}
         y = np.array([places[label] for label in described.column("label").to_pylist()], dtype=np.int64)
-        text, n, finetuning = _matrix(content, "text", as_written), len(ids), None
+        if "texts" in metadata:
+            text = _shared_texts(path.with_name(TEXTS), metadata["texts"], ids, as_written)
+        else:
+            text = _matrix(content, "text", as_written)
+        n, finetuning = len(ids), None
         if "finetuning" in described.column_names:
             # They stand last.
             n -= int(np.count_nonzero(described.column("finetuning")))
@@ -261,6 +294,15 @@ def read_features(path: Path, command: str = "cmcsl extract CORPUS DATASET", *, 
             items_sha256=metadata.get("items", ""),
             finetuning=finetuning,
         )
+
+
+def _shared_texts(path: Path, sha256: str, ids: np.ndarray, as_written: bool) -> np.ndarray:
+    """Text features of items from a file of `write_texts`, which must be the one with this SHA-256."""
+    with opened_checked(path) as (file, found), pq.ParquetFile(file) as content:
+        if found != sha256:
+            raise CmcslError(f"The features belong to another {path.name} than the one beside them.")
+        rows = {item: row for row, item in enumerate(content.read(columns=["id"]).column("id").to_pylist())}
+        return _matrix(content, "text", as_written)[[rows[item] for item in ids.tolist()]]
 
 
 def _matrix(content: pq.ParquetFile, modality: str, as_written: bool, rows: int | None = None) -> np.ndarray:
