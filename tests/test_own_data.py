@@ -241,6 +241,14 @@ def assert_no_words_of_another_corpus(cells):
 CLASSIFIERS_OF_EXPERIMENTS = {1: None, 2: None, 3: ("GNB", "LR", "CART")}
 #: Notebooks that take another way for corpora without pictures, or without one of the two groups of datasets.
 DIFFERENT = ("01_data", "03_algorithm", "06_experiment_3", "12_your_own_data")
+#: Shows the published scores alone, whatever the corpus.
+WITHOUT_CORPUS = "10_published_numbers"
+
+
+def test_a_notebook_without_a_corpus_takes_none():
+    (path,) = (path for path in source_notebooks() if path.stem == WITHOUT_CORPUS)
+    code = [cell.source for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == "code"]
+    assert not [source for source in code[1:] if re.search(r"\bcorpus\b", source)]
 
 
 @pytest.mark.slow
@@ -252,6 +260,7 @@ def test_notebooks_run_on_users_corpora(kind, execute_pages, tmp_path, monkeypat
         load_scores(corpus, PROTOCOLS["strict"], number, classifiers=classifiers, budgets=drawable_budgets(corpus))
     # The names of this corpus are hostile, so that every notebook meets them.
     paths = [path for path in source_notebooks() if corpus == "many" or path.stem in DIFFERENT]
+    paths = [path for path in paths if path.stem != WITHOUT_CORPUS]
     pages = [Page(path, tmp_path / path.name, {"corpus": corpus}) for path in paths]
     execute_pages(pages)
     for page in pages:

@@ -14,14 +14,16 @@ from cmcsl_lib.cli import main
 from cmcsl_lib.corpora import download, mm_imdb
 from cmcsl_lib.experiments import published
 
-# What a shell starts in the background, and all that this starts, would ignore Ctrl-C.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-if url := os.environ.get("RELIABILITY_SERVER"):
-    download.SCHEME, download.TIMEOUT_SECONDS = "http://", 1
-    mm_imdb.ARCHIVE_URL, published.BASE_URL = f"{url}mmimdb.tar.gz", url
-    pooch.core.time.sleep = lambda seconds: None
-    published.REGISTRY = {
-        name: published.Published(sha256, tuple(shape))
-        for name, (sha256, shape) in json.loads(os.environ["RELIABILITY_ARRAYS"]).items()
-    }
-sys.exit(main())
+# Processes that execute notebooks import this file.
+if __name__ == "__main__":
+    # What a shell starts in the background, and all that this starts, would ignore Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    if url := os.environ.get("RELIABILITY_SERVER"):
+        download.SCHEME, download.TIMEOUT_SECONDS = "http://", 1
+        mm_imdb.ARCHIVE_URL, published.BASE_URL = f"{url}mmimdb.tar.gz", url
+        pooch.core.time.sleep = lambda seconds: None
+        published.REGISTRY = {
+            name: published.Published(sha256, tuple(shape))
+            for name, (sha256, shape) in json.loads(os.environ["RELIABILITY_ARRAYS"]).items()
+        }
+    sys.exit(main())

@@ -121,6 +121,10 @@ def build(
     CmcslError
         If the corpus is unknown or not on this machine, a notebook failed or the HTML could not be built; the other
         notebooks were executed all the same.
+
+    Notes
+    -----
+    Processes that execute notebooks import the script that calls this, which needs ``if __name__ == "__main__":``.
     """
     check_positive([workers], "--workers")
     check_corpus(corpus, datasets)
