@@ -41,7 +41,7 @@ check: .venv-check/installed .venv/installed-test
 
 # The scripts of the pages, by eslint.config.mjs. Needs Node.js 20 or newer, which nothing else here does.
 lint-js:
-	npx --yes $(ESLINT) cmcsl_lib/book book/_static
+	npx --yes $(ESLINT) cmcsl_lib/book/scripts book/_static
 
 .venv-check/installed: requirements/check.txt $(call elsewhere,.venv-check)
 	$(call venv,.venv-check)

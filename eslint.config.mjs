@@ -3,7 +3,7 @@ const names = (...list) => Object.fromEntries(list.map((name) => [name, "readonl
 
 export default [
   {
-    files: ["cmcsl_lib/book/*.js", "book/_static/*.js"],
+    files: ["cmcsl_lib/book/scripts/*.js", "book/_static/*.js"],
     languageOptions: {
       ecmaVersion: 2023,
       sourceType: "script",

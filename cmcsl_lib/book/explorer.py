@@ -1,6 +1,6 @@
 """The explorer: plots to look at by hand, with their data inside the page: they need neither server nor network.
 
-Data are prepared here. `explorer_data.js` beside this module reads them, `explorer_scores.js` and `explorer_items.js`
+Data are prepared here. `scripts/explorer_data.js` reads them, `explorer_scores.js` and `explorer_items.js`
 draw them.
 """
 
@@ -284,6 +284,6 @@ def explorer(kind: str, data: dict) -> HTML:
     IPython.display.HTML
         Needs neither server nor network.
     """
-    folder = Path(__file__).parent
+    folder = Path(__file__).parent / "scripts"
     scripts = [folder / f"{name}.js" for name in (*SCRIPTS, f"explorer_{kind}")]
     return embedded(f"explore-{kind}", "cmcsl-explorer", data, folder / "explorer.css", scripts, f"cmcslExplore.{kind}")

@@ -1,6 +1,6 @@
 """Algorithm 1, live: a toy in two planes, and one training half of a dataset, both calculated in the browser.
 
-Data are prepared here. `live_method.js` beside this module has the algorithm, `live.js` draws it and listens.
+Data are prepared here. `scripts/live_method.js` has the algorithm, `live.js` draws it and listens.
 """
 
 import base64
@@ -167,6 +167,6 @@ def live(kind: str, data: dict) -> HTML:
     IPython.display.HTML
         Needs neither server nor network.
     """
-    folder = Path(__file__).parent
+    folder = Path(__file__).parent / "scripts"
     scripts = [folder / f"{name}.js" for name in ("elements", "live_method", "live")]
     return embedded(f"live-{kind}", "cmcsl-live", data, folder / "live.css", scripts, f"cmcslLive.{kind}")
