@@ -27,9 +27,6 @@ from jupyter_client.provisioning import KernelProvisionerFactory, LocalProvision
 from ..files.processes import interrupts_held
 
 COPIES = sys.platform == "linux"
-#: What executes notebooks, and what most of them import.
-SHARED = ["papermill", "ipykernel.kernelapp", "seaborn", "sklearn.naive_bayes", "scipy.stats", "cmcsl_lib.book.kernels"]
-SHARED += ["cmcsl_lib.book.display", "cmcsl_lib.estimators", "cmcsl_lib.plots", "cmcsl_lib.studies.comparison"]
 #: Figures stand in the notebook. Kernels set this too, but too late where matplotlib is imported.
 INLINE = "module://matplotlib_inline.backend_inline"
 PROVISIONER = "cmcsl-copy"
@@ -80,7 +77,7 @@ def _context(environment: Mapping[str, str]) -> BaseContext:
     if not COPIES:
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(SHARED)
+    context.set_forkserver_preload(["cmcsl_lib.book.preloaded"])
     names = ("PYTHONPATH", "OMP_NUM_THREADS")
     variables = {name: environment[name] for name in names if name in environment}
     # Modules of the folder in which the book is built are not ours.
