@@ -106,8 +106,17 @@ def test_latent_dependence_finds_the_maps_own(table):
 def test_agreement_counts_signs():
     compared = pd.DataFrame({"modality": "text", "gain": [1.0, 2.0, -1.0, 3.0], "predicted": [1.0, -1.0, -1.0, 2.0]})
     row = prediction.agreement(compared).iloc[0]
-    assert (row.compared, row.share_agreeing, row.share_commoner) == (4, 0.75, 0.75)
+    assert (row.pairs, row.compared, row.share_agreeing, row.share_commoner) == (4, 4, 0.75, 0.75)
     assert row.gain_measured == 1.25
+
+
+def test_no_sign_is_looked_at_where_no_change_is_predicted():
+    compared = pd.DataFrame({"modality": "text", "gain": [1.0, -1.0, 0.1], "predicted": [0.0004, -0.0004, 0.0]})
+    row = prediction.agreement(compared).iloc[0]
+    assert (row.pairs, row.compared) == (3, 0)
+    assert np.isnan([row.share_agreeing, row.rank_correlation]).all()
+    row = prediction.agreement(compared.assign(predicted=[0.0, 2.0, 1.0])).iloc[0]
+    assert (row.pairs, row.compared, row.share_agreeing) == (3, 2, 0.5)
 
 
 def test_deciders_count_rows_that_differ():
@@ -152,7 +161,7 @@ def test_the_papers_datasets_lie_on_the_map(table, monkeypatch, tmp_path):
     assert place.set_index("dataset").text["HM"] == pytest.approx(2 * 0.924 - 1, abs=1e-3)
     world = table.query("geometry == 'measured' and dependence == 0.4")
     compared = gained.merge(prediction.predicted(world, place, [1, 20]), on=prediction.KEYS)
-    assert prediction.agreement(compared).compared.tolist() == [40, 40]
+    assert prediction.agreement(compared).pairs.tolist() == [40, 40]
 
 
 def four_cells():

@@ -14,9 +14,9 @@ from cmcsl_lib.method.naive_bayes import balanced_accuracies
 from cmcsl_lib.studies import placement, results, simulation, strengths, synthetic
 from cmcsl_lib.studies.results import load_simulation, make_simulation
 from cmcsl_lib.studies.simulation import SETTINGS
-from cmcsl_lib.studies.synthetic import GEOMETRIES, WIDTHS, Setting
+from cmcsl_lib.studies.synthetic import GEOMETRIES, Setting
 
-SMALL = Setting(2, rows=30, repetitions=2)
+SMALL = Setting(2, "ResNet-18", rows=30, repetitions=2)
 
 
 @pytest.fixture(scope="module")
@@ -36,12 +36,12 @@ def test_strength_comes_out_as_asked_for(shipped):
     training half; the variance of a mean of so many repetitions is estimated from the repetitions themselves.
     """
     y = np.repeat(np.arange(2), 100)
-    for modality, width, dimension in zip(MODALITIES, WIDTHS.values(), GEOMETRIES["measured"], strict=True):
+    for modality, (dimension, width) in zip(MODALITIES, GEOMETRIES["measured"], strict=True):
         cells = shipped[(shipped.classes == 2) & (shipped.geometry == "measured") & (shipped.dependence == 0)]
         apart = cells.drop_duplicates(modality).set_index(modality)[f"separation_{modality}"]
         for strength in (0.3, 0.6, 0.9):
             reached = []
-            for repetition in range(40):
+            for repetition in range(20):
                 random = np.random.default_rng([7, repetition])
                 noise = random.normal(size=(400, dimension))
                 onto = synthetic.directions(dimension, width, random)
@@ -63,7 +63,7 @@ def test_separations_grow_with_strength_and_start_at_none(monkeypatch):
 @pytest.mark.parametrize("rho", [0.0, 0.4, 0.8])
 def test_noises_depend_as_asked_for(rho):
     """Fisher's z of a sample correlation of n pairs has standard error 1 / sqrt(n - 3)."""
-    setting = Setting(2, "measured", rho, rows=5000)
+    setting = Setting(2, "ResNet-18", rho, rows=5000)
     visual, text = synthetic.noises(setting, np.random.default_rng(0))
     assert text.std(axis=0) == pytest.approx(np.ones(90), abs=4 / np.sqrt(2 * len(text)))
     for place in (0, 17):
@@ -166,7 +166,7 @@ def test_a_modality_of_noise_hurts_a_good_one_that_it_overrules():
 
 def test_full_dependence_leaves_nothing_to_gain(monkeypatch):
     """Modalities that are the same up to a rotation give the same labels but for what the rotation does to L2STD."""
-    monkeypatch.setitem(WIDTHS, "text", WIDTHS["visual"])
+    monkeypatch.setitem(GEOMETRIES, "equal", GEOMETRIES["equal"][:1] * 2)
     setting = Setting(2, "equal", 1.0, repetitions=4)
     same, apart = (means(replace(setting, dependence=rho), 2.0, 2.0, (1, 10)) for rho in (1.0, 0.0))
     assert (same.differ < 0.25 * apart.differ).all()
@@ -185,9 +185,9 @@ def test_seeds_are_nested():
     assert set(seeds[0]) < set(seeds[1]) < set(seeds[2])
 
 
-def test_the_shipped_map_comes_from_this_code(shipped):
+@pytest.mark.parametrize("setting", [SETTINGS[1], SETTINGS[3]], ids=["measured", "ResNet-18"])
+def test_the_shipped_map_comes_from_this_code(shipped, setting):
     """A few of its cells computed again: every repetition shares its noise between all strengths."""
-    setting = SETTINGS[1]
     cells = shipped[
         (shipped.classes == setting.classes)
         & (shipped.geometry == setting.geometry)

@@ -18,7 +18,7 @@ from threadpoolctl import threadpool_limits
 from ..estimators import CMCSLClassifier
 from ..experiments.protocol import RANDOM_STATE
 from .base import Simulation, accuracy
-from .synthetic import WIDTHS, Setting, directions, features, noises
+from .synthetic import GEOMETRIES, Setting, directions, features, noises
 
 #: Features of a batch, both modalities side by side; its classes; and these with -1 for no label.
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
@@ -54,6 +54,8 @@ class Stream:
     repetitions: int = 20
 
 
+#: The paper's encoders.
+GEOMETRY = "ResNet-18"
 STREAMS = tuple(Stream(turn) for turn in (0.0, 90.0, 180.0))
 #: Seeds per class that the methods with a memory keep: as many as the first batch brings.
 NEWEST = 5
@@ -71,11 +73,8 @@ LEARNERS = {
 def batches(stream: Stream, repetition: int) -> list[Batch]:
     """A stream, batch by batch."""
     random = np.random.default_rng([RANDOM_STATE, stream.classes, repetition])
-    setting = Setting(stream.classes, rows=stream.rows)
-    bases = [
-        directions(dimension, width, random)
-        for dimension, width in zip(setting.dimensions, WIDTHS.values(), strict=True)
-    ]
+    setting = Setting(stream.classes, GEOMETRY, rows=stream.rows)
+    bases = [directions(space.dimension, space.width, random) for space in setting.spaces]
     y = np.repeat(np.arange(stream.classes), stream.rows)
     drawn: list[Batch] = []
     for angle in np.radians(np.linspace(0, stream.turn, stream.batches)):
@@ -96,7 +95,8 @@ def learn(learner: str, stream: list[Batch]) -> pd.DataFrame:
     (share of right labels among its unlabelled rows once it is learnt; NaN if it is not).
     """
     kind = LEARNERS[learner]
-    columns = {"visual": slice(0, WIDTHS["visual"]), "text": slice(WIDTHS["visual"], sum(WIDTHS.values()))}
+    visual, text = (space.width for space in GEOMETRIES[GEOMETRY])
+    columns = {"visual": slice(0, visual), "text": slice(visual, visual + text)}
     newest_only = NEWEST if kind == "partial_fit, newest" else None
     model = CMCSLClassifier(modalities=columns, max_seeds=newest_only, fusion="mean")
     memory, rows = (stream[0][0][:0], stream[0][2][:0]), []

@@ -17,6 +17,8 @@ from .placement import tetrachoric
 
 MULTICLASS = 4
 KEYS = ["dataset", "modality", "budget"]
+#: Smaller predicted gains are none: scores are told with three decimals.
+NO_CHANGE = 0.0005
 #: Columns of the map that count rows where the modalities differ.
 SHARES = ["text_decides", "right_visual", "right_text", "right_kept"]
 
@@ -106,7 +108,7 @@ def _at(
 
 
 def agreement(compared: pd.DataFrame, by: Sequence[str] = ("modality",)) -> pd.DataFrame:
-    """How often the map predicts the sign of CMCSL - UNI.
+    """How often the map predicts the sign of CMCSL - UNI, where it predicts a change.
 
     Parameters
     ----------
@@ -118,19 +120,24 @@ def agreement(compared: pd.DataFrame, by: Sequence[str] = ("modality",)) -> pd.D
     Returns
     -------
     DataFrame
-        One row per group: compared (datasets times budgets), share_agreeing, share_commoner (what one would get by
-        always naming the commoner sign), rank_correlation (Spearman's), gain_measured, gain_predicted (means).
+        One row per group: pairs (datasets times budgets), compared (those of them for which the map predicts a change
+        in the third decimal; where one modality decides everything, it predicts none for it), share_agreeing and
+        share_commoner (what one would get by always naming the commoner sign) of these, rank_correlation (Spearman's,
+        NaN where all predictions are equal), gain_measured, gain_predicted (means of all pairs).
     """
     rows = []
     for names, part in compared.groupby(list(by), sort=False):
-        gaining = part.gain > 0
+        changed = part[part.predicted.abs() >= NO_CHANGE]
+        gaining = changed.gain > 0
+        varied = changed.predicted.nunique() > 1
         rows.append(
             {
                 **dict(zip(by, names, strict=True)),
-                "compared": len(part),
-                "share_agreeing": (gaining == (part.predicted > 0)).mean(),
+                "pairs": len(part),
+                "compared": len(changed),
+                "share_agreeing": (gaining == (changed.predicted > 0)).mean(),
                 "share_commoner": max(gaining.mean(), 1 - gaining.mean()),
-                "rank_correlation": part.gain.corr(part.predicted, method="spearman"),
+                "rank_correlation": part.gain.corr(part.predicted, method="spearman") if varied else np.nan,
                 "gain_measured": part.gain.mean(),
                 "gain_predicted": part.predicted.mean(),
             }

@@ -20,7 +20,7 @@ from ..method.labeling import labeling
 from ..method.naive_bayes import balanced_accuracies
 from .base import Simulation
 from .strengths import separations
-from .synthetic import GEOMETRIES, WIDTHS, Setting, directions, features, noises, predictions, standardised
+from .synthetic import GEOMETRIES, Setting, directions, features, noises, predictions, standardised
 
 STRENGTHS = (0.0, 0.15, 0.3, 0.45, 0.6, 0.75, 0.9)
 DEPENDENCES = (0.0, 0.4, 0.8)
@@ -32,7 +32,7 @@ SETTINGS = tuple(
     for classes in (2, 4)
     for setting in (
         *(Setting(classes, dependence=dependence) for dependence in DEPENDENCES),
-        *(Setting(classes, geometry) for geometry in ("equal", "swapped")),
+        *(Setting(classes, geometry) for geometry in ("ResNet-18", "equal", "swapped")),
         Setting(classes, "equal", rows=500, repetitions=10),
     )
 )
@@ -95,8 +95,8 @@ def draw(
     # As in the strict protocol, equal generators for all budgets nest the seeds.
     seeds = [labeling(y, budget, np.random.default_rng([*start, 0])) for budget in budgets]
     random, modalities = np.random.default_rng([*start, 1]), []
-    for noise, own_deltas, width in zip(noises(setting, random), deltas, WIDTHS.values(), strict=True):
-        basis = directions(noise.shape[1], width, random)
+    for noise, own_deltas, space in zip(noises(setting, random), deltas, setting.spaces, strict=True):
+        basis = directions(space.dimension, space.width, random)
         raws = [features(noise, np.tile(y, 2), delta, basis) for delta in own_deltas]
         modalities.append([simulated_modality(raw, y, seeds, exchanges) for raw in raws])
     return seeds, modalities
@@ -205,8 +205,8 @@ def _gains(values: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
 def simulate_strengths(setting: Setting, strengths: tuple[float, ...] = STRENGTHS) -> pd.DataFrame:
     """A setting at all pairs of strengths, as `simulate` gives it, measured columns in single precision."""
     by_strength = [
-        dict(zip(strengths, separations(setting.classes, setting.rows, dimension, width, strengths), strict=True))
-        for dimension, width in zip(setting.dimensions, WIDTHS.values(), strict=True)
+        dict(zip(strengths, separations(setting.classes, setting.rows, *space, strengths), strict=True))
+        for space in setting.spaces
     ]
     table = simulate(setting, by_strength)
     exact = ["dependence", *MODALITIES, *(f"separation_{modality}" for modality in MODALITIES)]
@@ -218,7 +218,7 @@ MAP = Simulation(
     simulate_strengths,
     SETTINGS,
     {
-        "version": 1,
+        "version": 2,
         "settings": [asdict(setting) for setting in SETTINGS],
         "geometries": GEOMETRIES,
         "strengths": STRENGTHS,

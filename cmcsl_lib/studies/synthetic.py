@@ -5,8 +5,8 @@ Item i of class y has in modality m the latent vector
     z_m = c_y delta_m / sqrt(2) + e_m,    e_m ~ N(0, I) in D_m dimensions,
 
 where c_y is the y-th unit vector, so that any two class centres are delta_m apart, in units of the noise. Its features
-are z_m U_m / sqrt(D_m), with orthonormal rows U_m drawn at random: as many columns as the paper's encoders give, which
-vary in D_m directions only. Three things can be set:
+are z_m U_m / sqrt(D_m), with orthonormal rows U_m drawn at random: as many columns as an encoder gives, which vary in
+D_m directions only. Three things can be set:
 
 - *Strength* of a modality: the balanced accuracy of FULL, by which real datasets have their place too. It is adjusted
   for chance, (accuracy - 1/k) / (1 - 1/k), so that datasets of k = 2 and of more classes share one axis.
@@ -14,22 +14,45 @@ vary in D_m directions only. Three things can be set:
 - *Dependence* rho: the j-th noise of one modality and the j-th of the other correlate by rho, for j up to the smaller
   D_m. Given the class, what makes an item hard in one modality then makes it hard in the other. At rho = 1 and equal
   D_m both modalities say the same.
-- *Geometry*, the effective dimensions D_m. They decide how far nearest seeds are, which is all that CMCSL compares.
+- *Geometry*, the effective dimensions D_m and the numbers of columns. They decide how far nearest seeds are, which is
+  all that CMCSL compares.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from ..experiments.protocol import PROTOCOLS
 from ..method import naive_bayes
 
-#: Columns of each modality, as many as the encoders of the paper give (Section III): ResNet-18 and MiniLM.
-WIDTHS = {"visual": 512, "text": 384}
-#: Effective dimensions of visual and text. "measured" are about those of the features of these encoders on openclipart
-#: (`placement.effective_dimension`); "equal" is their geometric mean in both modalities.
-GEOMETRIES = {"measured": (18, 90), "equal": (40, 40), "swapped": (90, 18)}
+
+class Space(NamedTuple):
+    """Where the features of one modality lie.
+
+    Attributes
+    ----------
+    dimension : int
+        In how many dimensions the items of a class vary, the effective dimension.
+    width : int
+        Number of columns.
+    """
+
+    dimension: int
+    width: int
+
+
+#: Spaces of visual and text. "measured" is about that of the features of openclipart that are shipped
+#: (`placement.effective_dimension`, mean of the datasets), "ResNet-18" that of the paper's encoders (Section III), the
+#: visual one trained on openclipart alone; "equal" has the geometric mean of these dimensions in both modalities,
+#: "swapped" exchanges them.
+GEOMETRIES = {
+    "measured": (Space(74, 1280), Space(93, 384)),
+    "ResNet-18": (Space(18, 512), Space(90, 384)),
+    "equal": (Space(40, 512), Space(40, 384)),
+    "swapped": (Space(90, 512), Space(18, 384)),
+}
 
 
 @dataclass(frozen=True)
@@ -40,7 +63,7 @@ class Setting:
     ----------
     classes : int
         k, of equal size; at most as many as the smaller dimension.
-    geometry : {"measured", "equal", "swapped"}
+    geometry : {"measured", "ResNet-18", "equal", "swapped"}
         Key of `GEOMETRIES`.
     dependence : float
         rho, in [0, 1].
@@ -57,16 +80,16 @@ class Setting:
     repetitions: int = 30
 
     @property
-    def dimensions(self) -> tuple[int, int]:
-        """Effective dimensions of visual and text."""
+    def spaces(self) -> tuple[Space, Space]:
+        """Those of visual and text."""
         return GEOMETRIES[self.geometry]
 
 
 def noises(setting: Setting, random: np.random.Generator, halves: int = 2) -> tuple[np.ndarray, np.ndarray]:
     """Latent noise of both modalities, shapes (n, D) of each, the rows of one half before those of the other."""
     n = halves * setting.classes * setting.rows
-    visual, text = (random.normal(size=(n, dimension)) for dimension in setting.dimensions)
-    shared, rho = min(setting.dimensions), setting.dependence
+    visual, text = (random.normal(size=(n, space.dimension)) for space in setting.spaces)
+    shared, rho = min(space.dimension for space in setting.spaces), setting.dependence
     text[:, :shared] = rho * visual[:, :shared] + np.sqrt(1 - rho**2) * text[:, :shared]
     return visual, text
 
