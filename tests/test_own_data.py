@@ -259,8 +259,8 @@ def test_notebooks_run_on_users_corpora(kind, execute_pages, tmp_path, monkeypat
     for number, classifiers in CLASSIFIERS_OF_EXPERIMENTS.items():
         load_scores(corpus, PROTOCOLS["strict"], number, classifiers=classifiers, budgets=drawable_budgets(corpus))
     # The names of this corpus are hostile, so that every notebook meets them.
-    paths = [path for path in source_notebooks() if corpus == "many" or path.stem in DIFFERENT]
-    paths = [path for path in paths if path.stem != WITHOUT_CORPUS]
+    names = {path.stem for path in source_notebooks()} - {WITHOUT_CORPUS} if corpus == "many" else DIFFERENT
+    paths = [path for path in source_notebooks() if path.stem in names]
     pages = [Page(path, tmp_path / path.name, {"corpus": corpus}) for path in paths]
     execute_pages(pages)
     for page in pages:

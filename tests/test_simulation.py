@@ -41,7 +41,7 @@ def test_strength_comes_out_as_asked_for(shipped):
         apart = cells.drop_duplicates(modality).set_index(modality)[f"separation_{modality}"]
         for strength in (0.3, 0.6, 0.9):
             reached = []
-            for repetition in range(20):
+            for repetition in range(40):
                 random = np.random.default_rng([7, repetition])
                 noise = random.normal(size=(400, dimension))
                 onto = synthetic.directions(dimension, width, random)

@@ -282,7 +282,7 @@ def _signed_rank_p(differences: np.ndarray, alternative: str) -> float:
 def _exact_signed_rank_p(differences: np.ndarray, alternative: str) -> float:
     """What scipy.stats.wilcoxon gives where it counts all signs: over up to 50 rows, with zeros or ties over up to 13.
 
-    Importing it takes a second, and with ties it ranks anew for all of 2^13 signs.
+    Importing SciPy's takes a second, and with ties it ranks the differences again for each choice of signs.
     """
     _, places, counts = np.unique(np.abs(differences), return_inverse=True, return_counts=True)
     # Ties have the mean of their ranks; twice that is an integer.

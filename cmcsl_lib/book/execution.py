@@ -73,7 +73,7 @@ def execute(page: Page) -> TaskFailed | None:
 
 
 def _run_papermill(page: Page, running: Path) -> str:
-    """Execute a notebook into another one with this interpreter as its kernel; gives what `execute_notebook` reports.
+    """Execute a notebook into another one, by this interpreter; returns the report of `execute_notebook`.
 
     Papermill runs again where the kernel did not start: two that start at once can choose one port.
     """

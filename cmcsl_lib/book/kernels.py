@@ -80,7 +80,7 @@ def _context(environment: Mapping[str, str]) -> BaseContext:
     context.set_forkserver_preload(["cmcsl_lib.book.preloaded"])
     names = ("PYTHONPATH", "OMP_NUM_THREADS")
     variables = {name: environment[name] for name in names if name in environment}
-    # Modules of the folder in which the book is built are not ours.
+    # A module in the folder where the build was started must not be taken for one of ours.
     with _starting, _variables(variables | {"PYTHONSAFEPATH": "1", "MPLBACKEND": INLINE}), interrupts_held():
         forkserver.ensure_running()
     return context
@@ -102,7 +102,7 @@ def _variables(values: Mapping[str, str]) -> Iterator[None]:
 
 
 def _begin(environment: Mapping[str, str], log: Path) -> None:
-    """Make this process ready for papermill, before it has threads: a copy has only the one that made it."""
+    """Make this process ready for papermill. The kernel is copied before there are threads, which a copy would lack."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     if COPIES:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})

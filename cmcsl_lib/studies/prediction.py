@@ -123,7 +123,7 @@ def agreement(compared: pd.DataFrame, by: Sequence[str] = ("modality",)) -> pd.D
         One row per group: pairs (datasets times budgets), compared (those of them for which the map predicts a change
         in the third decimal; where one modality decides everything, it predicts none for it), share_agreeing and
         share_commoner (what one would get by always naming the commoner sign) of these, rank_correlation (Spearman's,
-        NaN where all predictions are equal), gain_measured, gain_predicted (means of all pairs).
+        NaN where it predicts fewer than two different changes), gain_measured, gain_predicted (means of all pairs).
     """
     rows = []
     for names, part in compared.groupby(list(by), sort=False):

@@ -43,10 +43,10 @@ class Space(NamedTuple):
     width: int
 
 
-#: Spaces of visual and text. "measured" is about that of the features of openclipart that are shipped
-#: (`placement.effective_dimension`, mean of the datasets), "ResNet-18" that of the paper's encoders (Section III), the
-#: visual one trained on openclipart alone; "equal" has the geometric mean of these dimensions in both modalities,
-#: "swapped" exchanges them.
+#: Spaces of visual and text. "measured" is close to the shipped features of openclipart
+#: (`placement.effective_dimension`, mean of the datasets); "ResNet-18" to those of the paper's encoders (Section III)
+#: where the visual one was trained on openclipart alone. "equal" has the geometric mean of the latter dimensions in
+#: both modalities, and "swapped" exchanges them.
 GEOMETRIES = {
     "measured": (Space(74, 1280), Space(93, 384)),
     "ResNet-18": (Space(18, 512), Space(90, 384)),
@@ -81,7 +81,7 @@ class Setting:
 
     @property
     def spaces(self) -> tuple[Space, Space]:
-        """Those of visual and text."""
+        """The spaces of the visual modality and of the text."""
         return GEOMETRIES[self.geometry]
 
 
